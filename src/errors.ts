@@ -1,0 +1,83 @@
+/**
+ * The one error class, its closed set of codes, and the one table that maps a code to what a client sees:
+ * an HTTP status on a request, a close code on a socket.
+ *
+ * Close codes 4400–4499 are final: stock y-websocket and our provider stop retrying on them.
+ * 1013 ("try again later") is retried.
+ */
+
+const CODES = {
+  "bad-frame": { status: 400, close: 4400, says: "a frame that cannot be read" },
+  "bad-update": { status: 422, close: 4422, says: "an update that is not a safe Yjs V1 update" },
+  "bad-id": { status: 400, close: 4400, says: "a document id outside the grammar" },
+  "bad-request": { status: 400, close: 4400, says: "a request that cannot be understood" },
+  unauthorized: { status: 401, close: 4401, says: "no token, or one that is not valid (any more)" },
+  forbidden: { status: 403, close: 4403, says: "a token without the right" },
+  "origin-refused": { status: 403, close: 4403, says: "an origin that is not on the allowlist" },
+  "not-found": { status: 404, close: 4404, says: "no such document or resource" },
+  deleted: { status: 404, close: 4404, says: "the document was deleted" },
+  "method-not-allowed": { status: 405, close: 4405, says: "a method this resource does not have" },
+  "not-acceptable": { status: 406, close: 4406, says: "a format this server does not write" },
+  "too-large": { status: 413, close: 4413, says: "more bytes than the limit" },
+  "document-full": { status: 413, close: 4413, says: "the document would outgrow its limit" },
+  "unsupported-media-type": { status: 415, close: 4415, says: "a body of a kind this resource does not take" },
+  "pending-full": { status: 409, close: 4409, says: "too much waits for an update that has not arrived" },
+  "rate-limited": { status: 429, close: 4429, says: "too much in too short a time" },
+  "slow-receiver": { status: 408, close: 4408, says: "a socket that does not read what is sent" },
+  "room-full": { status: 503, close: 1013, says: "more sockets than the room takes" },
+  closed: { status: 503, close: 1013, says: "the server is closed until it has a key" },
+  "archive-unavailable": { status: 503, close: 1013, says: "the external database does not answer" },
+  internal: { status: 500, close: 1011, says: "a fault of the server" },
+} as const
+
+/** Every way in which Yurt says no. */
+export type ErrorCode = keyof typeof CODES
+
+/** An error that knows its code; thrown anywhere, answered at the edges (a socket's message, a request, an alarm). */
+export class SyncError extends Error {
+  override readonly name = "SyncError"
+  readonly code: ErrorCode
+
+  /** @param message a plain sentence that carries the values, safe to show to a client */
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+
+  /** The HTTP status of this error. */
+  get status(): number {
+    return CODES[this.code].status
+  }
+
+  /** The WebSocket close code of this error. */
+  get closeCode(): number {
+    return CODES[this.code].close
+  }
+
+  /** The JSON body of an HTTP answer: `{error, message}`, never a stack. */
+  toJSON(): { error: ErrorCode; message: string } {
+    return { error: this.code, message: this.message }
+  }
+}
+
+/**
+ * Any thrown value as a SyncError. What is not one already becomes `internal`, with a message that
+ * tells a client nothing about the inside; the original is kept as `cause` for the log.
+ *
+ * A SyncError that crossed an RPC boundary arrives as a plain Error: its code is read back from the
+ * name that `rpcError` gave it.
+ */
+export function asSyncError(thrown: unknown): SyncError {
+  if (thrown instanceof SyncError) return thrown
+  if (thrown instanceof Error) {
+    const [, code, message] = /^(?:\w*Error: )?\[yurt:([a-z-]+)\] ([\s\S]*)$/.exec(thrown.message) ?? []
+    if (code !== undefined && code in CODES) return new SyncError(code as ErrorCode, message ?? "", { cause: thrown })
+  }
+  return new SyncError("internal", "The server failed to do this; the fault is logged.", { cause: thrown })
+}
+
+/** A SyncError as an error that keeps its code across Durable Object RPC, which carries name and message only. */
+export function rpcError(thrown: unknown): Error {
+  const error = asSyncError(thrown)
+  return new Error(`[yurt:${error.code}] ${error.message}`, { cause: error })
+}

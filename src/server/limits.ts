@@ -1,0 +1,66 @@
+/**
+ * Every number of the server, with its unit and its source. A subclass changes one with
+ * `limits = { ...LIMITS, sockets: 50 }`.
+ */
+
+const KB = 1024
+const MB = 1024 * KB
+
+export const LIMITS = {
+  // ---- bytes on the wire
+  /** A WebSocket frame, bytes. The platform takes 32 MiB. @source Cloudflare Workers limits, WebSocket message size */
+  frameBytes: 26 * MB,
+  /** One update inside a frame or a PATCH body, bytes. */
+  updateBytes: 25 * MB,
+  /** A REST body, bytes. */
+  bodyBytes: 25 * MB,
+  /** A document's snapshot plus its log, bytes: what fits a Durable Object's 128 MB when it is hydrated. */
+  documentBytes: 50 * MB,
+  /** A custom text message, bytes. */
+  messageBytes: 64 * KB,
+
+  // ---- storage
+  /** One stored value, bytes. @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB */
+  valueBytes: 1 * MB,
+  /** A commit starts at once when this much waits for it, bytes. */
+  commitBytes: 256 * KB,
+  /** Commits are at least this far apart while a room is busy, ms: at most 5 rows a second. */
+  commitWindowMs: 200,
+  /** ... and never farther apart than this, ms, however slow the disk is. */
+  commitCeilingMs: 1000,
+
+  // ---- fan-out
+  /** The window never grows beyond this, ms. */
+  tickCeilingMs: 25,
+  /** Sockets of one room. */
+  sockets: 1000,
+  /** A receiver that has not read this many bytes is closed. */
+  unreadBytes: 8 * MB,
+
+  // ---- the archive
+  /** An edit reaches the archive at most this long after it was made while people stay, ms. */
+  flushMs: 30_000,
+  /** One call to the archive, ms. */
+  archiveTimeoutMs: 15_000,
+  /** The first retry comes after this, ms; every next one after twice as long, with jitter. */
+  retryMs: 1_000,
+  /** ... to this ceiling, ms. */
+  retryCeilingMs: 5 * 60_000,
+
+  // ---- presence
+  /** One awareness state, bytes of JSON. */
+  awarenessBytes: 4 * KB,
+  /** Nesting of an awareness state. */
+  awarenessDepth: 16,
+
+  // ---- the document in memory
+  /** A hydrated document is let go when nobody has needed it for this long, ms. */
+  dehydrateMs: 5_000,
+  /** Bytes of updates that wait for a dependency. */
+  pendingBytes: 1 * MB,
+  /** Updates that wait for a dependency. */
+  pendingUpdates: 1_000,
+} as const satisfies Record<string, number>
+
+/** The limits of a room: same names, your numbers. */
+export type Limits = { readonly [Name in keyof typeof LIMITS]: number }
