@@ -23,7 +23,7 @@ const CODES = {
   "unsupported-media-type": { status: 415, close: 4415, says: "a body of a kind this resource does not take" },
   "pending-full": { status: 409, close: 4409, says: "too much waits for an update that has not arrived" },
   "rate-limited": { status: 429, close: 4429, says: "too much in too short a time" },
-  "slow-receiver": { status: 408, close: 4408, says: "a socket that does not read what is sent" },
+  "slow-receiver": { status: 503, close: 1013, says: "a socket that does not read what is sent" },
   "room-full": { status: 503, close: 1013, says: "more sockets than the room takes" },
   closed: { status: 503, close: 1013, says: "the server is closed until it has a key" },
   "archive-unavailable": { status: 503, close: 1013, says: "the external database does not answer" },

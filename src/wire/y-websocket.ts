@@ -1,0 +1,192 @@
+/**
+ * The y-websocket dialect: bytes ↔ frames. No document and no socket in here; the server and our
+ * provider call the same pairs.
+ *
+ *     message   = varUint(0) sync | varUint(1) awareness | varUint(2) refusal | varUint(3) query
+ *               | varUint(102) saved | varUint(104) renewal
+ *     sync      = varUint(0) varBytes(state vector)      step 1: what I have
+ *               | varUint(1) varBytes(update)            step 2: what you lack
+ *               | varUint(2) varBytes(update)            what just happened
+ *     awareness = varBytes(entries)                      entries: see presence.ts
+ *     refusal   = varUint(0) varString(reason)           server → client; stock clients log it
+ *     query     =                                        send me every awareness state you know
+ *     saved     = varBytes(anything)                     client → server: echo this when all I sent before it is durable
+ *     renewal   = varString(token)                       client → server: a fresh token for this connection
+ *               | varUint(expiresAtMs)                   server → client: taken, good until then
+ *
+ * 0–3 are y-protocols' and every stock client's; y-partyserver's YProvider speaks them too, and adds
+ * text frames `__YPS:` + string both ways. 102 is @y-sweet/client's sync status. 104 is ours, and is
+ * answered only on sockets that sent it.
+ *
+ * @source y-protocols 1.0.7 PROTOCOL.md; y-websocket 3.1; y-partyserver 2.2; @y-sweet/client 0.9
+ */
+import * as decoding from "lib0/decoding"
+import * as encoding from "lib0/encoding"
+import { SyncError } from "../errors.ts"
+
+const SYNC = 0
+const AWARENESS = 1
+const REFUSAL = 2
+const QUERY = 3
+const SAVED = 102
+const RENEWAL = 104
+
+const STEP_1 = 0
+const STEP_2 = 1
+const UPDATE = 2
+
+/** The prefix of a custom message in a text frame, as y-partyserver's YProvider writes and expects it. */
+const CUSTOM_PREFIX = "__YPS:"
+
+/** Heartbeat of our provider; the platform answers it without waking the room. Text, because auto-responses are text only. */
+export const PING = "ping"
+export const PONG = "pong"
+
+/** One typed message of the wire. Byte fields are views into the message they were read from. */
+export type Frame =
+  | { readonly type: "step-1"; readonly stateVector: Uint8Array }
+  | { readonly type: "step-2"; readonly update: Uint8Array }
+  | { readonly type: "update"; readonly update: Uint8Array }
+  | { readonly type: "awareness"; readonly entries: Uint8Array }
+  | { readonly type: "refusal"; readonly reason: string }
+  | { readonly type: "query" }
+  | { readonly type: "saved"; readonly payload: Uint8Array }
+  | { readonly type: "renewal"; readonly payload: Uint8Array }
+
+/**
+ * Read one binary message.
+ * @throws SyncError "bad-frame" on an unknown type, a truncated field, or bytes left over
+ */
+export function readFrame(message: Uint8Array): Frame {
+  const decoder = decoding.createDecoder(message)
+  let frame: Frame
+  try {
+    frame = readTyped(decoder)
+  } catch (cause) {
+    if (cause instanceof SyncError) throw cause
+    throw new SyncError("bad-frame", `Frame of ${message.length} bytes ends inside a field`, { cause })
+  }
+  if (decoder.pos !== message.length) {
+    throw new SyncError("bad-frame", `Frame of ${message.length} bytes has ${message.length - decoder.pos} left over`)
+  }
+  return frame
+}
+
+function readTyped(decoder: decoding.Decoder): Frame {
+  const type = decoding.readVarUint(decoder)
+  switch (type) {
+    case SYNC: {
+      const step = decoding.readVarUint(decoder)
+      const bytes = readBytes(decoder)
+      switch (step) {
+        case STEP_1:
+          return { type: "step-1", stateVector: bytes }
+        case STEP_2:
+          return { type: "step-2", update: bytes }
+        case UPDATE:
+          return { type: "update", update: bytes }
+        default:
+          throw new SyncError("bad-frame", `Unknown sync step ${step}`)
+      }
+    }
+    case AWARENESS:
+      return { type: "awareness", entries: readBytes(decoder) }
+    case REFUSAL: {
+      const kind = decoding.readVarUint(decoder)
+      if (kind !== 0) throw new SyncError("bad-frame", `Unknown auth message ${kind}`)
+      return { type: "refusal", reason: decoding.readVarString(decoder) }
+    }
+    case QUERY:
+      return { type: "query" }
+    case SAVED:
+      return { type: "saved", payload: readBytes(decoder) }
+    case RENEWAL:
+      return { type: "renewal", payload: readBytes(decoder) }
+    default:
+      throw new SyncError("bad-frame", `Unknown frame type ${type}`)
+  }
+}
+
+/** lib0 makes a view of the declared length without looking whether the bytes are there. */
+function readBytes(decoder: decoding.Decoder): Uint8Array {
+  const length = decoding.readVarUint(decoder)
+  if (length > decoder.arr.length - decoder.pos) {
+    throw new SyncError("bad-frame", `Field of ${length} bytes in a frame with ${decoder.arr.length - decoder.pos} left`)
+  }
+  return decoding.readUint8Array(decoder, length)
+}
+
+/** Step 1: what the sender has. */
+export function writeStep1(stateVector: Uint8Array): Uint8Array {
+  return writeSync(STEP_1, stateVector)
+}
+
+/** Step 2: what the receiver lacks; the client calls itself synced after it. */
+export function writeStep2(update: Uint8Array): Uint8Array {
+  return writeSync(STEP_2, update)
+}
+
+/** An update as it happens. */
+export function writeUpdate(update: Uint8Array): Uint8Array {
+  return writeSync(UPDATE, update)
+}
+
+/** Awareness entries, as `presence.ts` (server) or y-protocols/awareness (client) encode them. */
+export function writeAwareness(entries: Uint8Array): Uint8Array {
+  return write(AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, entries))
+}
+
+/** "This was refused": stock clients log the reason, ours emits `refused`. */
+export function writeRefusal(reason: string): Uint8Array {
+  return write(REFUSAL, (encoder) => {
+    encoding.writeVarUint(encoder, 0)
+    encoding.writeVarString(encoder, reason)
+  })
+}
+
+/** "Send me every awareness state you know." */
+export function writeQuery(): Uint8Array {
+  return write(QUERY, () => {})
+}
+
+/** "Echo this when all I sent before it is durable", and the echo. */
+export function writeSaved(payload: Uint8Array): Uint8Array {
+  return write(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, payload))
+}
+
+/** A fresh token (client → server). */
+export function writeRenewal(token: string): Uint8Array {
+  return write(RENEWAL, (encoder) => encoding.writeVarString(encoder, token))
+}
+
+/** The fresh token was taken; it is good until then, ms since 1970 (server → client). */
+export function writeRenewed(expiresAtMs: number): Uint8Array {
+  return write(RENEWAL, (encoder) => {
+    const payload = encoding.encode((inner) => encoding.writeVarUint(inner, expiresAtMs))
+    encoding.writeVarUint8Array(encoder, payload)
+  })
+}
+
+/** The custom message in a text frame, or null where the text is none. */
+export function readCustom(text: string): string | null {
+  return text.startsWith(CUSTOM_PREFIX) ? text.slice(CUSTOM_PREFIX.length) : null
+}
+
+/** A custom message as a text frame. */
+export function writeCustom(message: string): string {
+  return CUSTOM_PREFIX + message
+}
+
+function writeSync(step: number, bytes: Uint8Array): Uint8Array {
+  return write(SYNC, (encoder) => {
+    encoding.writeVarUint(encoder, step)
+    encoding.writeVarUint8Array(encoder, bytes)
+  })
+}
+
+function write(type: number, rest: (encoder: encoding.Encoder) => void): Uint8Array {
+  return encoding.encode((encoder) => {
+    encoding.writeVarUint(encoder, type)
+    rest(encoder)
+  })
+}
