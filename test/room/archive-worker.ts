@@ -1,0 +1,116 @@
+/**
+ * A Worker whose only room is a desk that carries out archive calls sent to it over HTTP: so that an adapter
+ * runs where it will run, in a Durable Object in workerd, while the test around it starts and stops databases.
+ *
+ * POST /{load|store|remove|list}?call=&id=&revision=&cursor=&limit= · POST /abort?call=&reason= ends that call's
+ * signal · POST /fault?kind= makes the bound D1 or R2 refuse or hang. `archive-desk.ts` is the other end.
+ */
+
+import type { D1Database, DurableObjectNamespace, R2Bucket } from "@cloudflare/workers-types"
+import type { Archive, ArchiveWrite } from "../../src/archive/archive.ts"
+import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
+
+interface Env extends ArchiveEnv {
+  DESK: DurableObjectNamespace
+}
+
+export default {
+  fetch: (request: Request, env: Env) =>
+    env.DESK.get(env.DESK.idFromName("desk")).fetch(request.url, request as never),
+}
+
+export class Desk {
+  readonly #archive: Archive
+  readonly #calls = new Map<string, AbortController>()
+  #fault = "none"
+
+  constructor(_state: unknown, env: Env) {
+    const archive = chooseArchive({
+      ...env,
+      ...(env.DB && { DB: this.#faulty<D1Database>(env.DB, ["batch"]) }),
+      ...(env.BUCKET && { BUCKET: this.#faulty<R2Bucket>(env.BUCKET, ["get", "head", "put", "list"]) }),
+    })
+    if (archive === null) throw new Error("the test bound no archive")
+    this.#archive = archive
+  }
+
+  /** The same binding, whose asynchronous methods obey the switch. */
+  #faulty<Binding extends object>(binding: Binding, methods: string[]): Binding {
+    return new Proxy(binding, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name)
+        if (typeof value !== "function") return value
+        return (...values: unknown[]) => {
+          if (methods.includes(String(name))) {
+            if (this.#fault === "refuses") return Promise.reject(new Error("the test refuses"))
+            // A timer, since workerd ends a request that waits for nothing at all.
+            if (this.#fault === "hangs") return new Promise((resolve) => setTimeout(resolve, 60_000))
+          }
+          return value.apply(target, values)
+        }
+      },
+    })
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url)
+    const verb = url.pathname.slice(1)
+    const query = (name: string) => url.searchParams.get(name) ?? ""
+    const body = new Uint8Array(await request.arrayBuffer())
+    if (verb === "fault") {
+      this.#fault = query("kind")
+      return new Response()
+    }
+    const stop = this.#calls.get(query("call")) ?? new AbortController()
+    this.#calls.set(query("call"), stop)
+    if (verb === "abort") {
+      stop.abort(new Error(query("reason")))
+      return new Response()
+    }
+    try {
+      return await this.#carryOut(verb, query, body, stop.signal)
+    } catch (error) {
+      return new Response(error instanceof Error ? error.message : String(error), { status: 500 })
+    } finally {
+      this.#calls.delete(query("call"))
+    }
+  }
+
+  async #carryOut(
+    verb: string,
+    query: (name: string) => string,
+    body: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    switch (verb) {
+      case "load": {
+        const found = await this.#archive.load(query("id"), signal)
+        if (found.kind !== "found") return Response.json(found)
+        return new Response(found.document.update as BodyInit, {
+          headers: { "x-revision": String(found.document.revision) },
+        })
+      }
+      case "store": {
+        await this.#archive.store(query("id"), unpack(body), signal)
+        return new Response()
+      }
+      case "remove": {
+        await this.#archive.remove(query("id"), Number(query("revision")), signal)
+        return new Response()
+      }
+      case "list": {
+        const page = { cursor: query("cursor") || null, limit: Number(query("limit")) }
+        return Response.json(await this.#archive.list(page, signal))
+      }
+      default:
+        throw new Error(`no such verb: ${verb}`)
+    }
+  }
+}
+
+/** A body as `pack` made it: 4 bytes length of the JSON, the JSON, the update. */
+function unpack(body: Uint8Array): ArchiveWrite {
+  const end = 4 + new DataView(body.buffer).getUint32(0)
+  const { revision, updatedAtMs, json, text } = JSON.parse(new TextDecoder().decode(body.subarray(4, end)))
+  return { update: body.subarray(end), revision, updatedAtMs, json: () => json, text: () => text }
+}
