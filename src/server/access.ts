@@ -125,10 +125,8 @@ export async function authorize(request: Request, need: Need, settings: AccessSe
   }
   const origin = request.headers.get("origin")
   if (origin !== null && !allowsOrigin(origin, { open, settings })) {
-    throw new SyncError(
-      "origin-refused",
-      `The origin ${origin} may not ask here; ALLOWED_ORIGINS does not name it.`,
-    )
+    const who = open ? "without a key only pages of localhost may" : "ALLOWED_ORIGINS does not name it"
+    throw new SyncError("origin-refused", `The origin ${origin} may not ask here: ${who}.`)
   }
   if (open) return OPEN
   const token = findToken(request)
@@ -329,7 +327,7 @@ function describe(fault: unknown): string {
   if (fault instanceof jose.errors.JWTExpired) return "has expired"
   if (fault instanceof jose.errors.JWTClaimValidationFailed) {
     if (fault.reason === "missing") return `has no "${fault.claim}"`
-    if (fault.claim === "nbf") return "is not valid yet"
+    if (fault.claim === "nbf" && fault.reason === "check_failed") return "is not valid yet"
     return `has an "${fault.claim}" that does not fit`
   }
   if (fault instanceof jose.errors.JWKSMultipleMatchingKeys)
