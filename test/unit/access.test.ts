@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { resolve } from "node:path"
@@ -140,7 +140,8 @@ describe("[R1] without a key", () => {
   })
 
   it("[R1] the configuration that is deployed holds no key and stays closed where it is deployed", async () => {
-    const settings = { ...readVars("wrangler.toml"), OPEN_ON_LOCALHOST: "true" }
+    const settings = readVars("wrangler.toml")
+    expect(settings).toHaveProperty("OPEN_ON_LOCALHOST", "true")
     expect(Object.keys(settings).filter((name) => /SECRET|KEY|JWKS/.test(name))).toEqual([])
     for (const host of ["yurt.acme.workers.dev", "yurt.example", "203.0.113.9"]) {
       const headers = { host, origin: `https://${host}` }
@@ -1014,8 +1015,7 @@ async function startKeyServer() {
 
 /** The strings under [vars] of a wrangler.toml at the top of the repository. */
 function readVars(file: string): Record<string, string> {
-  const path = resolve(import.meta.dirname, "../..", file)
-  const toml = existsSync(path) ? readFileSync(path, "utf8") : ""
+  const toml = readFileSync(resolve(import.meta.dirname, "../..", file), "utf8")
   const vars = /^\[vars\]\n((?:(?!\[).*\n?)*)/m.exec(toml)?.[1] ?? ""
   return Object.fromEntries(
     [...vars.matchAll(/^(\w+) *= *"(.*)"/gm)].map(([, name, value]) => [name!, value!]),
