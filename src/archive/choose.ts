@@ -1,13 +1,98 @@
 /** Which archive a Worker has: what its bindings and variables say. */
-import type { D1Database, Hyperdrive, R2Bucket } from "@cloudflare/workers-types"
+
+import type { D1Database, R2Bucket } from "@cloudflare/workers-types"
+import { SyncError } from "../errors.ts"
 import type { Archive } from "./archive.ts"
 import { d1Archive } from "./d1.ts"
+import { mirrorArchive } from "./mirror.ts"
+import { postgresArchive } from "./postgres.ts"
+import { r2Archive } from "./r2.ts"
+import { webhookArchive } from "./webhook.ts"
 
+/** The bindings and variables that choose an archive. One of them is enough. */
 export interface ArchiveEnv {
-  DB?: D1Database
+  /** Names joined by "+": "postgres", "postgres+r2" (the first loads, the others only receive), or "none". */
+  ARCHIVE?: string
+  /** `[[hyperdrive]]` */
+  POSTGRES?: { readonly connectionString: string }
+  /** A connection string instead of Hyperdrive. */
+  POSTGRES_URL?: string
+  /** "true": make the table when it is missing. */
+  POSTGRES_MIGRATE?: string
+  /** `[[r2_buckets]]` */
   BUCKET?: R2Bucket
-  POSTGRES?: Hyperdrive
+  WEBHOOK_URL?: string
+  WEBHOOK_SECRET?: string
+  /** "json": the document as JSON instead of its update. Such a document cannot be loaded from the hook. */
+  WEBHOOK_FORMAT?: string
+  /** `[[d1_databases]]` */
+  DB?: D1Database
 }
+
+/** How each archive is made, or what is missing for it. In the order of choice. */
+const ARCHIVES = {
+  postgres: {
+    needs: "a Hyperdrive binding POSTGRES or a variable POSTGRES_URL",
+    open: ({ POSTGRES, POSTGRES_URL, POSTGRES_MIGRATE }: ArchiveEnv) => {
+      const connection = POSTGRES ?? POSTGRES_URL
+      return connection ? postgresArchive(connection, { migrate: POSTGRES_MIGRATE === "true" }) : null
+    },
+  },
+  r2: {
+    needs: "an R2 binding BUCKET",
+    open: ({ BUCKET }: ArchiveEnv) => (BUCKET ? r2Archive(BUCKET) : null),
+  },
+  webhook: {
+    needs: "a variable WEBHOOK_URL",
+    open: ({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_FORMAT }: ArchiveEnv) => {
+      if (!WEBHOOK_URL) return null
+      if (!WEBHOOK_SECRET)
+        throw new SyncError("internal", "WEBHOOK_URL is set, and WEBHOOK_SECRET to sign with is not")
+      return webhookArchive({
+        url: WEBHOOK_URL,
+        secret: WEBHOOK_SECRET,
+        format: WEBHOOK_FORMAT === "json" ? "json" : "update",
+      })
+    },
+  },
+  d1: {
+    needs: "a D1 binding DB",
+    open: ({ DB }: ArchiveEnv) => (DB ? d1Archive(DB) : null),
+  },
+}
+
+const NAMES = Object.keys(ARCHIVES) as (keyof typeof ARCHIVES)[]
+
+/**
+ * The archive that a Worker's bindings and variables choose: one line in wrangler.toml.
+ * Without `ARCHIVE`, the first that is there of Postgres, R2, webhook and D1.
+ *
+ * @returns null when there is none, or `ARCHIVE = "none"`
+ * @throws SyncError "internal" when `ARCHIVE` names one that does not exist or is not bound
+ */
 export function chooseArchive(env: ArchiveEnv): Archive | null {
-  return env.DB ? d1Archive(env.DB) : null
+  if (env.ARCHIVE === "none") return null
+  if (!env.ARCHIVE) {
+    for (const name of NAMES) {
+      const archive = ARCHIVES[name].open(env)
+      if (archive !== null) return archive
+    }
+    return null
+  }
+  const archives = env.ARCHIVE.split("+").map((wanted) => {
+    const name = NAMES.find((name) => name === wanted.trim())
+    if (name === undefined) {
+      throw new SyncError(
+        "internal",
+        `ARCHIVE = "${env.ARCHIVE}" names "${wanted.trim()}": allowed are ${NAMES.join(", ")}, several joined by "+", and none`,
+      )
+    }
+    const archive = ARCHIVES[name].open(env)
+    if (archive === null) {
+      throw new SyncError("internal", `ARCHIVE = "${env.ARCHIVE}" needs ${ARCHIVES[name].needs}`)
+    }
+    return archive
+  })
+  const [primary, ...others] = archives
+  return others.length === 0 ? primary! : mirrorArchive(primary!, ...others)
 }

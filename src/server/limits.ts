@@ -16,8 +16,16 @@ export const LIMITS = {
   bodyBytes: 25 * MB,
   /** A document's snapshot plus its log, bytes: what fits a Durable Object's 128 MB when it is hydrated. */
   documentBytes: 50 * MB,
-  /** A custom text message, bytes. */
-  messageBytes: 64 * KB,
+  /** A custom text message, UTF-16 units. */
+  messageLength: 64 * KB,
+  /** Frames a socket may send at once, and each second for as long as it likes. A whole editing history replayed at once still fits. */
+  frameBurst: 300_000,
+  framesPerSecond: 5_000,
+  /** The same for bytes. */
+  byteBurst: 64 * MB,
+  bytesPerSecond: 4 * MB,
+  /** A step 1 with something in it costs this many frames: it hydrates the document. */
+  step1Frames: 100,
 
   // ---- storage
   /** One stored value, bytes. @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB */
@@ -34,8 +42,12 @@ export const LIMITS = {
   tickCeilingMs: 25,
   /** Sockets of one room. */
   sockets: 1000,
-  /** A receiver that has not read this many bytes is closed. */
+  /** A receiver is asked for a sign that it reads after this many bytes ... */
+  probeBytes: 1 * MB,
+  /** ... and closed when this many went out without one. */
   unreadBytes: 8 * MB,
+  /** A socket's presence is put where it survives a hibernation this long after it changed, ms; well below the 10 s of idling that precede one. */
+  attachMs: 1_000,
 
   // ---- the archive
   /** An edit reaches the archive at most this long after it was made while people stay, ms. */

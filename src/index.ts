@@ -1,0 +1,26 @@
+/**
+ * The deployable Worker: a room for every document, the archive that env names (D1 unless it says
+ * otherwise), access, and the routes.
+ */
+import type { Archive } from "./archive/archive.ts"
+import { chooseArchive } from "./archive/choose.ts"
+import type { AccessSettings } from "./server/access.ts"
+import { Room as YurtRoom } from "./server/room.ts"
+import { routeDocuments } from "./server/routes.ts"
+
+/** What wrangler.toml binds. */
+export interface Env extends AccessSettings {
+  readonly Room: DurableObjectNamespace<Room>
+  readonly DB?: D1Database
+}
+
+export class Room extends YurtRoom<Env> {
+  readonly archive: Archive | null = chooseArchive(this.env)
+}
+
+export default {
+  fetch(request: Request, env: Env): Response | Promise<Response> {
+    if (new URL(request.url).pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
+    return routeDocuments(request, env)
+  },
+}

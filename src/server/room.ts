@@ -1,0 +1,679 @@
+/**
+ * The room: one Durable Object, one document, everyone who is connected to it. The only conductor: it
+ * knows partyserver, sockets and alarms, and calls the others in order.
+ *
+ *     socket → frame → rights → replica (vet) → fan-out (peers) → commit (log) → "saved" → outbox (archive)
+ *
+ * Subclass it, name an archive, and override the hooks you need:
+ *
+ *     export class Room extends YurtRoom<Env> { archive = d1Archive(this.env.DB) }
+ */
+import { type Connection, type ConnectionContext, Server, type WSMessage } from "partyserver"
+import type * as Y from "yjs"
+import type { Archive, ArchivePage } from "../archive/archive.ts"
+import { asSyncError, SyncError } from "../errors.ts"
+import { toJson } from "../export/json.ts"
+import { toText } from "../export/text.ts"
+import {
+  PING,
+  PONG,
+  readCustom,
+  readFrame,
+  writeAwareness,
+  writeCustom,
+  writeQuery,
+  writeRefusal,
+  writeRenewed,
+  writeSaved,
+  writeStep1,
+  writeStep2,
+  writeUpdate,
+} from "../wire/y-websocket.ts"
+import { type AccessSettings, type Grant, verifyToken } from "./access.ts"
+import { FanOut } from "./fan-out.ts"
+import { entityTag, matchesEntityTag } from "./formats.ts"
+import { LIMITS, type Limits } from "./limits.ts"
+import { Outbox } from "./outbox.ts"
+import { type Entry, Presence } from "./presence.ts"
+import { TokenBucket } from "./rate.ts"
+import { type Received, Replica } from "./replica.ts"
+import { type DocumentStatus, decodeGrant, type Exported, type RoomRpc } from "./rpc.ts"
+import { render } from "./render.ts"
+import { UpdateLog } from "./update-log.ts"
+
+/** While a busy room waits for the disk this long, it spends this many times as long gathering. */
+const COMMIT_REST = 20
+
+const DONE = Promise.resolve()
+
+/** What a socket's attachment keeps through a hibernation. Never a token. */
+interface Attachment {
+  readonly grant: Grant
+  readonly presence: Entry | null
+}
+
+/** Someone connected. */
+export class Peer {
+  readonly connection: Connection
+  grant: Grant
+  /** A `saved` request that waits for the next commit; a newer one includes an older one. */
+  awaitsSaved: Uint8Array | null = null
+  /** Was told once that it may not write; the second time it is closed. */
+  warned = false
+  /** Bytes sent since it last gave a sign of reading. */
+  unreadBytes = 0
+  /** How much of that may be there: more after a first sync. */
+  allowedBytes: number
+  probed = false
+  readonly frames: TokenBucket
+  readonly bytes: TokenBucket
+
+  constructor(connection: Connection, grant: Grant, limits: Limits) {
+    this.connection = connection
+    this.grant = grant
+    this.allowedBytes = limits.unreadBytes
+    this.frames = new TokenBucket(limits.frameBurst, limits.framesPerSecond)
+    this.bytes = new TokenBucket(limits.byteBurst, limits.bytesPerSecond)
+  }
+}
+
+export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends Server<Env> implements RoomRpc {
+  static override options = { hibernate: true }
+
+  /** The external database of this room's document; null: the room's own storage is all there is. */
+  abstract readonly archive: Archive | null
+
+  /** Override to change a number. */
+  readonly limits: Limits = LIMITS
+
+  readonly #peers = new Set<Peer>()
+  readonly #peerOf = new WeakMap<WebSocket, Peer>()
+  /** Peers whose presence the attachments do not have yet. */
+  readonly #unattached = new Set<Peer>()
+  #parts: Parts | null = null
+  /** partyserver has run `onStart`: from here on frames skip its per-message work. */
+  #started = false
+  /** The archive was asked, or something is stored: the document is what this room says it is. */
+  #opening: Promise<void> | null = null
+  #nextCommitAt = 0
+  #commitTimer: ReturnType<typeof setTimeout> | null = null
+  #attachTimer: ReturnType<typeof setTimeout> | null = null
+  #alarmAt: number | null = null
+  #removing = false
+  /** The last one has left since the last alarm. */
+  #emptied = false
+
+  // ---- hooks and calls for a subclass
+
+  /** A custom message (`provider.send`, YProvider's `sendMessage`) from a peer. Override it. */
+  onCustomMessage(_peer: Peer, _message: string): void {}
+
+  /** `POST` to the document's URL. Override it; by default there is nothing to post. */
+  onPost(_request: Request): Response | Promise<Response> {
+    throw new SyncError("method-not-allowed", "This room takes no POST")
+  }
+
+  /** Send a custom message to everyone connected, or to one. */
+  sendCustomMessage(message: string, only?: Peer): void {
+    for (const peer of only === undefined ? this.#peers : [only]) this.#sendText(peer, writeCustom(message))
+  }
+
+  /**
+   * Change the document on the server, in one transaction, all or nothing. Everyone connected sees it.
+   * @returns what `change` returned, once the change is durable
+   */
+  async edit<Result>(change: (doc: Y.Doc) => Result): Promise<Result> {
+    await this.#ready()
+    const { replica, fanOut } = this.#room
+    const { result, update } = replica.edit(change)
+    // First the log, then the peers: the output gate holds the frames until the commit is durable.
+    this.#commit()
+    if (update !== null) fanOut.update(update, null)
+    await this.ctx.storage.sync()
+    return result
+  }
+
+  /** Look at the document. Do not keep or change the Y.Doc. */
+  async read<Result>(look: (doc: Y.Doc) => Result): Promise<Result> {
+    await this.#ready()
+    return look(this.#room.replica.document())
+  }
+
+  // ---- what routes call (RPC)
+
+  async export(want: Parameters<RoomRpc["export"]>[0]): Promise<Exported | null> {
+    await this.#ready()
+    const { replica } = this.#room
+    if (!replica.exists) return null
+    // A revision is of what is committed and never comes again, so it names the state.
+    const revision = this.#commit()
+    const etag = entityTag(`r${revision}`, want)
+    const body = matchesEntityTag(want.ifNoneMatch, etag) ? null : render(replica.document(), want)
+    return { etag, body, revision }
+  }
+
+  async merge(update: Uint8Array, grant: Grant): Promise<{ revision: number }> {
+    await this.#ready()
+    const received = this.#take(update, { grant, sender: null, whole: true })
+    const revision = this.#commit()
+    await this.ctx.storage.sync()
+    if (received.kind === "waiting") {
+      console.warn(`A merged update of ${update.length} bytes waits for one that has not arrived`)
+    }
+    return { revision }
+  }
+
+  async remove(_grant: Grant): Promise<boolean> {
+    await this.#ready()
+    const { replica, log, outbox, presence } = this.#room
+    if (!replica.exists) return false
+    this.#removing = true
+    try {
+      await outbox.remove(log.state.revision + 1)
+    } finally {
+      this.#removing = false
+    }
+    for (const peer of this.#peers) {
+      presence.leave(peer)
+      this.#close(peer, new SyncError("deleted", "The document was deleted"))
+    }
+    replica.erase()
+    await this.ctx.storage.deleteAlarm()
+    this.#alarmAt = null
+    await this.ctx.storage.sync()
+    return true
+  }
+
+  async status(): Promise<DocumentStatus | null> {
+    await this.#ready()
+    const { replica, log, outbox } = this.#room
+    if (!replica.exists) return null
+    return {
+      connections: this.#peers.size,
+      revision: log.state.revision,
+      archivedRevision: outbox.ledger.archivedRevision,
+      archiveError: outbox.ledger.error,
+      bytes: replica.bytes,
+      logRows: log.state.logRows,
+      quarantined: log.quarantined,
+    }
+  }
+
+  async list(page: { cursor: string | null; limit: number }): Promise<ArchivePage> {
+    return this.#room.outbox.list(page)
+  }
+
+  async revoke(_grant: Grant, _what: { subject?: string; tokenId?: string }): Promise<void> {
+    throw new SyncError("not-found", "Revocation")
+  }
+
+  // ---- sockets
+
+  override async fetch(request: Request): Promise<Response> {
+    try {
+      // partyserver answers a throw of its start with the stack: start first, where it can be caught.
+      await this.__unsafe_ensureInitialized()
+      if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
+      await this.#ready()
+      if (this.#room && this.#peers.size >= this.limits.sockets) {
+        throw new SyncError("room-full", `The room has ${this.#peers.size} sockets; at most ${this.limits.sockets}`)
+      }
+      return await super.fetch(request)
+    } catch (thrown) {
+      const error = asSyncError(thrown)
+      if (error.code === "internal") console.error("A request failed", error.cause)
+      return Response.json(error, { status: error.status })
+    }
+  }
+
+  override onConnect(connection: Connection, { request }: ConnectionContext): void {
+    const peer = new Peer(connection, decodeGrant(request), this.limits)
+    const { replica, presence } = this.#room
+    this.#admit(peer)
+    this.#attach(peer)
+    // A reader has nothing to give, so it is not asked.
+    if (peer.grant.rights === "write") this.#send(peer, writeStep1(replica.stateVector()))
+    if (presence.size > 0) this.#send(peer, writeAwareness(presence.encode(presence.clients())))
+    if (peer.grant.expiresAtMs !== null) this.#arm()
+  }
+
+  /** The hot path skips partyserver, which reads the attachment and wraps the socket for every message. */
+  override webSocketMessage(socket: WebSocket, message: WSMessage): Promise<void> {
+    const peer = this.#started ? this.#peerOf.get(socket) : undefined
+    if (peer === undefined) return super.webSocketMessage(socket, message)
+    this.#receive(peer, message)
+    return DONE
+  }
+
+  override onMessage(connection: Connection, message: WSMessage): void {
+    this.#started = true
+    const peer = this.#room && this.#peerOf.get(connection)
+    if (peer) this.#receive(peer, message)
+  }
+
+  override onClose(connection: Connection): void {
+    const peer = this.#room && this.#peerOf.get(connection)
+    if (!peer) return
+    this.#dismiss(peer)
+    // What it sent and nobody has committed yet may be with nobody else.
+    this.#commit()
+    if (this.#peers.size > 0) return
+    this.#emptied = true
+    this.#room.outbox.hurry()
+    this.#arm()
+  }
+
+  override onError(connection: Connection, _error: unknown): void {
+    this.onClose(connection)
+  }
+
+  #receive(peer: Peer, message: WSMessage): void {
+    try {
+      const now = Date.now()
+      const length = typeof message === "string" ? message.length : message.byteLength
+      if (!peer.frames.take(1, now) || !peer.bytes.take(length, now)) {
+        throw new SyncError("rate-limited", `More than ${this.limits.framesPerSecond} frames a second`)
+      }
+      if (typeof message === "string") this.#receiveText(peer, message)
+      else this.#receiveFrame(peer, message instanceof ArrayBuffer ? new Uint8Array(message) : bytesOf(message))
+    } catch (thrown) {
+      this.#refuse(peer, asSyncError(thrown))
+    }
+  }
+
+  #receiveFrame(peer: Peer, message: Uint8Array): void {
+    if (message.length > this.limits.frameBytes) {
+      throw new SyncError("too-large", `Frame of ${message.length} bytes; at most ${this.limits.frameBytes}`)
+    }
+    const frame = readFrame(message)
+    switch (frame.type) {
+      case "update":
+      case "step-2":
+        return this.#receiveUpdate(peer, frame.update, frame.type === "step-2")
+      case "awareness":
+        return this.#receiveAwareness(peer, frame.entries)
+      case "step-1":
+        return this.#sync(peer, frame.stateVector)
+      case "query": {
+        const { presence } = this.#room
+        return this.#send(peer, writeAwareness(presence.encode(presence.clients())))
+      }
+      case "saved":
+        peer.awaitsSaved = frame.payload
+        return this.#commitSoon()
+      case "renewal":
+        return void this.#renew(peer, new TextDecoder().decode(frame.payload))
+      case "refusal":
+        throw new SyncError("bad-frame", "A client does not refuse")
+      default:
+        throw new SyncError("bad-frame", `Unknown frame ${JSON.stringify(frame satisfies never)}`)
+    }
+  }
+
+  #receiveUpdate(peer: Peer, update: Uint8Array, whole: boolean): void {
+    if (peer.grant.rights !== "write") {
+      // Stock clients answer a step 1 with what they have, be it nothing.
+      if (update.length <= 2) return
+      throw new SyncError("forbidden", "This connection may read only")
+    }
+    const received = this.#take(update, { grant: peer.grant, sender: peer, whole })
+    if (received.kind === "waiting") this.#send(peer, writeStep1(this.#room.replica.stateVector()))
+    if (received.kind !== "known") this.#commitSoon()
+  }
+
+  #receiveAwareness(peer: Peer, entries: Uint8Array): void {
+    const { presence, fanOut } = this.#room
+    if (!peer.grant.presence) return
+    const { changed, renewed, echo } = presence.note(peer, entries)
+    if (echo) return this.#markRead(peer)
+    if (changed.length === 0) return
+    this.#unattached.add(peer)
+    this.#attachTimer ??= setTimeout(() => this.#attachAll(), this.limits.attachMs)
+    fanOut.awareness(changed, renewed ? null : peer)
+  }
+
+  #receiveText(peer: Peer, text: string): void {
+    if (text === PING) return // partyserver's own attachments of the auto-response can be gone after a deploy
+    const message = readCustom(text)
+    if (message === null) throw new SyncError("bad-frame", `Text frame of ${text.length} characters is no custom message`)
+    if (message.length > this.limits.messageLength) {
+      throw new SyncError("too-large", `Message of ${message.length} characters; at most ${this.limits.messageLength}`)
+    }
+    this.onCustomMessage(peer, message)
+  }
+
+  /** Answer a step 1: with the stored bytes where the other has nothing, else from the hydrated document. */
+  #sync(peer: Peer, stateVector: Uint8Array): void {
+    const { replica } = this.#room
+    if (peer.unreadBytes > this.limits.unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
+    const hasNothing = stateVector.length === 1 && stateVector[0] === 0
+    if (!hasNothing && !peer.frames.take(this.limits.step1Frames, Date.now())) {
+      throw new SyncError("rate-limited", "Too many step 1 in a short time")
+    }
+    const updates = hasNothing ? replica.whole() : [replica.diff(stateVector)]
+    const last = updates.pop()!
+    // A client calls itself synced after step 2, so that comes last.
+    const frames = [...updates.map(writeUpdate), writeStep2(last)]
+    for (const frame of frames) peer.allowedBytes += frame.length
+    for (const frame of frames) this.#send(peer, frame)
+  }
+
+  /** A fresh token for an open socket. Verified outside of the turn; meanwhile the old grant holds. */
+  async #renew(peer: Peer, token: string): Promise<void> {
+    try {
+      const grant = await verifyToken(token, this.name, this.env as AccessSettings)
+      if (grant.subject !== peer.grant.subject) throw new SyncError("forbidden", "The fresh token is someone else's")
+      peer.grant = grant
+      this.#attach(peer)
+      this.#arm()
+      if (grant.expiresAtMs !== null) this.#send(peer, writeRenewed(grant.expiresAtMs))
+    } catch (thrown) {
+      this.#refuse(peer, asSyncError(thrown))
+    }
+  }
+
+  // ---- the path of an update
+
+  #take(
+    update: Uint8Array,
+    { grant, sender, whole }: { grant: Grant; sender: Peer | null; whole: boolean },
+  ): Received {
+    const { replica, fanOut, log } = this.#room
+    const { subject } = grant
+    const received = replica.receive(update, {
+      whole,
+      ...(subject !== null && { claim: (client: number) => claimClient(log, client, subject) }),
+    })
+    if (received.kind !== "known") fanOut.update(received.update, sender)
+    return received
+  }
+
+  /** At once when quiet; under load what comes within the window becomes one row. */
+  #commitSoon(): void {
+    const waitMs = this.#nextCommitAt - Date.now()
+    if (waitMs <= 0 || this.#room.replica.uncommittedBytes >= this.limits.commitBytes) this.#commit()
+    else this.#commitTimer ??= setTimeout(() => this.#commit(), waitMs)
+  }
+
+  /**
+   * Write what was taken, then acknowledge it, in one turn: the output gate holds the acknowledgements
+   * until the write is durable (D1), and has let go the relays before it.
+   * @returns the room's revision
+   */
+  #commit(): number {
+    if (this.#commitTimer !== null) clearTimeout(this.#commitTimer)
+    this.#commitTimer = null
+    const { replica, outbox, fanOut } = this.#room
+    if (replica.hasUncommitted) fanOut.flush()
+    const wrote = replica.hasUncommitted
+    const revision = replica.commit()
+    if (wrote) {
+      outbox.touch()
+      this.#arm()
+      this.#paceCommits()
+    }
+    for (const peer of this.#peers) {
+      if (peer.awaitsSaved === null) continue
+      const payload = peer.awaitsSaved
+      peer.awaitsSaved = null
+      this.#send(peer, writeSaved(payload))
+    }
+    return revision
+  }
+
+  /** The slower the disk (500 rooms may share one), the more a commit gathers; never longer than the ceiling. */
+  #paceCommits(): void {
+    const startedAt = Date.now()
+    const { commitWindowMs, commitCeilingMs } = this.limits
+    this.#nextCommitAt = startedAt + commitWindowMs
+    void this.ctx.storage.sync().then(() => {
+      const windowMs = Math.min(Math.max((Date.now() - startedAt) * COMMIT_REST, commitWindowMs), commitCeilingMs)
+      this.#nextCommitAt = startedAt + windowMs
+    })
+  }
+
+  // ---- time passes
+
+  override async alarm(): Promise<void> {
+    try {
+      await super.alarm()
+    } catch (thrown) {
+      console.error("The alarm failed and will come again", thrown)
+    }
+  }
+
+  /** Compacts, flushes, closes what has expired. Sets the next alarm first and never throws (A2). */
+  override async onAlarm(): Promise<void> {
+    // The platform repeats a throwing alarm six times and forgets it; this one is set whatever happens below.
+    this.#alarmAt = Date.now() + 2 * this.limits.archiveTimeoutMs
+    await this.ctx.storage.setAlarm(this.#alarmAt)
+    try {
+      const { replica, outbox } = this.#room
+      const now = Date.now()
+      for (const peer of this.#peers) {
+        if (peer.grant.expiresAtMs !== null && peer.grant.expiresAtMs <= now) {
+          this.#refuse(peer, new SyncError("unauthorized", "The token has expired"))
+        }
+      }
+      this.#commit()
+      if (this.#compactionDue(replica)) replica.compact()
+      this.#emptied = false
+      if (outbox.dueAtMs !== null && outbox.dueAtMs <= now && !this.#removing) await this.#flush()
+      if (this.#peers.size === 0) replica.dehydrate()
+    } catch (thrown) {
+      console.error("The alarm failed and will come again", thrown)
+      return
+    }
+    this.#alarmAt = null
+    if (this.#arm() === null) await this.ctx.storage.deleteAlarm()
+  }
+
+  #compactionDue(replica: Replica): boolean {
+    return replica.outgrown || (this.#emptied && replica.untidy)
+  }
+
+  #flush(): Promise<void> {
+    const { replica, outbox } = this.#room
+    return outbox.flush(() => {
+      const revision = this.#commit()
+      const update = replica.encode()
+      return {
+        update,
+        revision,
+        updatedAtMs: Date.now(),
+        json: () => toJson(replica.document()),
+        text: () => toText(replica.document()),
+      }
+    })
+  }
+
+  /** Set the alarm to the earliest thing that will be due; null where nothing is. */
+  #arm(): number | null {
+    const { replica, outbox } = this.#room
+    const due = [outbox.dueAtMs]
+    if (this.#compactionDue(replica)) due.push(Date.now())
+    for (const { grant } of this.#peers) due.push(grant.expiresAtMs)
+    const at = due.reduce<number | null>((soonest, time) => (time === null ? soonest : Math.min(time, soonest ?? time)), null)
+    if (at !== null && (this.#alarmAt === null || at < this.#alarmAt)) {
+      this.#alarmAt = at
+      void this.ctx.storage.setAlarm(at)
+    }
+    return at
+  }
+
+  // ---- opening and waking
+
+  /** The parts of this room. Made at the first event, since a subclass's fields are set after our constructor. */
+  get #room(): Parts {
+    this.#parts ??= this.#wake()
+    return this.#parts
+  }
+
+  #wake(): Parts {
+    const { limits } = this
+    const log = new UpdateLog(this.ctx.storage, limits)
+    const replica = new Replica(log, limits)
+    const presence = new Presence<Peer>(limits, (peer) => peer.grant.subject)
+    const outbox = new Outbox(this.name, { archive: this.archive, log, limits })
+    const fanOut = new FanOut<Peer>(
+      {
+        peers: this.#peers,
+        send: (peer, frame) => this.#send(peer, frame),
+        encodePresence: (clients) => presence.encode(clients),
+      },
+      limits,
+    )
+    // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
+    this.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
+    for (const connection of this.getConnections<Attachment>()) {
+      const attachment = connection.state
+      if (attachment === null) continue
+      const peer = new Peer(connection, attachment.grant, limits)
+      this.#admit(peer)
+      if (attachment.presence !== null) presence.restore(peer, attachment.presence)
+    }
+    return { log, replica, presence, outbox, fanOut }
+  }
+
+  /**
+   * The document is here: stored, or looked up in the archive once.
+   * @throws SyncError archive-unavailable: never start empty over a document that exists
+   */
+  #ready(): Promise<void> {
+    this.#opening ??= this.#open().catch((thrown) => {
+      this.#opening = null
+      throw thrown
+    })
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
+    const { replica, outbox, log } = this.#room
+    // Whoever is connected was let in after the archive was asked.
+    if (replica.exists || this.archive === null || this.#peers.size > 0) return
+    const found = await outbox.load()
+    switch (found.kind) {
+      case "absent":
+        return
+      case "deleted":
+        return log.raise(found.revision)
+      case "found":
+        replica.adopt(found.document.update, found.document.revision)
+        return outbox.loaded(found.document.revision)
+    }
+  }
+
+  #admit(peer: Peer): void {
+    this.#peers.add(peer)
+    this.#peerOf.set(peer.connection, peer)
+  }
+
+  #dismiss(peer: Peer): void {
+    if (!this.#peers.delete(peer)) return
+    this.#peerOf.delete(peer.connection)
+    this.#unattached.delete(peer)
+    const { presence, fanOut } = this.#room
+    const left = presence.leave(peer)
+    if (left.length > 0) fanOut.awareness(left, null)
+  }
+
+  // ---- what goes out
+
+  #send(peer: Peer, frame: Uint8Array): void {
+    try {
+      peer.connection.send(frame)
+    } catch {
+      // The socket is gone and its close event is on the way.
+      return
+    }
+    peer.unreadBytes += frame.length
+    if (peer.unreadBytes > this.limits.probeBytes) this.#probe(peer)
+  }
+
+  #sendText(peer: Peer, text: string): void {
+    try {
+      peer.connection.send(text)
+    } catch {
+      // The socket is gone and its close event is on the way.
+    }
+  }
+
+  /**
+   * The platform has no bufferedAmount, and a peer that never reads grows the process without bound. So it is asked for
+   * what every stock client answers, its awareness, and what it says then echoes what the room knows.
+   */
+  #probe(peer: Peer): void {
+    if (!peer.probed) {
+      peer.probed = true
+      peer.unreadBytes = 0
+      return this.#send(peer, writeQuery())
+    }
+    if (peer.unreadBytes > peer.allowedBytes) {
+      this.#refuse(peer, new SyncError("slow-receiver", `${peer.unreadBytes} bytes were not read`))
+    }
+  }
+
+  #markRead(peer: Peer): void {
+    peer.probed = false
+    peer.allowedBytes = this.limits.unreadBytes
+  }
+
+  /** Answer an error: with a frame, and where it cannot go on, with a close. */
+  #refuse(peer: Peer, error: SyncError): void {
+    if (error.code === "internal") console.error("A frame failed", error.cause)
+    else console.warn(`Refused a frame of ${this.name}: ${error.code}: ${error.message}`)
+    switch (error.code) {
+      case "forbidden":
+        this.#send(peer, writeRefusal(error.message))
+        if (!peer.warned) {
+          peer.warned = true
+          return
+        }
+        return this.#close(peer, error)
+      case "pending-full":
+        this.#send(peer, writeRefusal(error.message))
+        return this.#send(peer, writeStep1(this.#room.replica.stateVector()))
+      default:
+        return this.#close(peer, error)
+    }
+  }
+
+  #close(peer: Peer, error: SyncError): void {
+    this.#dismiss(peer)
+    try {
+      peer.connection.close(error.closeCode, error.message.slice(0, 120))
+    } catch {
+      // Closed already.
+    }
+  }
+
+  #attachAll(): void {
+    this.#attachTimer = null
+    for (const peer of this.#unattached) this.#attach(peer)
+    this.#unattached.clear()
+  }
+
+  #attach(peer: Peer): void {
+    const attachment: Attachment = { grant: peer.grant, presence: this.#room.presence.entryOf(peer) }
+    peer.connection.setState(attachment)
+  }
+}
+
+interface Parts {
+  readonly log: UpdateLog
+  readonly replica: Replica
+  readonly presence: Presence<Peer>
+  readonly outbox: Outbox
+  readonly fanOut: FanOut<Peer>
+}
+
+/** A client id belongs to the subject who first wrote under it. */
+function claimClient(log: UpdateLog, client: number, subject: string): void {
+  const owner = log.ownerOf(client)
+  if (owner === null) log.own(client, subject)
+  else if (owner !== subject) throw new SyncError("forbidden", `Client id ${client} belongs to someone else`)
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}

@@ -1,0 +1,356 @@
+/**
+ * The log of a room in Durable Object SQLite: append, load, compact, quarantine. The only file that writes SQL.
+ *
+ * A document is a snapshot (one update, split at `valueBytes`) and a log of what came after it. One log
+ * row holds one commit: the updates of one or several ticks, each as it was vetted (D3), length-prefixed. A
+ * commit too large for a row is split over several, all of one revision.
+ *
+ * The newest log row also carries what a waking room must know (bytes and rows since the snapshot, the
+ * clocks that moved, whether something waits for a dependency): a wake reads that row's head and the
+ * few lines of `meta`, and nothing of the document.
+ *
+ * Nothing is written before the first commit, so asking for a document does not create one.
+ *
+ * @source Durable Objects limits: a SQLite row or BLOB holds at most 2 MB; rows written are billed
+ */
+import { crc32 } from "node:zlib"
+import * as decoding from "lib0/decoding"
+import * as encoding from "lib0/encoding"
+import { SyncError } from "../errors.ts"
+import type { Limits } from "./limits.ts"
+
+/** What a SQLite row costs besides its bytes, so that many tiny rows count as what they cost to read back. */
+const ROW_OVERHEAD_BYTES = 200
+
+/**
+ * The steps of the schema, in order; a room takes those it lacks, each in a transaction with its number.
+ * `bytes` stands last in a row: SQLite then reads the columns before it without touching a large value's pages.
+ */
+const MIGRATIONS = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+   CREATE TABLE log (
+     id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+     log_bytes INTEGER NOT NULL, log_rows INTEGER NOT NULL, waiting INTEGER NOT NULL, clocks BLOB NOT NULL,
+     crc INTEGER NOT NULL, bytes BLOB NOT NULL
+   );
+   CREATE TABLE snapshot (part INTEGER PRIMARY KEY, crc INTEGER NOT NULL, bytes BLOB NOT NULL);
+   CREATE TABLE quarantine (
+     id INTEGER PRIMARY KEY, source TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+     reason TEXT NOT NULL, bytes BLOB NOT NULL
+   );
+   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);`,
+]
+
+/** What the log knows without reading the document. */
+export interface LogState {
+  /** Count of the room's commits; grows only, also over a deletion. */
+  readonly revision: number
+  /** Size of the stored snapshot, bytes; 0 where there is none. */
+  readonly snapshotBytes: number
+  /** Size of the log after the snapshot, bytes, with the overhead of its rows. */
+  readonly logBytes: number
+  readonly logRows: number
+  /** State vector of the snapshot, and of the clients that moved since, each encoded by Yjs; empty where there is none. */
+  readonly snapshotClocks: Uint8Array
+  readonly movedClocks: Uint8Array
+  /** Something in the log waits for an update that has not arrived. */
+  readonly waiting: boolean
+}
+
+/** One update of the log and the revision it was committed in. */
+export interface LoggedUpdate {
+  readonly revision: number
+  readonly update: Uint8Array
+}
+
+const EMPTY: LogState = {
+  revision: 0,
+  snapshotBytes: 0,
+  logBytes: 0,
+  logRows: 0,
+  snapshotClocks: new Uint8Array(),
+  movedClocks: new Uint8Array(),
+  waiting: false,
+}
+
+export class UpdateLog {
+  readonly #storage: DurableObjectStorage
+  readonly #limits: Limits
+  #state: LogState
+  #created: boolean
+
+  constructor(storage: DurableObjectStorage, limits: Limits) {
+    this.#storage = storage
+    this.#limits = limits
+    this.#created = this.#sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").length > 0
+    if (this.#created) this.#migrate()
+    this.#state = this.#created ? this.#readState() : EMPTY
+  }
+
+  /** What the log knows without reading the document. */
+  get state(): LogState {
+    return this.#state
+  }
+
+  /** A document is stored here. */
+  get exists(): boolean {
+    return this.#state.snapshotBytes > 0 || this.#state.logRows > 0
+  }
+
+  /**
+   * Append one commit.
+   * Synchronous: when it returns, `load()` includes it, and a frame sent after it leaves the room only
+   * once the write is durable (output gate).
+   *
+   * @param updates Yjs V1 updates as they were vetted, in arrival order
+   * @param moved state vector of the clients that moved since the snapshot, encoded
+   * @param waiting whether something waits for a dependency after these updates
+   * @returns the room's new revision
+   */
+  append(updates: readonly Uint8Array[], { moved, waiting }: { moved: Uint8Array; waiting: boolean }): number {
+    const bytes = encoding.encode((encoder) => {
+      for (const update of updates) encoding.writeVarUint8Array(encoder, update)
+    })
+    const revision = this.#state.revision + 1
+    const parts = split(bytes, this.#limits.valueBytes)
+    const logRows = this.#state.logRows + parts.length
+    const logBytes = this.#state.logBytes + bytes.length + parts.length * ROW_OVERHEAD_BYTES
+    this.#write(() => {
+      for (const [part, value] of parts.entries()) {
+        this.#sql(
+          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, waiting, clocks, crc, bytes)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[revision, part, parts.length, logBytes, logRows, Number(waiting), moved, crc32(value), value],
+        )
+      }
+    })
+    this.#state = { ...this.#state, revision, logBytes, logRows, movedClocks: moved, waiting }
+    return revision
+  }
+
+  /**
+   * The whole document: the snapshot, and what was committed after it, in order.
+   * A value that fails its checksum is quarantined and left out (D6); `damaged` says so.
+   */
+  load(): { snapshot: Uint8Array | null; updates: LoggedUpdate[]; damaged: boolean } {
+    if (!this.#created) return { snapshot: null, updates: [], damaged: false }
+    const before = this.quarantined
+    const snapshot = this.#loadSnapshot()
+    const updates: LoggedUpdate[] = []
+    const rows = this.#sql<LogRow>("SELECT revision, part, parts, crc, bytes FROM log ORDER BY id")
+    for (let i = 0; i < rows.length; ) {
+      const { revision, parts } = rows[i]!
+      let end = i
+      while (end < rows.length && rows[end]!.revision === revision) end++
+      const values = rows.slice(i, end)
+      i = end
+      const fault = faultOf(values, parts)
+      if (fault !== null) {
+        this.quarantine(revision, fault)
+        continue
+      }
+      const decoder = decoding.createDecoder(join(values))
+      while (decoding.hasContent(decoder)) {
+        updates.push({ revision, update: decoding.readVarUint8Array(decoder) })
+      }
+    }
+    return { snapshot, updates, damaged: this.quarantined !== before }
+  }
+
+  /**
+   * Replace the snapshot and drop the log up to now, in one transaction (D4). The caller has proven that
+   * the snapshot loads to the document's state.
+   */
+  compact(snapshot: Uint8Array, { clocks, waiting }: { clocks: Uint8Array; waiting: boolean }): void {
+    this.#replace(snapshot, { clocks, waiting, revision: this.#state.revision })
+  }
+
+  /** Start from a document that lived elsewhere: its bytes become the snapshot, its revision goes on. */
+  adopt(snapshot: Uint8Array, at: { clocks: Uint8Array; revision: number; waiting: boolean }): void {
+    this.#replace(snapshot, { ...at, revision: Math.max(at.revision, this.#state.revision) })
+  }
+
+  /** Go on above this revision, without a document: where an archive remembers a deletion. */
+  raise(revision: number): void {
+    if (revision <= this.#state.revision) return
+    this.#state = { ...this.#state, revision }
+    if (this.#created) this.note("revision", revision)
+  }
+
+  /** Drop the document; of what was here the revision alone stays, so that it never goes back. */
+  erase(): void {
+    const revision = this.#state.revision + 1
+    this.#write(() => {
+      for (const table of ["log", "snapshot", "quarantine", "owner", "meta"]) this.#sql(`DELETE FROM ${table}`)
+      this.#sql("INSERT INTO meta VALUES ('schema', ?), ('revision', ?)", MIGRATIONS.length, revision)
+    })
+    this.#state = { ...EMPTY, revision }
+  }
+
+  /** Move a revision of the log out of the document's way; it is kept for a person to look at. */
+  quarantine(revision: number, reason: string): void {
+    this.#setAside("log", reason, "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part", revision)
+    this.#sql("DELETE FROM log WHERE revision = ?", revision)
+    this.#reread()
+  }
+
+  /** Move the snapshot out of the way. The log after it stays. */
+  quarantineSnapshot(reason: string): void {
+    this.#setAside("snapshot", reason, `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`)
+    this.#sql("DELETE FROM snapshot")
+    this.note("snapshot_bytes", 0)
+    this.note("snapshot_clocks", new Uint8Array())
+    this.#reread()
+  }
+
+  /** How many values are in quarantine. */
+  get quarantined(): number {
+    return this.#created ? (this.#sql<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0) : 0
+  }
+
+  /** A small named value that belongs to the room, or null. */
+  noted<Value extends SqlStorageValue>(key: string): Value | null {
+    if (!this.#created) return null
+    return this.#sql<{ value: Value }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value ?? null
+  }
+
+  /** Keep a small named value. Joins the transaction of the turn. */
+  note(key: string, value: SqlStorageValue | Uint8Array): void {
+    this.#write(() => this.#sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))
+  }
+
+  /** The subject who first wrote under this client id, or null. */
+  ownerOf(client: number): string | null {
+    if (!this.#created) return null
+    return this.#sql<{ subject: string }>("SELECT subject FROM owner WHERE client = ?", client)[0]?.subject ?? null
+  }
+
+  /** Remember who first wrote under a client id. */
+  own(client: number, subject: string): void {
+    this.#write(() => this.#sql("INSERT OR IGNORE INTO owner VALUES (?, ?)", client, subject))
+  }
+
+  #replace(
+    snapshot: Uint8Array,
+    { clocks, waiting, revision }: { clocks: Uint8Array; waiting: boolean; revision: number },
+  ): void {
+    this.#write(() => {
+      this.#sql("DELETE FROM snapshot")
+      for (const [part, value] of split(snapshot, this.#limits.valueBytes).entries()) {
+        this.#sql("INSERT INTO snapshot VALUES (?, ?, ?)", part, crc32(value), value)
+      }
+      this.#sql("DELETE FROM log")
+      this.note("revision", revision)
+      this.note("snapshot_bytes", snapshot.length)
+      this.note("snapshot_clocks", clocks)
+      this.note("waiting", Number(waiting))
+    })
+    this.#state = { ...EMPTY, revision, snapshotBytes: snapshot.length, snapshotClocks: clocks, waiting }
+  }
+
+  #loadSnapshot(): Uint8Array | null {
+    if (this.#state.snapshotBytes === 0) return null
+    const parts = Math.ceil(this.#state.snapshotBytes / this.#limits.valueBytes)
+    const values = this.#sql<LogRow>("SELECT part, crc, bytes FROM snapshot ORDER BY part")
+    const fault = faultOf(values, parts)
+    if (fault === null) return join(values)
+    this.quarantineSnapshot(fault)
+    return null
+  }
+
+  /** The newest row may be the one that went: the revision is kept apart first, so that it never goes back. */
+  #reread(): void {
+    this.note("revision", this.#state.revision)
+    this.#state = this.#readState()
+  }
+
+  #readState(): LogState {
+    const head = this.#sql<{
+      revision: number
+      log_bytes: number
+      log_rows: number
+      waiting: number
+      clocks: ArrayBuffer
+    }>("SELECT revision, log_bytes, log_rows, waiting, clocks FROM log ORDER BY id DESC LIMIT 1")[0]
+    return {
+      revision: Math.max(head?.revision ?? 0, this.noted<number>("revision") ?? 0),
+      snapshotBytes: this.noted<number>("snapshot_bytes") ?? 0,
+      snapshotClocks: bytesOf(this.noted<ArrayBuffer>("snapshot_clocks")),
+      logBytes: head?.log_bytes ?? 0,
+      logRows: head?.log_rows ?? 0,
+      movedClocks: bytesOf(head?.clocks ?? null),
+      waiting: (head?.waiting ?? this.noted<number>("waiting")) === 1,
+    }
+  }
+
+  #setAside(source: string, reason: string, query: string, ...bindings: SqlStorageValue[]): void {
+    this.#storage.transactionSync(() => {
+      for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(query, ...bindings)) {
+        this.#sql(
+          "INSERT INTO quarantine (source, revision, at, reason, bytes) VALUES (?, ?, ?, ?, ?)",
+          ...[source, revision, Date.now(), reason, bytes],
+        )
+      }
+    })
+    console.error(`Quarantined ${source} of revision ${this.#state.revision}: ${reason}`)
+  }
+
+  /** A throw does not roll back what a handler wrote; `transactionSync` does. */
+  #write(change: () => void): void {
+    this.#storage.transactionSync(() => {
+      if (!this.#created) this.#migrate()
+      change()
+    })
+    this.#created = true
+  }
+
+  #migrate(): void {
+    const has = this.#created ? (this.noted<number>("schema") ?? 0) : 0
+    if (has > MIGRATIONS.length) {
+      throw new SyncError("internal", `Storage has schema ${has}; this server knows ${MIGRATIONS.length}`)
+    }
+    for (let step = has; step < MIGRATIONS.length; step++) {
+      this.#storage.transactionSync(() => {
+        this.#sql(MIGRATIONS[step]!)
+        this.#sql("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", step + 1)
+      })
+    }
+  }
+
+  #sql<Row extends Record<string, SqlStorageValue>>(
+    query: string,
+    ...bindings: (SqlStorageValue | Uint8Array)[]
+  ): Row[] {
+    return this.#storage.sql.exec<Row>(query, ...bindings).toArray()
+  }
+}
+
+type LogRow = { revision: number; part: number; parts: number; crc: number; bytes: ArrayBuffer }
+
+/** Values of at most `valueBytes`; an empty input is one empty value (D5). */
+function split(bytes: Uint8Array, valueBytes: number): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  for (let at = 0; at === 0 || at < bytes.length; at += valueBytes) parts.push(bytes.slice(at, at + valueBytes))
+  return parts
+}
+
+function join(rows: readonly { bytes: ArrayBuffer }[]): Uint8Array {
+  if (rows.length === 1) return new Uint8Array(rows[0]!.bytes)
+  const whole = new Uint8Array(rows.reduce((total, row) => total + row.bytes.byteLength, 0))
+  let at = 0
+  for (const { bytes } of rows) {
+    whole.set(new Uint8Array(bytes), at)
+    at += bytes.byteLength
+  }
+  return whole
+}
+
+function faultOf(rows: readonly { part: number; crc: number; bytes: ArrayBuffer }[], parts: number): string | null {
+  if (rows.length !== parts) return `${rows.length} of ${parts} parts are here`
+  const broken = rows.find((row) => crc32(new Uint8Array(row.bytes)) !== row.crc)
+  return broken === undefined ? null : `part ${broken.part} of ${parts} fails its checksum`
+}
+
+function bytesOf(value: ArrayBuffer | null): Uint8Array {
+  return value === null ? new Uint8Array() : new Uint8Array(value)
+}

@@ -1,0 +1,7 @@
+declare namespace Cloudflare {
+  interface Env {
+    readonly DB: D1Database
+    readonly Room: DurableObjectNamespace<import("./worker.ts").Room>
+    readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * The verbs of the room tests. A visitor is a Yjs client in the stock dialect, written on y-protocols alone, so that
+ * a fault of our own codec cannot hide itself.
+ */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
+import { env } from "cloudflare:workers"
+import * as decoding from "lib0/decoding"
+import * as encoding from "lib0/encoding"
+import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from "y-protocols/awareness"
+import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
+import * as Y from "yjs"
+import type { Grant } from "../../src/server/access.ts"
+import { encodeGrant, GRANT_HEADER } from "../../src/server/rpc.ts"
+import type { Room } from "./worker.ts"
+
+/** What open mode on localhost grants. */
+export const WRITER: Grant = {
+  subject: null,
+  rights: "write",
+  presence: true,
+  admin: true,
+  expiresAtMs: null,
+  tokenId: null,
+}
+
+let made = 0
+
+/** An id no other test uses. */
+export function freshId(): string {
+  made++
+  return `doc-${made}-${crypto.randomUUID()}`
+}
+
+/** Poll a condition; the workers pool has no fake for a room's own timers. */
+export async function until(condition: () => unknown, what: string, timeoutMs = 10_000): Promise<void> {
+  const end = Date.now() + timeoutMs
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`)
+    await scheduler.wait(5)
+  }
+}
+
+export class Visitor {
+  readonly doc = new Y.Doc()
+  readonly awareness = new Awareness(this.doc)
+  readonly socket: WebSocket
+  synced = false
+  closed: { code: number; reason: string } | null = null
+  /** Echoes of `saved` requests, by their one-byte payload. */
+  readonly saved: number[] = []
+  readonly refusals: string[] = []
+  readonly texts: string[] = []
+  /** Every binary frame, as it came. */
+  readonly frames: Uint8Array[] = []
+
+  constructor(socket: WebSocket) {
+    this.socket = socket
+    this.awareness.setLocalState(null)
+    socket.binaryType = "arraybuffer"
+    socket.addEventListener("message", ({ data }) => this.#receive(data))
+    socket.addEventListener("close", ({ code, reason }) => {
+      this.closed = { code, reason }
+      this.awareness.destroy()
+    })
+    socket.accept()
+    this.doc.on("update", (update: Uint8Array, origin: unknown) => {
+      if (origin !== this) this.#write(0, (encoder) => writeUpdate(encoder, update))
+    })
+    this.awareness.on("update", (_: unknown, origin: unknown) => {
+      if (origin === this || this.closed !== null) return
+      this.#write(1, (encoder) =>
+        encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(this.awareness, [this.doc.clientID])),
+      )
+    })
+    this.#write(0, (encoder) => writeSyncStep1(encoder, this.doc))
+  }
+
+  /** Send bytes as they are. */
+  send(message: Uint8Array | string): void {
+    this.socket.send(message)
+  }
+
+  /** Ask for an acknowledgement of all that was sent before. */
+  askSaved(payload: number): void {
+    this.#write(102, (encoder) => encoding.writeVarUint8Array(encoder, new Uint8Array([payload])))
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    if (typeof data === "string") {
+      this.texts.push(data)
+      return
+    }
+    const message = new Uint8Array(data)
+    this.frames.push(message)
+    const decoder = decoding.createDecoder(message)
+    const type = decoding.readVarUint(decoder)
+    switch (type) {
+      case 0: {
+        const encoder = encoding.createEncoder()
+        encoding.writeVarUint(encoder, 0)
+        const step = readSyncMessage(decoder, encoder, this.doc, this)
+        if (encoding.length(encoder) > 1 && this.closed === null) this.socket.send(encoding.toUint8Array(encoder))
+        if (step === 1) this.synced = true
+        return
+      }
+      case 1:
+        return applyAwarenessUpdate(this.awareness, decoding.readVarUint8Array(decoder), this)
+      case 2:
+        decoding.readVarUint(decoder)
+        this.refusals.push(decoding.readVarString(decoder))
+        return
+      case 3:
+        return
+      case 102:
+        this.saved.push(decoding.readVarUint8Array(decoder)[0]!)
+        return
+      default:
+        throw new Error(`A visitor got an unknown frame ${type}`)
+    }
+  }
+
+  #write(type: number, rest: (encoder: encoding.Encoder) => void): void {
+    if (this.closed !== null) return
+    const encoder = encoding.createEncoder()
+    encoding.writeVarUint(encoder, type)
+    rest(encoder)
+    this.socket.send(encoding.toUint8Array(encoder))
+  }
+}
+
+export class TestRoom {
+  readonly id: string
+  readonly visitors: Visitor[] = []
+  readonly stub: DurableObjectStub<Room>
+
+  constructor(id: string) {
+    this.id = id
+    this.stub = env.Room.getByName(id)
+  }
+
+  /** Someone connects; resolves to their number once they are synced. */
+  async join(grant: Grant = WRITER): Promise<number> {
+    const response = await this.knock(grant)
+    if (response.webSocket === null) throw new Error(`Refused: ${response.status} ${await response.text()}`)
+    const visitor = new Visitor(response.webSocket)
+    this.visitors.push(visitor)
+    await until(() => visitor.synced || visitor.closed, "a visitor is synced")
+    return this.visitors.length - 1
+  }
+
+  /** Ask to come in, and take the answer as it is. */
+  knock(grant: Grant = WRITER): Promise<Response> {
+    return this.stub.fetch(`http://localhost/docs/${this.id}`, {
+      headers: { Upgrade: "websocket", [GRANT_HEADER]: encodeGrant(grant) },
+    })
+  }
+
+  /** Append to the shared text. */
+  type(who: number, text: string): void {
+    const shared = this.visitors[who]!.doc.getText("text")
+    shared.insert(shared.length, text)
+  }
+
+  text(who: number): string {
+    return this.visitors[who]!.doc.getText("text").toString()
+  }
+
+  /** Resolves when this visitor reads the text. */
+  async reads(who: number, text: string): Promise<void> {
+    await until(() => this.text(who) === text, `visitor ${who} reads ${JSON.stringify(text)}, not ${this.text(who)}`)
+  }
+
+  /** Resolves when everyone has the same document. */
+  async converges(): Promise<void> {
+    await until(() => {
+      const [first, ...rest] = this.visitors.filter(({ closed }) => closed === null)
+      return rest.every(({ doc }) => Y.equalSnapshots(Y.snapshot(doc), Y.snapshot(first!.doc)))
+    }, "everyone has the same document")
+  }
+
+  /** Set the own awareness state. */
+  point(who: number, state: Record<string, unknown> | null): void {
+    this.visitors[who]!.awareness.setLocalState(state)
+  }
+
+  /** The awareness states this visitor sees of others. */
+  cursors(who: number): unknown[] {
+    const { awareness, doc } = this.visitors[who]!
+    return [...awareness.getStates()].filter(([client]) => client !== doc.clientID).map(([, state]) => state)
+  }
+
+  /** Resolves when this visitor sees exactly these states of others. */
+  async sees(who: number, states: unknown[]): Promise<void> {
+    const wanted = JSON.stringify(states)
+    await until(
+      () => JSON.stringify(this.cursors(who)) === wanted,
+      `visitor ${who} sees ${wanted}, not ${JSON.stringify(this.cursors(who))}`,
+    )
+  }
+
+  /** Resolves when all this visitor sent is durable. */
+  async saves(who: number): Promise<void> {
+    const visitor = this.visitors[who]!
+    const payload = visitor.saved.length + 1
+    visitor.askSaved(payload)
+    await until(() => visitor.saved.includes(payload), "what was sent is saved")
+  }
+
+  /** Close a visitor's socket, and wait until the room has noticed. */
+  async leave(who: number): Promise<void> {
+    const before = (await this.connections()) ?? 0
+    this.visitors[who]!.socket.close(1000, "bye")
+    await until(async () => (await this.connections()) < before, "the room has noticed that someone left")
+  }
+
+  /** Resolves to how the room closed this visitor's socket. */
+  async closing(who: number): Promise<{ code: number; reason: string }> {
+    const visitor = this.visitors[who]!
+    await until(() => visitor.closed, `visitor ${who} is closed`)
+    return visitor.closed!
+  }
+
+  /** Evict the room from memory; sockets stay open, as on the platform. */
+  hibernate(): Promise<void> {
+    return evictDurableObject(this.stub)
+  }
+
+  /** Evict the room and close its sockets. */
+  evict(): Promise<void> {
+    return evictDurableObject(this.stub, { webSockets: "close" })
+  }
+
+  /** Let the alarm come now. */
+  alarm(): Promise<boolean> {
+    return runDurableObjectAlarm(this.stub)
+  }
+
+  connections(): Promise<number> {
+    return runInDurableObject(this.stub, (_, state) => state.getWebSockets().filter((s) => s.readyState === 1).length)
+  }
+
+  /** Read the room's storage. */
+  rows<Row extends Record<string, SqlStorageValue>>(query: string): Promise<Row[]> {
+    return runInDurableObject(this.stub, (_, state) => state.storage.sql.exec<Row>(query).toArray())
+  }
+
+  /** Damage the room's storage. */
+  damage(query: string, ...bindings: SqlStorageValue[]): Promise<void> {
+    return runInDurableObject(this.stub, (_, state) => {
+      state.storage.sql.exec(query, ...bindings)
+    })
+  }
+}
+
+/** A room with this many visitors in it, all synced. */
+export async function openRoom({ peers = 0, id = freshId() }: { peers?: number; id?: string } = {}): Promise<TestRoom> {
+  const room = new TestRoom(id)
+  for (let i = 0; i < peers; i++) await room.join()
+  return room
+}

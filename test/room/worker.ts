@@ -1,0 +1,74 @@
+/** The Worker under test: the real one, with an archive whose faults a test can order. */
+import type { Archive, ArchiveLookup, ArchivePage, ArchiveWrite } from "../../src/archive/archive.ts"
+import { d1Archive } from "../../src/archive/d1.ts"
+import { LIMITS } from "../../src/server/limits.ts"
+import { type Peer, Room as YurtRoom } from "../../src/server/room.ts"
+import { routeDocuments } from "../../src/server/routes.ts"
+
+export interface Env {
+  readonly DB: D1Database
+  readonly Room: DurableObjectNamespace<Room>
+  readonly Counter: DurableObjectNamespace<Counter>
+}
+
+/** What the archive does next: fail this many calls, or hang in all of them until released. */
+export const faults = { failures: 0, hanging: null as Promise<void> | null, stores: 0 }
+
+/** D1, wrapped: everything it does is real, faults come before it. */
+function faultyArchive(archive: Archive): Archive {
+  const strike = async () => {
+    if (faults.hanging !== null) await faults.hanging
+    if (faults.failures > 0) {
+      faults.failures--
+      throw new Error("the database is away")
+    }
+  }
+  return {
+    name: archive.name,
+    async load(id: string, signal: AbortSignal): Promise<ArchiveLookup> {
+      await strike()
+      return archive.load(id, signal)
+    },
+    async store(id: string, document: ArchiveWrite, signal: AbortSignal) {
+      faults.stores++
+      await strike()
+      return archive.store(id, document, signal)
+    },
+    async remove(id: string, revision: number, signal: AbortSignal) {
+      await strike()
+      return archive.remove(id, revision, signal)
+    },
+    async list(page: { cursor: string | null; limit: number }, signal: AbortSignal): Promise<ArchivePage> {
+      await strike()
+      return archive.list(page, signal)
+    },
+  }
+}
+
+export class Room extends YurtRoom<Env> {
+  readonly archive = faultyArchive(d1Archive(this.env.DB))
+  override readonly limits = { ...LIMITS, archiveTimeoutMs: 500, retryMs: 10, retryCeilingMs: 50, dehydrateMs: 200 }
+
+  override onCustomMessage(_peer: Peer, message: string): void {
+    this.sendCustomMessage(`heard ${message}`)
+  }
+}
+
+/** The subclass the README shows. */
+export class Counter extends YurtRoom<Env> {
+  readonly archive = null
+
+  override async onPost(): Promise<Response> {
+    const n = await this.edit((doc) => {
+      const counter = doc.getMap<number>("counter")
+      const next = (counter.get("n") ?? 0) + 1
+      counter.set("n", next)
+      return next
+    })
+    return Response.json({ n })
+  }
+}
+
+export default {
+  fetch: (request: Request, env: Env) => routeDocuments(request, env),
+}
