@@ -91,7 +91,7 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
           id: after,
           revision: revisionOf(object),
           bytes: object.size,
-          updatedAt: object.customMetadata?.["updated"] ?? object.uploaded.toISOString(),
+          updatedAt: object.customMetadata?.updated ?? object.uploaded.toISOString(),
         })
       }
       if (!page.truncated) return { documents, cursor: null }
@@ -103,11 +103,11 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
 
 /** An object somebody put by hand has no revision: it is at 0. */
 function revisionOf(object: R2Object): number {
-  return Number(object.customMetadata?.["revision"] ?? 0)
+  return Number(object.customMetadata?.revision ?? 0)
 }
 
 function isDeleted(object: R2Object): boolean {
-  return object.customMetadata?.["deleted"] === "true"
+  return object.customMetadata?.deleted === "true"
 }
 
 /** The condition under which a put may replace what a look found. */
