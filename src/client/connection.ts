@@ -99,6 +99,11 @@ export class Connection {
     return !this.#closed && this.#socket.send(message as string | Uint8Array<ArrayBuffer>)
   }
 
+  /** Drops the socket and tries again, after the usual wait. */
+  restart(reason: string): void {
+    this.#socket.reconnect(4000, reason)
+  }
+
   /** Ends the connection, or the attempt, or the wait for one. Nothing is called afterwards. */
   close(): void {
     this.#closed = true
@@ -165,7 +170,7 @@ export class Connection {
    */
   #ping(answerMs: number): void {
     this.#socket.send(PING)
-    this.#deadline ??= setTimeout(() => this.#socket.reconnect(4000, "no answer"), answerMs)
+    this.#deadline ??= setTimeout(() => this.restart("no answer"), answerMs)
   }
 
   #stopClocks(): void {

@@ -22,17 +22,28 @@ export function missingUpdate(doc: Y.Doc, room: RoomState): Uint8Array | null {
     : null
 }
 
-/** Whether `theirs` is behind this document, deletions aside. */
-export function lacksStructs(doc: Y.Doc, theirs: Uint8Array): boolean {
-  if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) return true
-  const vector = Y.decodeStateVector(theirs)
-  for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
-    if (clock > (vector.get(client) ?? 0)) return true
+/** Whether a replica with this state vector lacks something of the document, deletions aside. */
+export function lacksStructs(doc: Y.Doc, stateVector: Uint8Array): boolean {
+  return doc.store.pendingStructs !== null || isAhead(Y.encodeStateVector(doc), stateVector)
+}
+
+/** Whether the first state vector has something that the second has not. */
+export function isAhead(stateVector: Uint8Array, other: Uint8Array): boolean {
+  const others = Y.decodeStateVector(other)
+  for (const [client, clock] of Y.decodeStateVector(stateVector)) {
+    if (clock > (others.get(client) ?? 0)) return true
   }
   return false
 }
 
+/** Whether nothing at all is in this document. */
+export function isEmpty(doc: Y.Doc): boolean {
+  const { clients, pendingStructs, pendingDs } = doc.store
+  return clients.size === 0 && pendingStructs === null && pendingDs === null
+}
+
 function lacksDeletions(doc: Y.Doc, update: Uint8Array): boolean {
+  if (doc.store.pendingDs !== null) return true
   const ours = Y.createDeleteSetFromStructStore(doc.store)
   return !Y.equalDeleteSets(ours, Y.mergeDeleteSets([Y.decodeUpdate(update).ds]))
 }

@@ -12,11 +12,12 @@
  * awareness. With its step 2 we are synced; with both steps we know what it lacks, and send that. Only from then
  * on do changes go out as they are made, each burst followed by the question whether it is durable.
  *
- * **Another tab of this browser** hears each change through a BroadcastChannel, in one of two frames. `update`: the
- * tab that made the change has sent it to the room and sees to it that it is saved. `step 2`: the room may lack
- * this (that tab is offline, or has lost its connection or is being closed before the change was saved), so whoever
- * is connected sends it on and counts it as its own. A change is lost only if every tab that holds it is gone, and
- * with `offline` not even then.
+ * **Another tab of this browser** hears each change through a BroadcastChannel. Who sends it to the room?
+ * `update`: the tab that made the change has sent it, and sees to it that it is saved. `step 2`: the room may lack
+ * this, for that tab has no connection; what is new in it, a tab that is connected sends on and counts as its own.
+ * `saved`: that tab has lost its connection, or is being closed, before this update was saved; whoever is connected
+ * sends it again. So a change is lost only if every tab that holds it is gone, with `offline` not even then; and a
+ * second tab costs nothing while the first is connected.
  */
 import * as tabs from "lib0/broadcastchannel"
 import * as decoding from "lib0/decoding"
@@ -38,7 +39,7 @@ import {
 } from "./awareness.ts"
 import { type Address, Connection, type WebSocketClass } from "./connection.ts"
 import { Ledger } from "./ledger.ts"
-import { lacksStructs, missingUpdate } from "./missing.ts"
+import { isAhead, isEmpty, lacksStructs, missingUpdate } from "./missing.ts"
 import { readExpiry, renewalDelay } from "./token.ts"
 
 export type { ProviderAwareness } from "./awareness.ts"
@@ -116,22 +117,27 @@ export interface ProviderEvents {
 
 /** What one connection has brought so far. */
 interface Session {
-  /** The room's step 1. */
+  /** The room's step 1, until it is answered. */
   stateVector: Uint8Array | null
-  /** The room's step 2, kept until step 1 is there too; null also when there was nothing here to compare it with. */
+  /** The room's step 2, until its step 1 is answered. */
   update: Uint8Array | null
+  /** Whether the document was empty before that step 2. */
+  fresh: boolean
   synced: boolean
   /** Whether the room has been told all it lacked: from here on changes go out one by one. */
   level: boolean
   /** Why the room refused a change, if it did. */
   refused: string | null
-  /** The last awareness state sent, as JSON, and when. */
-  said: string | null
-  saidAtMs: number
 }
 
-/** Origin of transactions that bring what another tab of this browser made. */
-const ANOTHER_TAB = Symbol("another tab")
+/** What this browser has kept may take this long to load before the socket opens without it, ms. A guess. */
+const OFFLINE_MS = 3_000
+
+/** Origin of what another tab made and sees to itself. */
+const TAB_SAVES = Symbol("made in another tab")
+
+/** Origin of what another tab has and the room may lack. */
+const TAB_GIVES = Symbol("given by another tab")
 
 export class Provider extends ObservableV2<ProviderEvents> {
   readonly doc: Y.Doc
@@ -154,11 +160,15 @@ export class Provider extends ObservableV2<ProviderEvents> {
   /** Clients whose awareness state really changed in the event at hand. */
   #changed: readonly number[] = []
   #presenceDue: "no" | "if changed" | "always" = "no"
+  /** The last own awareness state sent on this connection, as JSON, and when. */
+  #said = "null"
+  #saidAtMs = 0
   #flushDue = false
 
   #triedFreshToken = false
   #renewal: ReturnType<typeof setTimeout> | undefined
   #resync: ReturnType<typeof setInterval> | undefined
+  #inTabs = false
   #offline: Promise<{ destroy(): Promise<void> } | null> | null = null
 
   /**
@@ -211,7 +221,8 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#closed = null
     this.#triedFreshToken = false
     globalThis.window?.addEventListener("pagehide", this.#onPageHide)
-    globalThis.window?.addEventListener("beforeunload", this.#onBeforeUnload)
+    // Only where asked for: the listener alone keeps a page out of the back/forward cache.
+    if (this.#options.guardUnload) globalThis.window?.addEventListener("beforeunload", this.#onBeforeUnload)
     this.#offline ??= this.#openOffline()
     const { WebSocketPolyfill, maxBackoffTime = 5_000, heartbeatInterval = 20_000 } = this.#options
     this.#connection = new Connection({
@@ -254,7 +265,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     globalThis.window?.removeEventListener("pagehide", this.#onPageHide)
     globalThis.window?.removeEventListener("beforeunload", this.#onBeforeUnload)
     void this.#offline?.then((database) => database?.destroy())
-    this.#giveUpSaving(new SyncError("closed", `The provider of ${this.name} was destroyed with unsaved changes`))
+    this.#giveUpSaving(this.#failure())
     super.destroy()
   }
 
@@ -304,12 +315,12 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#session = {
       stateVector: null,
       update: null,
+      fresh: false,
       synced: false,
       level: false,
       refused: null,
-      said: null,
-      saidAtMs: 0,
     }
+    this.#said = "null"
     this.#sendStep1()
     const { resyncInterval = 0 } = this.#options
     if (resyncInterval > 0) this.#resync = setInterval(() => this.#sendStep1(), resyncInterval)
@@ -327,13 +338,16 @@ export class Provider extends ObservableV2<ProviderEvents> {
       if (custom !== null) this.emit("message", [custom])
       return
     }
+    let frame: wire.Frame
     try {
-      this.#take(wire.readFrame(message), session)
+      frame = wire.readFrame(message)
     } catch (error) {
-      // The document may lack what this frame carried: only a new connection brings it.
-      this.emit("connection-error", [error instanceof Error ? error : new Error(String(error)), this])
-      this.#connection?.restart()
+      // What it carried is missing here now: only a new connection brings it.
+      this.emit("connection-error", [asError(error), this])
+      this.#connection?.restart("bad frame")
+      return
     }
+    this.#take(frame, session)
   }
 
   #take(frame: wire.Frame, session: Session): void {
@@ -343,14 +357,18 @@ export class Provider extends ObservableV2<ProviderEvents> {
         this.#answer(session)
         break
       case "step-2": {
-        const comparable = !isEmpty(this.doc)
-        this.#apply(frame.update)
-        if (comparable) session.update = frame.update
+        session.update = frame.update
+        session.fresh = isEmpty(this.doc)
         const first = !session.synced
         session.synced = true
         this.#triedFreshToken = false
-        this.#answer(session)
-        if (first) this.#emitSync(true)
+        try {
+          this.#apply(frame.update)
+        } finally {
+          // An observer that throws is the application's affair; the document has the update all the same.
+          this.#answer(session)
+          if (first) this.#emitSync(true)
+        }
         break
       }
       case "update":
@@ -366,7 +384,10 @@ export class Provider extends ObservableV2<ProviderEvents> {
         this.#refuse(frame.reason, session)
         break
       case "saved":
-        if (this.#ledger.confirm(decoding.readVarUint(decoding.createDecoder(frame.payload)))) this.#allSaved()
+        // After a refusal it would only say that what was not refused is saved.
+        if (session.refused !== null) break
+        if (this.#ledger.confirm(decoding.readVarUint(decoding.createDecoder(frame.payload))))
+          this.#allSaved()
         else this.#scheduleFlush()
         break
       case "renewal":
@@ -377,18 +398,27 @@ export class Provider extends ObservableV2<ProviderEvents> {
     }
   }
 
-  /** Once the room has said what it has, tell it the rest. A later step 1 is a request to be told again. */
+  /** Once the room has said what it has, tell it the rest. */
   #answer(session: Session): void {
     const { stateVector, update } = session
     if (stateVector === null || !session.synced || session.refused !== null) return
-    const missing = session.level
-      ? Y.encodeStateAsUpdate(this.doc, stateVector)
-      : missingUpdate(this.doc, { stateVector, update })
-    if (missing !== null) this.#send(wire.writeStep2(missing))
+    const missing = this.#missing(session, { stateVector, update })
     session.stateVector = null
     session.update = null
     session.level = true
+    if (missing !== null) this.#send(wire.writeStep2(missing))
     this.#scheduleFlush()
+  }
+
+  #missing(
+    { level, fresh }: Session,
+    room: { stateVector: Uint8Array; update: Uint8Array | null },
+  ): Uint8Array | null {
+    // All there is came from the room.
+    if (fresh && !level && !this.hasUnsavedChanges) return null
+    if (room.update !== null) return missingUpdate(this.doc, { ...room, update: room.update })
+    // A step 1 without a step 2: the room asks again, because something has not reached it.
+    return lacksStructs(this.doc, room.stateVector) ? Y.encodeStateAsUpdate(this.doc, room.stateVector) : null
   }
 
   #apply(update: Uint8Array): void {
@@ -431,7 +461,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
   }
 
   #send(frame: string | Uint8Array): boolean {
-    return this.#session !== null && this.#connection !== null && this.#connection.send(frame)
+    return this.#session !== null && (this.#connection?.send(frame) ?? false)
   }
 
   #sendStep1(): void {
@@ -440,11 +470,17 @@ export class Provider extends ObservableV2<ProviderEvents> {
 
   // ---- changes made here
 
-  readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
-    if (origin === this || origin === ANOTHER_TAB) return
+  readonly #onUpdate = (
+    update: Uint8Array,
+    origin: unknown,
+    _doc: Y.Doc,
+    transaction: Y.Transaction,
+  ): void => {
+    if (origin === this || origin === TAB_SAVES) return
     this.#count(transaction.beforeState)
     const sent = this.#sendChange(update)
-    if (this.refused === null) this.#tellTabs(sent ? wire.writeUpdate(update) : wire.writeStep2(update))
+    if (origin === TAB_GIVES || this.refused !== null) return
+    this.#tellTabs(sent ? wire.writeUpdate(update) : wire.writeStep2(update))
   }
 
   /** A change that is this tab's to save. */
@@ -469,11 +505,9 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#flushDue = true
     queueMicrotask(() => {
       this.#flushDue = false
+      this.#flushPresence()
       const session = this.#session
-      if (session === null) return
-      this.#flushPresence(session)
-      // After a refusal an answer would only say that what was refused has not been lost on the way.
-      if (!session.level || session.refused !== null) return
+      if (session === null || !session.level || session.refused !== null) return
       const number = this.#ledger.ask()
       if (number === null) return
       this.#send(wire.writeSaved(encoding.encode((encoder) => encoding.writeVarUint(encoder, number))))
@@ -481,7 +515,6 @@ export class Provider extends ObservableV2<ProviderEvents> {
   }
 
   #allSaved(): void {
-    if (this.refused !== null) return
     for (const { resolve } of this.#savers) resolve()
     this.#savers.clear()
     this.emit("saved", [])
@@ -495,6 +528,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
 
   /** Why nothing more will be saved as things stand, or null. */
   #failure(): SyncError | null {
+    if (this.#destroyed) return new SyncError("closed", `The provider of ${this.name} is destroyed`)
     if (this.refused !== null) {
       return new SyncError("forbidden", `The room ${this.name} refused a change: ${this.refused}`)
     }
@@ -526,22 +560,167 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#scheduleFlush()
   }
 
-  #flushPresence(session: Session): void {
-    if (this.#presenceDue === "no") return
-    const state = JSON.stringify(this.awareness.getLocalState())
-    const worthIt = this.#presenceDue === "always" ? state !== "null" : state !== (session.said ?? "null")
+  #flushPresence(): void {
+    const when = this.#presenceDue
     this.#presenceDue = "no"
-    if (!worthIt) return
+    const state = JSON.stringify(this.awareness.getLocalState())
+    if (when === "no" || state === (when === "always" ? "null" : this.#said)) return
     const frame = wire.writeAwareness(encodeOwnEntry(this.awareness))
-    session.said = state
-    session.saidAtMs = Date.now()
+    this.#said = state
+    this.#saidAtMs = Date.now()
     this.#send(frame)
+    this.#tellTabs(frame)
   }
 
   #answerRenewal(): void {
     const state = this.awareness.getLocalState()
-    if (state === null || this.#session === null || !isRenewalDue(this.#session.saidAtMs)) return
+    if (state === null || this.#session === null || !isRenewalDue(this.#saidAtMs)) return
     this.awareness.setLocalState(state)
     this.#sayPresence("always")
   }
+
+  // ---- other tabs of this browser
+
+  #joinTabs(): void {
+    if (this.#options.disableBc || this.#inTabs) return
+    this.#inTabs = true
+    tabs.subscribe(this.name, this.#onTab)
+    this.#tellTabs(wire.writeStep1(Y.encodeStateVector(this.doc)))
+    this.#tellTabs(wire.writeQuery())
+    if (this.awareness.getLocalState() !== null) {
+      this.#tellTabs(wire.writeAwareness(encodeOwnEntry(this.awareness)))
+    }
+  }
+
+  #leaveTabs(): void {
+    if (!this.#inTabs) return
+    this.#tellTabs(wire.writeAwareness(encodeFarewell(this.awareness)))
+    this.#inTabs = false
+    tabs.unsubscribe(this.name, this.#onTab)
+  }
+
+  #tellTabs(frame: Uint8Array): void {
+    if (this.#inTabs) tabs.publish(this.name, frame, this)
+  }
+
+  readonly #onTab = (data: ArrayBuffer | Uint8Array, origin: unknown): void => {
+    if (origin === this) return
+    try {
+      this.#takeFromTab(wire.readFrame(new Uint8Array(data)))
+    } catch (error) {
+      this.emit("connection-error", [asError(error), this])
+    }
+  }
+
+  #takeFromTab(frame: wire.Frame): void {
+    switch (frame.type) {
+      case "step-1": {
+        const ours = Y.encodeStateVector(this.doc)
+        if (!isEmpty(this.doc))
+          this.#tellTabs(wire.writeStep2(Y.encodeStateAsUpdate(this.doc, frame.stateVector)))
+        if (isAhead(frame.stateVector, ours)) this.#tellTabs(wire.writeStep1(ours))
+        break
+      }
+      case "step-2":
+        Y.applyUpdate(this.doc, frame.update, TAB_GIVES)
+        break
+      case "update":
+        Y.applyUpdate(this.doc, frame.update, TAB_SAVES)
+        break
+      case "saved": {
+        // Handed over. It is in this document already, as a rule, so Yjs would not tell of it again.
+        const before = Y.decodeStateVector(Y.encodeStateVector(this.doc))
+        Y.applyUpdate(this.doc, frame.payload, TAB_SAVES)
+        this.#count(before)
+        this.#sendChange(frame.payload)
+        break
+      }
+      case "awareness":
+        applyAwarenessUpdate(this.awareness, frame.entries, TAB_SAVES)
+        break
+      case "query":
+        if (this.awareness.getLocalState() !== null) {
+          this.#tellTabs(wire.writeAwareness(encodeOwnEntry(this.awareness)))
+        }
+        break
+      case "refusal":
+      case "renewal":
+        // Between a room and one connection.
+        break
+      default:
+        throw new SyncError("bad-frame", `Unknown frame ${JSON.stringify(frame satisfies never)}`)
+    }
+  }
+
+  /** What may be lost with this tab, to whoever is connected: a `saved` frame that carries the update to be saved. */
+  #handOver(): void {
+    if (!this.hasUnsavedChanges) return
+    this.#tellTabs(wire.writeSaved(Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(this.#savedState))))
+  }
+
+  // ---- the page
+
+  readonly #onPageHide = (): void => {
+    this.#handOver()
+    this.#tellTabs(wire.writeAwareness(encodeFarewell(this.awareness)))
+  }
+
+  readonly #onBeforeUnload = (event: BeforeUnloadEvent): void => {
+    if (this.hasUnsavedChanges) event.preventDefault()
+  }
+
+  readonly #onDocDestroy = (): void => this.destroy()
+
+  async #openOffline(): Promise<{ destroy(): Promise<void> } | null> {
+    const { offline = false } = this.#options
+    if (offline === false || globalThis.indexedDB === undefined) return null
+    try {
+      const { IndexeddbPersistence } = await import("y-indexeddb")
+      const database = new IndexeddbPersistence(offline === true ? this.name : offline, this.doc)
+      // Where the browser forbids IndexedDB it may never answer; that must not keep the socket from opening.
+      await Promise.race([database.whenSynced, new Promise((resolve) => setTimeout(resolve, OFFLINE_MS))])
+      return database
+    } catch (error) {
+      this.emit("connection-error", [asError(error), this])
+      return null
+    }
+  }
+
+  // ---- the token
+
+  #planRenewal(expiresAtMs: number | null): void {
+    clearTimeout(this.#renewal)
+    const { token } = this.#options
+    const delayMs = expiresAtMs === null ? null : renewalDelay(expiresAtMs)
+    if (delayMs === null || typeof token !== "function") return
+    this.#renewal = setTimeout(() => void this.#renewToken(token), delayMs)
+  }
+
+  async #renewToken(token: () => string | Promise<string>): Promise<void> {
+    const session = this.#session
+    try {
+      const fresh = await token()
+      if (this.#session === session) this.#send(wire.writeRenewal(fresh))
+    } catch (error) {
+      // The room closes with 4401 when the old one ends, and the next attempt asks again.
+      this.emit("connection-error", [asError(error), this])
+    }
+  }
+
+  // ---- events
+
+  #setStatus(status: Status): void {
+    if (this.#status === status) return
+    this.#status = status
+    this.emit("status", [{ status }])
+  }
+
+  #emitSync(synced: boolean): void {
+    this.emit("sync", [synced])
+    this.emit("synced", [synced])
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

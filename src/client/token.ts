@@ -16,8 +16,11 @@ export function readExpiry(token: string): number | null {
   }
 }
 
-/** How long to wait before asking for the next token, ms: a fifth of what is left early, at most 30 s. */
-export function renewalDelay(expiresAtMs: number): number {
-  const leftMs = Math.max(expiresAtMs - Date.now(), 0)
-  return Math.min(leftMs - Math.min(leftMs / 5, 30_000), MAX_TIMER_MS)
+/**
+ * How long to wait before asking for the next token, ms: until a fifth of what is left is left, at most 30 s. Null
+ * when it has ended by this clock, which then may be wrong: the room will say so with 4401.
+ */
+export function renewalDelay(expiresAtMs: number): number | null {
+  const leftMs = expiresAtMs - Date.now()
+  return leftMs <= 0 ? null : Math.min(leftMs - Math.min(leftMs / 5, 30_000), MAX_TIMER_MS)
 }
