@@ -1,0 +1,25 @@
+/** A text that everyone who opens it writes together: CodeMirror, and one provider. */
+import { markdown } from "@codemirror/lang-markdown"
+import { basicSetup, EditorView } from "codemirror"
+import { yCollab } from "y-codemirror.next"
+import * as Y from "yjs"
+import { Provider } from "../src/client/provider.ts"
+import { look } from "./codemirror-look.ts"
+import { find } from "./element.ts"
+import { showHeader } from "./header.ts"
+import { greet } from "./hello.ts"
+import { page, roomsUrl } from "./page.ts"
+
+const doc = new Y.Doc()
+const text = doc.getText("text")
+const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: true })
+
+new EditorView({
+  parent: find("editor"),
+  extensions: [basicSetup, markdown(), yCollab(text, provider.awareness), look()],
+})
+
+showHeader(provider, { title: "Text" })
+greet(provider, (hello) =>
+  hello.getText("text").insert(0, "# Write with me\n\nOpen this page in a second window and type."),
+)

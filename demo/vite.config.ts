@@ -1,0 +1,40 @@
+/** The build of the demo pages: every .html in this folder is one, and a service worker that knows all files. */
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { defineConfig, type Plugin } from "vite"
+
+const root = import.meta.dirname
+const pages = readdirSync(root).filter((name) => name.endsWith(".html"))
+
+export default defineConfig({
+  root,
+  appType: "mpa",
+  build: {
+    outDir: join(root, "dist"),
+    emptyOutDir: true,
+    target: "es2023",
+    rolldownOptions: { input: pages.map((name) => join(root, name)) },
+  },
+  plugins: [serviceWorker()],
+})
+
+/** Write sw.js: its source, and before it the list of what the build made. */
+function serviceWorker(): Plugin {
+  return {
+    name: "service-worker",
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        const built = Object.keys(bundle).filter((name) => !name.endsWith(".map"))
+        const files = [...built, ...readdirSync(join(root, "public"))].map((name) => `/${name}`).sort()
+        const source = readFileSync(join(root, "sw.js"), "utf8")
+        // A page's name does not change with what is in it, so the contents make the build's name.
+        const hash = createHash("sha256").update(source)
+        for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source)
+        const head = `const FILES = ${JSON.stringify(files)}\nconst BUILD = "${hash.digest("hex").slice(0, 12)}"\n`
+        this.emitFile({ type: "asset", fileName: "sw.js", source: head + source })
+      },
+    },
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Pictures of every demo page, to be looked at: `node test/journey/screens.ts http://localhost:8787 FOLDER [page …]`.
+ * Two people work on each page; the second one's window is what is pictured, at desk and phone size, light and dark.
+ * A fault in a page's console ends the run.
+ */
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import type { Browser, Page } from "playwright-core"
+import { launchBrowser } from "./browser.ts"
+
+const [base = "http://localhost:8787", folder = "output/screens", ...wanted] = process.argv.slice(2)
+
+const SIZES = {
+  desk: { viewport: { width: 1280, height: 800 } },
+  phone: { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+} as const
+
+interface Scene {
+  readonly path: string
+  /** Text or selector that the second window shows when the first one's work has arrived. */
+  readonly arrives: string
+  readonly act: (page: Page) => Promise<void>
+  /** The whole page, not what fits the window. */
+  readonly whole?: boolean
+}
+
+const scenes: Record<string, Scene> = {
+  start: { path: "?", arrives: "h1", act: async () => {}, whole: true },
+  text: {
+    path: "text.html",
+    arrives: "text=A document is a URL",
+    act: async (page) => {
+      await page.click(".cm-content")
+      await page.keyboard.insertText(
+        "# Notes for Thursday\n\nA document is a URL, and behind the URL is a **room**. Everyone who opens it writes in the *same* text.\n\n## To do\n\n- ask [Ana](https://example.org) about the map\n- `npm start` on the big screen\n- order bread\n\n> Nobody waits for the disk, but “saved” does.\n\nAnd then",
+      )
+    },
+  },
+}
+
+async function person(
+  browser: Browser,
+  options: { size: keyof typeof SIZES; dark: boolean; name: string; color: string },
+) {
+  const context = await browser.newContext({
+    ...SIZES[options.size],
+    colorScheme: options.dark ? "dark" : "light",
+    reducedMotion: "reduce",
+  })
+  await context.addInitScript(({ name, color }) => {
+    localStorage.setItem("name", name)
+    localStorage.setItem("color", color)
+  }, options)
+  const page = await context.newPage()
+  page.on("pageerror", (error) => fault(`${page.url()}: ${error.stack}`))
+  page.on("console", (message) => {
+    if (message.type() === "error") fault(`${page.url()}: ${message.text()}`)
+  })
+  return page
+}
+
+function fault(what: string): void {
+  process.exitCode = 1
+  console.error(what)
+}
+
+mkdirSync(folder, { recursive: true })
+const browser = await launchBrowser()
+for (const [name, scene] of Object.entries(scenes)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  for (const size of ["desk", "phone"] as const) {
+    for (const dark of [false, true]) {
+      const shot = `${name}-${size}${dark ? "-dark" : ""}`
+      const address = new URL(scene.path, `${base}/`)
+      if (name !== "start") address.searchParams.set("doc", `screens-${shot}`)
+      const first = await person(browser, { size: "desk", dark, name: "Ana Lima", color: "#0369a1" })
+      const second = await person(browser, { size, dark, name: "Bo", color: "#c2410c" })
+      await Promise.all([first.goto(address.href), second.goto(address.href)])
+      await scene.act(first)
+      await second.waitForSelector(scene.arrives)
+      // Presence and carets follow the text by a frame or two.
+      await second.waitForTimeout(name === "start" ? 2500 : 600)
+      await second.screenshot({ path: join(folder, `${shot}.png`), fullPage: scene.whole === true })
+      console.log(shot)
+      await Promise.all([first.context().close(), second.context().close()])
+    }
+  }
+}
+await browser.close()
