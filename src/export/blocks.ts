@@ -4,7 +4,10 @@
  * line with `list: "bullet"`); here they come together. What has no word is taken for what it holds: a container
  * for its blocks, a mention for its label.
  */
-import { plainText, type Run, type SharedType, textRuns } from "./shared-types.ts"
+import type * as Y from "yjs"
+import { valueToJson } from "./json.ts"
+import { pickRoots } from "./roots.ts"
+import { type Kind, plainText, type Run, type SharedType, textRuns } from "./shared-types.ts"
 import { isLexical, readLexical, readXml, type TreeNode } from "./tree.ts"
 
 export interface Marks {
@@ -47,6 +50,33 @@ export type Block =
   | { readonly kind: "table"; readonly rows: Cell[][] }
   /** Text that was never formatted, to be shown as it is. */
   | { readonly kind: "plain"; readonly text: string }
+
+/**
+ * The blocks of every root that holds something, or of the one asked for. A map or an array is its JSON, as code.
+ *
+ * @throws SyncError "not-found" when there is no root of that name
+ */
+export function readRootBlocks(doc: Y.Doc, root: string | undefined): { name: string; blocks: Block[] }[] {
+  return pickRoots(doc, root)
+    .map(({ name, kind, type }) => ({ name, blocks: readKindBlocks(kind, type) }))
+    .filter(({ blocks }) => blocks.length > 0)
+}
+
+function readKindBlocks(kind: Kind, type: SharedType): Block[] {
+  switch (kind) {
+    case "text":
+      return readTextBlocks(type)
+    case "xml":
+      return readXmlBlocks(type)
+    case "map":
+    case "array":
+      return [{ kind: "code", language: "json", text: JSON.stringify(valueToJson(type), null, 2) }]
+    case "empty":
+      return []
+    default:
+      throw new TypeError(`unknown kind ${kind satisfies never}`)
+  }
+}
 
 /** The blocks of a text: of a Lexical editor's tree, of a Quill delta, or one "plain" block. */
 export function readTextBlocks(type: SharedType): Block[] {
@@ -94,9 +124,9 @@ function readBlocks(nodes: readonly TreeNode[]): Block[] {
 /** Editors that write a list's items one by one (BlockNote, Quill) get one list again. */
 function pushBlock(blocks: Block[], block: Block): void {
   const last = blocks.at(-1)
-  if (block.kind === "list" && last?.kind === "list" && last.ordered === block.ordered)
-    last.items.push(...block.items)
-  else blocks.push(block)
+  if (block.kind === "list" && last?.kind === "list" && last.ordered === block.ordered) {
+    for (const item of block.items) last.items.push(item)
+  } else blocks.push(block)
 }
 
 function readBlock(node: TreeNode): Block[] {

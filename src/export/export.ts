@@ -1,6 +1,9 @@
 /** The one door to the exports: a document in a format a person or a database can read. */
 import type * as Y from "yjs"
+import { toHtml } from "./html.ts"
 import { toJson } from "./json.ts"
+import { toMarkdown } from "./markdown.ts"
+import { toSvg } from "./svg.ts"
 import { toText } from "./text.ts"
 
 /** The formats that need the document itself, not only its bytes. */
@@ -19,7 +22,13 @@ export function exportDocument(doc: Y.Doc, format: ReadableFormat, options: { ro
       return JSON.stringify(options.root === undefined ? toJson(doc) : toJson(doc, { root: options.root }))
     case "text":
       return toText(doc, options)
+    case "markdown":
+      return toMarkdown(doc, options)
+    case "html":
+      return toHtml(doc, options)
+    case "svg":
+      return toSvg(doc, options)
     default:
-      throw new TypeError(`unknown format ${format}`)
+      throw new TypeError(`unknown format ${format satisfies never}`)
   }
 }
