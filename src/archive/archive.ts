@@ -51,7 +51,8 @@ export type ArchiveLookup =
  * Contract (each sentence is a test in the contract suite):
  * - `load` returns exactly the bytes and revision last stored.
  * - `store` is atomic, and does nothing when the archive already holds this revision or a newer one (also a
- *   newer deletion): it resolves either way. The caller treats "stored" and "already newer" alike.
+ *   newer deletion). It resolves to "newer" when what the archive holds is newer than this, else to "stored";
+ *   the room then merges the newer document and stores the result above it.
  * - `remove` leaves a mark of the revision, so that an older `store` that arrives late stays refused.
  * - `list` returns what exists, ordered by id (code-point order), without what was removed.
  * - Everything is tested up to 25 MB.
@@ -63,7 +64,7 @@ export interface Archive {
   /** For logs and status: "d1", "postgres", … */
   readonly name: string
   load(id: string, signal: AbortSignal): Promise<ArchiveLookup>
-  store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<void>
+  store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<"stored" | "newer">
   remove(id: string, revision: number, signal: AbortSignal): Promise<void>
   /** @param page.limit 1–1000 · @param page.cursor as returned by the page before, or null for the first */
   list(page: { cursor: string | null; limit: number }, signal: AbortSignal): Promise<ArchivePage>

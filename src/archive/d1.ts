@@ -139,7 +139,7 @@ export function d1Archive(db: D1Database): Archive {
     }
   }
 
-  async function store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<void> {
+  async function store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<"stored" | "newer"> {
     const { update, revision } = document
     // Every statement asks the same question before the last one changes the answer: so the loser of two
     // concurrent stores writes no chunk, and takes none of the winner's away.
@@ -166,8 +166,10 @@ export function d1Archive(db: D1Database): Archive {
            WHERE excluded.revision > yurt_documents.revision`,
         )
         .bind(id, revision, update.length, new Date(document.updatedAtMs).toISOString()),
+      db.prepare("SELECT revision FROM yurt_documents WHERE id = ?").bind(id),
     )
-    await run(statements, signal)
+    const held = (await run(statements, signal)).at(-1) as { revision: number }[]
+    return held[0] !== undefined && held[0].revision > revision ? "newer" : "stored"
   }
 
   async function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {

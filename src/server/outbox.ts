@@ -30,7 +30,7 @@ export class Outbox {
   readonly #log: UpdateLog
   readonly #limits: Limits
   #ledger: Ledger
-  #flight: Promise<void> | null = null
+  #flight: Promise<"newer" | "done"> | null = null
 
   constructor(id: string, { archive, log, limits }: { archive: Archive | null; log: UpdateLog; limits: Limits }) {
     this.#id = id
@@ -69,19 +69,22 @@ export class Outbox {
   /**
    * Hand the archive what it lacks. One flush at a time; a failure is noted and retried, never thrown.
    * @param snapshot makes the whole document as of now
+   * @returns "newer" when the archive holds a document this room has not seen (A3): merge it and come again
    */
-  flush(snapshot: () => ArchiveWrite): Promise<void> {
+  flush(snapshot: () => ArchiveWrite): Promise<"newer" | "done"> {
     this.#flight ??= this.#flush(snapshot).finally(() => {
       this.#flight = null
     })
     return this.#flight
   }
 
-  async #flush(snapshot: () => ArchiveWrite): Promise<void> {
+  async #flush(snapshot: () => ArchiveWrite): Promise<"newer" | "done"> {
     try {
       const write = snapshot()
-      await this.#call("store", (archive, signal) => archive.store(this.#id, write, signal))
-      if (!this.#log.exists) return // deleted while the archive wrote; the deletion's mark is newer
+      const outcome = await this.#call("store", (archive, signal) => archive.store(this.#id, write, signal))
+      // Deleted while the archive wrote: the deletion's mark is newer.
+      if (!this.#log.exists) return "done"
+      if (outcome === "newer") return "newer"
       const more = this.#log.state.revision > write.revision
       this.#note({
         archivedRevision: write.revision,
@@ -100,6 +103,7 @@ export class Outbox {
           `next in ${Math.round(delayMs / 1000)} s: ${message}`,
       )
     }
+    return "done"
   }
 
   /** Wait before this attempt is repeated, ms: doubling to a ceiling, and half of it random, so that rooms that failed together do not come back together. */

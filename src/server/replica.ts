@@ -35,6 +35,7 @@ export type Claim = (client: number) => void
 export class Replica {
   readonly #log: UpdateLog
   readonly #limits: Limits
+  readonly #onDamage: () => void
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
   readonly #moved: Map<number, number>
@@ -46,9 +47,11 @@ export class Replica {
   #feed: Uint8Array[] = []
   #neededAt = 0
 
-  constructor(log: UpdateLog, limits: Limits) {
+  /** @param onDamage something stored was quarantined: the clocks went back, others may hold what is missing */
+  constructor(log: UpdateLog, { limits, onDamage }: { limits: Limits; onDamage: () => void }) {
     this.#log = log
     this.#limits = limits
+    this.#onDamage = onDamage
     const { snapshotClocks, movedClocks, waiting } = log.state
     this.#moved = decodeClocks(movedClocks)
     this.#clocks = decodeClocks(snapshotClocks)
@@ -169,7 +172,8 @@ export class Replica {
 
   /** The whole document as updates that follow one another, read from the log without a Y.Doc. At least one. */
   whole(): Uint8Array[] {
-    const { snapshot, updates } = this.#load()
+    const { snapshot, updates, damaged } = this.#log.load()
+    if (damaged) this.#doc = this.#hydrate({ damaged })
     const rest = [...updates.map(({ update }) => update), ...this.#uncommitted]
     const all = snapshot === null ? [] : [snapshot]
     if (rest.length > 0) all.push(mergeInGroups(rest))
@@ -331,21 +335,21 @@ export class Replica {
     this.#waiting = pendingBytesOf(doc) > 0
   }
 
-  /** Read the log; after damage the clocks are those of what is left, and clients bring the rest. */
-  #load(): ReturnType<UpdateLog["load"]> {
-    const loaded = this.#log.load()
-    if (loaded.damaged) this.#hydrate()
-    return loaded
-  }
-
   /** A Y.Doc of all that is stored and taken. What does not apply is quarantined (D6). */
-  #hydrate(): Y.Doc {
-    for (let damaged = false; ; damaged = true) {
+  #hydrate({ damaged = false } = {}): Y.Doc {
+    for (;;) {
       const loaded = this.#log.load()
+      damaged ||= loaded.damaged
       const doc = this.#build(loaded)
-      if (doc === null) continue
+      if (doc === null) {
+        damaged = true
+        continue
+      }
       doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
-      if (damaged || loaded.damaged) this.#resetClocks(doc)
+      if (damaged) {
+        this.#resetClocks(doc)
+        this.#onDamage()
+      }
       return doc
     }
   }

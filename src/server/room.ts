@@ -139,6 +139,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     return look(this.#room.replica.document())
   }
 
+  /** A Y.Doc is in memory; most of a room's life needs none. */
+  get hydrated(): boolean {
+    return this.#room.replica.hydrated
+  }
+
   // ---- what routes call (RPC)
 
   async export(want: Parameters<RoomRpc["export"]>[0]): Promise<Exported | null> {
@@ -472,9 +477,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     return replica.outgrown || (this.#emptied && replica.untidy)
   }
 
-  #flush(): Promise<void> {
+  async #flush(): Promise<void> {
     const { replica, outbox } = this.#room
-    return outbox.flush(() => {
+    const outcome = await outbox.flush(() => {
       const revision = this.#commit()
       const update = replica.encode()
       return {
@@ -485,6 +490,22 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
         text: () => toText(replica.document()),
       }
     })
+    if (outcome === "newer") await this.#mergeArchived()
+  }
+
+  /** Merge what the archive holds into the room, and go on above its revision. */
+  async #mergeArchived(): Promise<void> {
+    const { replica, outbox, log, fanOut } = this.#room
+    const found = await outbox.load()
+    if (found.kind === "absent") return
+    const revision = found.kind === "found" ? found.document.revision : found.revision
+    log.raise(revision + 1)
+    if (found.kind === "found") {
+      const received = replica.receive(found.document.update, { whole: true })
+      if (received.kind !== "known") fanOut.update(received.update, null)
+    }
+    this.#commit()
+    outbox.touch()
   }
 
   /** Set the alarm to the earliest thing that will be due; null where nothing is. */
@@ -512,7 +533,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   #wake(): Parts {
     const { limits } = this
     const log = new UpdateLog(this.ctx.storage, limits)
-    const replica = new Replica(log, limits)
+    const replica = new Replica(log, { limits, onDamage: () => queueMicrotask(() => void this.#recover()) })
     const presence = new Presence<Peer>(limits, (peer) => peer.grant.subject)
     const outbox = new Outbox(this.name, { archive: this.archive, log, limits })
     const fanOut = new FanOut<Peer>(
@@ -560,6 +581,23 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       case "found":
         replica.adopt(found.document.update, found.document.revision)
         return outbox.loaded(found.document.revision)
+    }
+  }
+
+  /**
+   * Something stored was damaged and is in quarantine. Whoever is connected is asked for all they have, and the
+   * archive for its copy; merging either twice changes nothing.
+   */
+  async #recover(): Promise<void> {
+    const { replica } = this.#room
+    for (const peer of this.#peers) {
+      if (peer.grant.rights === "write") this.#send(peer, writeStep1(replica.stateVector()))
+    }
+    if (this.archive === null) return
+    try {
+      await this.#mergeArchived()
+    } catch (thrown) {
+      console.error(`The archived copy of ${this.name} could not be merged back`, thrown)
     }
   }
 

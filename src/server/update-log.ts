@@ -297,11 +297,17 @@ export class UpdateLog {
 
   /** A throw does not roll back what a handler wrote; `transactionSync` does. */
   #write(change: () => void): void {
-    this.#storage.transactionSync(() => {
-      if (!this.#created) this.#migrate()
-      change()
-    })
-    this.#created = true
+    const created = this.#created
+    try {
+      this.#storage.transactionSync(() => {
+        if (!this.#created) this.#migrate()
+        this.#created = true
+        change()
+      })
+    } catch (thrown) {
+      this.#created = created
+      throw thrown
+    }
   }
 
   #migrate(): void {

@@ -131,6 +131,8 @@ export class Visitor {
 export class TestRoom {
   readonly id: string
   readonly visitors: Visitor[] = []
+  /** With what REST calls are made. */
+  readonly grant = WRITER
   readonly stub: DurableObjectStub<Room>
 
   constructor(id: string) {
@@ -220,6 +222,16 @@ export class TestRoom {
     return visitor.closed!
   }
 
+  /** Edit the document on the server, as a subclass would. */
+  edit<Result>(change: (doc: Y.Doc) => Result): Promise<Result> {
+    return runInDurableObject(this.stub, (room) => room.edit(change))
+  }
+
+  /** A Y.Doc is in the room's memory. */
+  async hydrated(): Promise<boolean> {
+    return runInDurableObject(this.stub, (room) => room.hydrated)
+  }
+
   /** Evict the room from memory; sockets stay open, as on the platform. */
   hibernate(): Promise<void> {
     return evictDurableObject(this.stub)
@@ -233,6 +245,11 @@ export class TestRoom {
   /** Let the alarm come now. */
   alarm(): Promise<boolean> {
     return runDurableObjectAlarm(this.stub)
+  }
+
+  /** When the alarm is set for, ms since 1970, or null. */
+  alarmAt(): Promise<number | null> {
+    return runInDurableObject(this.stub, (_, state) => state.storage.getAlarm())
   }
 
   connections(): Promise<number> {

@@ -47,7 +47,14 @@ function faultyArchive(archive: Archive): Archive {
 
 export class Room extends YurtRoom<Env> {
   readonly archive = faultyArchive(d1Archive(this.env.DB))
-  override readonly limits = { ...LIMITS, archiveTimeoutMs: 500, retryMs: 10, retryCeilingMs: 50, dehydrateMs: 200 }
+  override readonly limits = {
+    ...LIMITS,
+    flushMs: 300,
+    archiveTimeoutMs: 500,
+    retryMs: 10,
+    retryCeilingMs: 50,
+    dehydrateMs: 200,
+  }
 
   override onCustomMessage(_peer: Peer, message: string): void {
     this.sendCustomMessage(`heard ${message}`)

@@ -1,0 +1,163 @@
+import { env } from "cloudflare:workers"
+import { afterEach, expect, it } from "vitest"
+import * as Y from "yjs"
+import { d1Archive } from "../../src/archive/d1.ts"
+import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+import { faults } from "./worker.ts"
+
+const archive = d1Archive(env.DB)
+const forever = new AbortController().signal
+
+afterEach(() => {
+  faults.failures = 0
+  faults.hanging = null
+})
+
+/** The text the archive holds, or null. */
+async function archivedText(id: string): Promise<string | null> {
+  const found = await archive.load(id, forever)
+  if (found.kind !== "found") return null
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, found.document.update)
+  return doc.getText("text").toString()
+}
+
+/** Put a document into the archive, as another deployment would have left it. */
+async function putIntoArchive(id: string, text: string, revision: number): Promise<void> {
+  const doc = new Y.Doc()
+  doc.getText("text").insert(0, text)
+  const update = Y.encodeStateAsUpdate(doc)
+  const write = { update, revision, updatedAtMs: Date.now(), json: () => ({}), text: () => text }
+  await archive.store(id, write, forever)
+}
+
+const archives = (room: TestRoom, text: string) =>
+  until(async () => (await archivedText(room.id)) === text, `the archive holds ${text}`)
+
+it("flushes to the archive when the last one leaves", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "flushed")
+  await room.reads(1, "flushed")
+  await room.leave(0)
+  await room.leave(1)
+  await archives(room, "flushed")
+})
+
+it("[A1] arms the alarm in the turn of the first edit, and flushes while people stay", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "while editing")
+  await room.saves(0)
+  expect(await room.alarmAt()).not.toBeNull()
+  await archives(room, "while editing")
+  expect(await room.connections()).toBe(1)
+})
+
+it("[A2] keeps trying while the archive fails, and says so in status", async () => {
+  const room = await openRoom({ peers: 1 })
+  faults.failures = 4
+  room.type(0, "patient")
+  await room.leave(0)
+  await until(async () => (await room.stub.status())?.archiveError !== null, "status shows the error")
+  await archives(room, "patient")
+  await until(async () => (await room.stub.status())?.archiveError === null, "status shows that it is over")
+})
+
+it("[A3] does not overwrite a newer revision, and merges it instead", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "mine ")
+  await room.saves(0)
+  await putIntoArchive(room.id, "theirs ", 1000)
+  await room.leave(0)
+  await until(async () => {
+    const text = await archivedText(room.id)
+    return text?.includes("mine ") && text.includes("theirs ")
+  }, "the archive holds both")
+  const status = await room.stub.status()
+  expect(status?.revision).toBeGreaterThan(1000)
+})
+
+it("[A4] stays dirty when a write arrives while a flush is under way", async () => {
+  let release = () => {}
+  const room = await openRoom({ peers: 1 })
+  const stores = faults.stores
+  faults.hanging = new Promise((resolve) => {
+    release = resolve
+  })
+  room.type(0, "before ")
+  await until(() => faults.stores > stores, "a flush is under way")
+  room.type(0, "during")
+  await room.saves(0)
+  faults.hanging = null
+  release()
+  await archives(room, "before during")
+  expect(await room.connections()).toBe(1)
+})
+
+it("[A5] stays responsive while the archive hangs, and gives up on the call in time", async () => {
+  const room = await openRoom({ peers: 2 })
+  const stores = faults.stores
+  faults.hanging = new Promise(() => {})
+  room.type(0, "a")
+  await until(() => faults.stores > stores, "a flush is under way")
+  room.type(1, "b")
+  await room.saves(1)
+  await room.converges()
+  await until(async () => (await room.stub.status())?.archiveError !== null, "status shows the error")
+  expect((await room.stub.status())?.archiveError).toMatch(/did not answer store within 500 ms/)
+})
+
+it("starts from the archive when nothing is stored, and goes on from its revision", async () => {
+  const room = await openRoom()
+  await putIntoArchive(room.id, "from the archive", 41)
+  await room.join()
+  expect(room.text(0)).toBe("from the archive")
+  expect((await room.stub.status())?.revision).toBe(41)
+  room.type(0, "!")
+  await room.leave(0)
+  await archives(room, "from the archive!")
+})
+
+it("refuses the upgrade with 503 while the archive cannot answer, and never starts empty", async () => {
+  const room = await openRoom()
+  await putIntoArchive(room.id, "exists", 1)
+  faults.failures = 1
+  const refused = await room.knock()
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toMatchObject({ error: "archive-unavailable" })
+  await room.join()
+  expect(room.text(0)).toBe("exists")
+})
+
+it("deletes everywhere, and a late flush of an older revision does not revive it", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "soon gone")
+  await archives(room, "soon gone")
+  expect(await room.stub.remove(room.grant)).toBe(true)
+  expect((await room.closing(0)).code).toBe(4404)
+  expect((await room.closing(1)).code).toBe(4404)
+  expect(await archivedText(room.id)).toBeNull()
+  await putIntoArchive(room.id, "late", 1)
+  expect(await archivedText(room.id)).toBeNull()
+  expect(await room.stub.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
+})
+
+it("lets a document of the same id begin anew after a deletion", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "old")
+  await room.saves(0)
+  await room.stub.remove(room.grant)
+  await room.evict()
+  const again = await openRoom({ id: room.id, peers: 1 })
+  expect(again.text(0)).toBe("")
+  again.type(0, "new")
+  await again.leave(0)
+  await archives(again, "new")
+})
+
+it("does not create a document by asking for it", async () => {
+  const room = await openRoom()
+  expect(await room.stub.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
+  expect(await room.stub.status()).toBeNull()
+  const tables = await room.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
+  expect(tables).toEqual([])
+})
