@@ -12,6 +12,8 @@ import { routeDocuments } from "./server/routes.ts"
 export interface Env extends AccessSettings {
   readonly Room: DurableObjectNamespace<Room>
   readonly DB?: D1Database
+  /** The demo pages; a deployment of your own needs none. */
+  readonly ASSETS?: Fetcher
 }
 
 export class Room extends YurtRoom<Env> {
@@ -20,7 +22,10 @@ export class Room extends YurtRoom<Env> {
 
 export default {
   fetch(request: Request, env: Env): Response | Promise<Response> {
-    if (new URL(request.url).pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
+    const { pathname } = new URL(request.url)
+    if (pathname === "/" && env.ASSETS !== undefined) return env.ASSETS.fetch(new URL("/index.html", request.url))
+    // Where the edge saw the request come from; the demos show it as a flag.
+    if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     return routeDocuments(request, env)
   },
 }

@@ -257,8 +257,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   }
 
   override onClose(connection: Connection): void {
-    const peer = this.#room && this.#peerOf.get(connection)
-    if (!peer) return
+    const { presence } = this.#room
+    // Where the close is what woke the room, the platform lists the socket no more.
+    const peer = this.#peerOf.get(connection) ?? this.#recall(connection, presence)
+    if (peer === undefined) return
     this.#dismiss(peer)
     // What it sent and nobody has committed yet may be with nobody else.
     this.#commit()
@@ -546,14 +548,18 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     )
     // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
     this.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
-    for (const connection of this.getConnections<Attachment>()) {
-      const attachment = connection.state
-      if (attachment === null) continue
-      const peer = new Peer(connection, attachment.grant, limits)
-      this.#admit(peer)
-      if (attachment.presence !== null) presence.restore(peer, attachment.presence)
-    }
+    for (const connection of this.getConnections<Attachment>()) this.#recall(connection, presence)
     return { log, replica, presence, outbox, fanOut }
+  }
+
+  /** A socket that outlived the room's memory. Its attachment says who it is. */
+  #recall(connection: Connection, presence: Presence<Peer>): Peer | undefined {
+    const attachment = connection.state as Attachment | null
+    if (attachment === null) return undefined
+    const peer = new Peer(connection, attachment.grant, this.limits)
+    this.#admit(peer)
+    if (attachment.presence !== null) presence.restore(peer, attachment.presence)
+    return peer
   }
 
   /**

@@ -91,8 +91,7 @@ export class Desk {
         })
       }
       case "store": {
-        await this.#archive.store(query("id"), unpack(body), signal)
-        return new Response()
+        return new Response(await this.#archive.store(query("id"), unpack(body), signal))
       }
       case "remove": {
         await this.#archive.remove(query("id"), Number(query("revision")), signal)

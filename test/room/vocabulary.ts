@@ -185,6 +185,29 @@ export class TestRoom {
     this.visitors[who]!.awareness.setLocalState(state)
   }
 
+  /** A visitor's client id. */
+  client(who: number): number {
+    return this.visitors[who]!.doc.clientID
+  }
+
+  /** A visitor's awareness clock. */
+  clock(who: number): number {
+    return this.visitors[who]!.awareness.meta.get(this.client(who))!.clock
+  }
+
+  /** Resolves when the room has put everyone's presence where it survives a hibernation. */
+  async attaches(): Promise<void> {
+    await until(
+      () =>
+        runInDurableObject(this.stub, (_, state) =>
+          state
+            .getWebSockets()
+            .every((socket) => socket.deserializeAttachment()?.__user?.presence !== null),
+        ),
+      "presence is attached",
+    )
+  }
+
   /** The awareness states this visitor sees of others. */
   cursors(who: number): unknown[] {
     const { awareness, doc } = this.visitors[who]!

@@ -1,0 +1,12 @@
+import { Room } from "../src/index.ts"
+
+/** A room that counts: every POST raises the number, and every open page shows it. */
+export class Counter extends Room {
+  override async onPost(): Promise<Response> {
+    const n = await this.edit((doc) => {
+      const counter = doc.getMap<number>("counter")
+      return counter.set("n", (counter.get("n") ?? 0) + 1)
+    })
+    return Response.json({ n })
+  }
+}

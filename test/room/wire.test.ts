@@ -1,0 +1,176 @@
+import * as encoding from "lib0/encoding"
+import { describe, expect, it } from "vitest"
+import { openRoom, until, WRITER } from "./vocabulary.ts"
+
+function hex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+}
+
+/** An update frame around these bytes. */
+function updateFrame(update: Uint8Array): Uint8Array {
+  return encoding.encode((encoder) => {
+    encoding.writeVarUint(encoder, 0)
+    encoding.writeVarUint(encoder, 2)
+    encoding.writeVarUint8Array(encoder, update)
+  })
+}
+
+describe("[W1] a frame that cannot be read closes its socket with 4400, and disturbs nobody", () => {
+  const broken: Record<string, Uint8Array | string> = {
+    "an empty message": new Uint8Array(),
+    "an unknown type": new Uint8Array([77]),
+    "a sync frame without a step": new Uint8Array([0]),
+    "an unknown sync step": new Uint8Array([0, 9, 0]),
+    "a declared length beyond the frame": new Uint8Array([0, 2, 200, 1, 5]),
+    "bytes left over": new Uint8Array([3, 1]),
+    "an endless varint": new Uint8Array(40).fill(255),
+    "a text frame that is no custom message": "hello",
+    "a state vector that is none": new Uint8Array([0, 0, 3, 9, 9, 9]),
+    "a refusal from a client": new Uint8Array([2, 0, 1, 65]),
+  }
+  for (const [what, message] of Object.entries(broken)) {
+    it(what, async () => {
+      const room = await openRoom({ peers: 3 })
+      room.visitors[0]!.send(message)
+      const { code, reason } = await room.closing(0)
+      expect(code).toBe(4400)
+      expect(reason).not.toBe("")
+      room.type(1, "undisturbed")
+      await room.reads(2, "undisturbed")
+      await room.saves(1)
+    })
+  }
+})
+
+describe("[W3] a poisonous update is refused before it touches the document", () => {
+  const poison: Record<string, string> = {
+    "a zero-length deletion": "01014d00010101740000",
+    "a zero-length GC": "01014d00000000",
+    "a truncated update": "01014d00040101740568656c",
+    "trailing bytes": "0000ff",
+    "no update at all": "ffffffffff",
+  }
+  for (const [what, bytes] of Object.entries(poison)) {
+    it(what, async () => {
+      const room = await openRoom({ peers: 3 })
+      room.type(1, "before ")
+      await room.reads(2, "before ")
+      await room.saves(1)
+      const { revision } = (await room.stub.status())!
+      room.visitors[0]!.send(updateFrame(hex(bytes)))
+      room.visitors[0]!.askSaved(1)
+      expect((await room.closing(0)).code).toBe(4422)
+      expect(room.visitors[0]!.saved).toEqual([])
+      expect((await room.stub.status())!.revision).toBe(revision)
+      room.type(1, "after")
+      await room.reads(2, "before after")
+      await room.join()
+      await room.reads(3, "before after")
+    })
+  }
+})
+
+it("[W2] gives a custom message to the hook, and what the hook sends to everyone", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.visitors[0]!.send("__YPS:hello")
+  await until(() => room.visitors[1]!.texts.includes("__YPS:heard hello"), "the other one heard it")
+})
+
+it("[W2] sends no text frame to anyone who did not ask for one", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "a")
+  room.point(0, { a: 1 })
+  await room.reads(1, "a")
+  await room.sees(1, [{ a: 1 }])
+  expect(room.visitors.flatMap(({ texts }) => texts)).toEqual([])
+})
+
+it("answers the heartbeat of our provider without waking the room", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.visitors[0]!.send("ping")
+  await until(() => room.visitors[0]!.texts.includes("pong"), "the heartbeat is answered")
+})
+
+it("[R2] refuses a reader's update visibly, closes one that insists, and stores nothing", async () => {
+  const room = await openRoom()
+  const reader = await room.join({ ...WRITER, rights: "read" })
+  const writer = await room.join()
+  room.type(reader, "not allowed")
+  await until(() => room.visitors[reader]!.refusals.length > 0, "the reader is told")
+  room.type(reader, ", really")
+  expect((await room.closing(reader)).code).toBe(4403)
+  room.type(writer, "allowed")
+  await room.saves(writer)
+  const guest = await room.join()
+  expect(room.text(guest)).toBe("allowed")
+})
+
+it("[R2] closes a socket with 4401 when its token expires", async () => {
+  const room = await openRoom()
+  await room.join({ ...WRITER, subject: "ada", expiresAtMs: Date.now() + 300 })
+  expect((await room.closing(0)).code).toBe(4401)
+})
+
+it("[R2] keeps a client id for the subject who first wrote under it", async () => {
+  const room = await openRoom()
+  const ada = await room.join({ ...WRITER, subject: "ada" })
+  const eve = await room.join({ ...WRITER, subject: "eve" })
+  room.type(ada, "by Ada")
+  await room.reads(eve, "by Ada")
+  room.visitors[eve]!.doc.clientID = room.client(ada)
+  room.type(eve, ", says Eve")
+  await until(() => room.visitors[eve]!.refusals.length > 0, "Eve is told")
+  await room.saves(ada)
+  const guest = await room.join()
+  expect(room.text(guest)).toBe("by Ada")
+})
+
+it("[F1] relays at once in a quiet room, and merges what comes together", async () => {
+  const room = await openRoom({ peers: 20 })
+  const before = room.visitors[2]!.frames.length
+  room.type(0, "a")
+  await room.reads(2, "a")
+  expect(room.visitors[2]!.frames.length - before).toBe(1)
+  for (let i = 0; i < 300; i++) {
+    room.type(0, "a")
+    room.type(1, "b")
+  }
+  await room.converges()
+  expect(room.visitors[2]!.frames.length - before).toBeLessThan(500)
+  expect(room.text(2)).toHaveLength(601)
+})
+
+it("[F1] does not send a sender alone in a tick its own update back", async () => {
+  const room = await openRoom({ peers: 2 })
+  const before = room.visitors[0]!.frames.length
+  room.type(0, "a")
+  await room.reads(1, "a")
+  expect(room.visitors[0]!.frames.length).toBe(before)
+})
+
+it("[F3] closes a receiver that never reads before it has cost the room its memory", async () => {
+  const room = await openRoom({ peers: 1 })
+  const response = await room.knock()
+  // It accepts and reads, but like a peer that does not, it never gives a sign.
+  const silent = response.webSocket!
+  silent.accept()
+  let closed = 0
+  silent.addEventListener("close", ({ code }) => {
+    closed = code
+  })
+  for (let i = 0; i < 12 && closed === 0; i++) {
+    room.type(0, "x".repeat(1_000_000))
+    await room.saves(0)
+  }
+  await until(() => closed !== 0, "the silent one is closed")
+  expect(closed).toBe(1013)
+  expect(room.visitors[0]!.closed).toBeNull()
+})
+
+it("refuses a frame that would make the document too large, and keeps the room", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "x".repeat(27_000_000))
+  expect((await room.closing(0)).code).toBe(4413)
+  room.type(1, "fine")
+  await room.saves(1)
+})
