@@ -123,17 +123,18 @@ export function archiveContract(name: string, open: () => Promise<OpenArchive>):
         [Number.MAX_SAFE_INTEGER, MB],
       ] as const) {
         const update = noise(length, revision)
-        await archive.store(id, writeOf(update, revision), patient())
+        expect(await archive.store(id, writeOf(update, revision), patient())).toBe("stored")
         await expectFound(id, update, revision)
       }
     })
 
-    it("[A3] does nothing for an older or an equal revision, and resolves", async () => {
+    it("[A3] does nothing for an older or an equal revision, and says which it was", async () => {
       const id = idOf("older")
       const newest = noise(2 * MB, 7)
       await archive.store(id, writeOf(newest, 7), patient())
       for (const revision of [7, 6, 0]) {
-        await archive.store(id, writeOf(noise(3 * MB, revision + 100), revision), patient())
+        const outcome = await archive.store(id, writeOf(noise(3 * MB, revision + 100), revision), patient())
+        expect(outcome).toBe(revision === 7 ? "stored" : "newer")
         await expectFound(id, newest, 7)
       }
     })
@@ -192,10 +193,10 @@ export function archiveContract(name: string, open: () => Promise<OpenArchive>):
       await archive.store(id, writeOf(noise(10, 1), 1), patient())
       await archive.remove(id, 8, patient())
       for (const revision of [7, 8]) {
-        await archive.store(id, writeOf(noise(10, revision), revision), patient())
+        expect(await archive.store(id, writeOf(noise(10, revision), revision), patient())).toBe("newer")
         expect(await archive.load(id, patient())).toEqual({ kind: "deleted", revision: 8 })
       }
-      await archive.store(id, writeOf(noise(20, 9), 9), patient())
+      expect(await archive.store(id, writeOf(noise(20, 9), 9), patient())).toBe("stored")
       await expectFound(id, noise(20, 9), 9)
     })
 

@@ -77,7 +77,8 @@ export async function openDesk(env: {
       return { kind: "found", document: { update, revision: Number(revision) } }
     },
     async store(id, document, signal) {
-      await call("store", { id }, { signal, body: pack(document) })
+      const response = await call("store", { id }, { signal, body: pack(document) })
+      return (await response.text()) as "stored" | "newer"
     },
     async remove(id, revision, signal) {
       await call("remove", { id, revision }, { signal })

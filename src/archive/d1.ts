@@ -166,10 +166,15 @@ export function d1Archive(db: D1Database): Archive {
            WHERE excluded.revision > yurt_documents.revision`,
         )
         .bind(id, revision, update.length, new Date(document.updatedAtMs).toISOString()),
-      db.prepare("SELECT revision FROM yurt_documents WHERE id = ?").bind(id),
+      db
+        .prepare(
+          `SELECT 1 FROM yurt_documents WHERE id = ?1
+           AND (revision > ?2 OR revision = ?2 AND deleted_at IS NOT NULL)`,
+        )
+        .bind(id, revision),
     )
-    const held = (await run(statements, signal)).at(-1) as { revision: number }[]
-    return held[0] !== undefined && held[0].revision > revision ? "newer" : "stored"
+    const newer = (await run(statements, signal)).at(-1)!
+    return newer.length > 0 ? "newer" : "stored"
   }
 
   async function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { SyncError } from "../errors.ts"
 import type { Archive } from "./archive.ts"
 
 /**
- * A write is done when all have it. One that fails does not keep the others from receiving, and the room
+ * A write is done when all have it, and says what the primary says. One that fails does not keep the others from receiving, and the room
  * tries again until none does; who already has the revision ignores it.
  *
  * @param primary answers `load` and `list`
@@ -16,12 +16,13 @@ import type { Archive } from "./archive.ts"
 export function mirrorArchive(primary: Archive, ...others: Archive[]): Archive {
   const archives = [primary, ...others]
 
-  async function all(write: (archive: Archive) => Promise<void>): Promise<void> {
+  async function all<T>(write: (archive: Archive) => Promise<T>): Promise<T> {
     const results = await Promise.allSettled(archives.map(write))
     const failures = results.flatMap((result, at) =>
       result.status === "rejected" ? [{ name: archives[at]!.name, reason: result.reason as unknown }] : [],
     )
-    if (failures.length === 0) return
+    const [first] = results
+    if (failures.length === 0 && first?.status === "fulfilled") return first.value
     const said = failures.map(
       ({ name, reason }) => `${name}: ${reason instanceof Error ? reason.message : String(reason)}`,
     )

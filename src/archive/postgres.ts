@@ -154,18 +154,18 @@ export function postgresArchive(
     )
   }
 
-  async function store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<void> {
+  async function store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<"stored" | "newer"> {
     const json = textOfJson(document.json())
     const text = storable(document.text())
     const write = (readable: { json: string | null; text: string | null }) =>
       withTable(() => transact((sql) => upsert(sql, id, document, readable), signal), signal)
     try {
-      await write({ json, text })
+      return await write({ json, text })
     } catch (error) {
       // 22…: data that Postgres takes as neither JSON nor text; 54…: too deep or too large for them.
       // Their bytes are what must not be lost.
       if (!isPostgres(error, ["22", "54"])) throw error
-      await write({ json: null, text: null })
+      return await write({ json: null, text: null })
     }
   }
 
@@ -174,7 +174,7 @@ export function postgresArchive(
     id: string,
     { update, revision, updatedAtMs }: ArchiveWrite,
     { json, text }: { json: string | null; text: string | null },
-  ): Promise<void> {
+  ): Promise<"stored" | "newer"> {
     let bytes = sql`decode(${update.length <= PART_BYTES ? base64Of(update) : ""}, 'base64')`
     if (update.length > PART_BYTES) {
       await sql.unsafe("create temporary table yurt_parts (seq int, bytes bytea) on commit drop")
@@ -184,7 +184,7 @@ export function postgresArchive(
       }
       bytes = sql`(select string_agg(bytes, '' order by seq) from yurt_parts)`
     }
-    await sql`
+    const told = await sql`
       with won as (
         insert into yurt_documents as held (id, update, revision, json, text, updated_at)
         values (${id}, ${bytes}, ${revision}, ${json}::text::jsonb, ${text}, ${new Date(updatedAtMs)})
@@ -195,6 +195,12 @@ export function postgresArchive(
         returning id, revision
       )
       select pg_notify('yurt_documents', json_build_object('id', id, 'revision', revision)::text) from won`
+    if (told.length > 0) return "stored"
+    // A statement of its own, since the one above does not see what a concurrent winner committed meanwhile.
+    const newer = await sql`
+      select 1 from yurt_documents
+      where id = ${id} and (revision > ${revision} or revision = ${revision} and deleted_at is not null)`
+    return newer.length > 0 ? "newer" : "stored"
   }
 
   function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {

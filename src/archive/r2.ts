@@ -24,19 +24,22 @@ export interface R2Options {
  * @source R2 Workers API: `onlyIf`, `customMetadata`; one write a second to one key
  */
 export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Archive {
-  /** Put unless `refuses` says no to what is there; look again for as long as others come between. */
+  /**
+   * Put unless `refuses` says no to what is there; look again for as long as others come between.
+   * @returns the object that was in the way, or null when it is put
+   */
   async function putUnless(
     id: string,
     refuses: (heldRevision: number) => boolean,
     put: { body: Uint8Array | string; metadata: Record<string, string> },
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<R2Object | null> {
     for (let attempt = 1; attempt <= PUT_ATTEMPTS; attempt++) {
       const held = await abortable(() => bucket.head(prefix + id), signal)
-      if (held !== null && refuses(revisionOf(held))) return
+      if (held !== null && refuses(revisionOf(held))) return held
       const options: R2PutOptions = { onlyIf: unchangedSince(held), customMetadata: put.metadata }
       const done = await abortable(() => bucket.put(prefix + id, put.body, options), signal)
-      if (done !== null) return
+      if (done !== null) return null
     }
     throw new Error(`R2: ${prefix + id} was written ${PUT_ATTEMPTS} times between a look and a put`)
   }
@@ -53,20 +56,21 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
     return { kind: "found", document: { update, revision } }
   }
 
-  function store(
+  async function store(
     id: string,
     { update, revision, updatedAtMs }: ArchiveWrite,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<"stored" | "newer"> {
     const metadata = { revision: String(revision), updated: new Date(updatedAtMs).toISOString() }
-    return putUnless(id, (held) => held >= revision, { body: update, metadata }, signal)
+    const held = await putUnless(id, (held) => held >= revision, { body: update, metadata }, signal)
+    return held !== null && (revisionOf(held) > revision || isDeleted(held)) ? "newer" : "stored"
   }
 
-  function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {
+  async function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {
     const metadata = { revision: String(revision), updated: new Date().toISOString(), deleted: "true" }
     // A body of its own for each deletion: R2 makes the etag, the put's condition, from the body alone.
     const body = `deleted at revision ${revision}`
-    return putUnless(id, (held) => held > revision, { body, metadata }, signal)
+    await putUnless(id, (held) => held > revision, { body, metadata }, signal)
   }
 
   async function list(

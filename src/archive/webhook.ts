@@ -3,7 +3,7 @@
  *
  * | request | your server |
  * |---|---|
- * | `POST {url}/{id}` the update as `application/octet-stream`, or with `format: "json"` the JSON `{id, revision, updatedAt, text, json}` | stores it unless it holds this revision or a newer one; 2xx: stored; 409: held already |
+ * | `POST {url}/{id}` the update as `application/octet-stream`, or with `format: "json"` the JSON `{id, revision, updatedAt, text, json}` | stores it; 2xx: it holds this revision now (or did before); 409: it holds a newer one, or a deletion at this one |
  * | `GET {url}/{id}` | 200 with the update and `x-yurt-revision`; 404 never stored; 410 with `x-yurt-revision`: deleted at it |
  * | `DELETE {url}/{id}` | forgets the document and remembers the revision, unless it holds a newer one; 2xx, or 409 |
  * | `GET {url}?cursor=&limit=` | 200 with `{documents: [{id, revision, bytes, updatedAt}], cursor}` |
@@ -79,7 +79,7 @@ export function webhookArchive({ url, secret, format = "update" }: WebhookOption
       type,
       signal,
     }: { revision: number; body?: Uint8Array; type?: string; signal: AbortSignal },
-  ): Promise<void> {
+  ): Promise<"stored" | "newer"> {
     const response = await request(method, urlOf(id), {
       key: `${id}@${revision}`,
       headers: { "x-yurt-revision": String(revision), ...(type && { "content-type": type }) },
@@ -88,6 +88,7 @@ export function webhookArchive({ url, secret, format = "update" }: WebhookOption
     })
     await response.body?.cancel()
     if (!response.ok && response.status !== 409) throw refused(response, method, id)
+    return response.ok ? "stored" : "newer"
   }
 
   return {
@@ -121,7 +122,9 @@ export function webhookArchive({ url, secret, format = "update" }: WebhookOption
       })
     },
 
-    remove: (id, revision, signal) => write("DELETE", id, { revision, signal }),
+    async remove(id, revision, signal) {
+      await write("DELETE", id, { revision, signal })
+    },
 
     async list({ cursor, limit }, signal): Promise<ArchivePage> {
       const query = new URLSearchParams({ limit: String(limit), ...(cursor !== null && { cursor }) })
