@@ -8,7 +8,7 @@ import { COLORS, isReadOnly, me, page, rename, watchMe } from "./page.ts"
 import { listPeople, type Person } from "./people.ts"
 
 /** What the state line can say; one at a time. */
-type State = "connecting" | "saved" | "saving" | "offline" | "stopped"
+type State = "connecting" | "saved" | "saving" | "offline" | "refused" | "stopped"
 
 const STATES: Record<State, { label: string; says: string; paths: string[] }> = {
   connecting: { label: "Connecting", says: "Connecting to the room", paths: ["M12 4a8 8 0 1 1-8 8"] },
@@ -23,6 +23,7 @@ const STATES: Record<State, { label: string; says: string; paths: string[] }> = 
       "M6.3 10A4 4 0 0 0 7 18",
     ],
   },
+  refused: { label: "Not saved", says: "The room refused a change", paths: ["M12 5v9M12 18.5v.5"] },
   stopped: { label: "Stopped", says: "The room closed the connection", paths: ["M6 6l12 12M18 6L6 18"] },
 }
 
@@ -86,7 +87,8 @@ function stateLine(provider: Provider, say: (sentence: string) => void): HTMLEle
     line.dataset.state = state
     line.title = says
     line.replaceChildren(icon(...paths), el("span", {}, label))
-    const worthSaying = state === "offline" || state === "stopped" || shown === "offline"
+    const worthSaying =
+      state === "offline" || state === "refused" || state === "stopped" || shown === "offline"
     if (worthSaying) say(says)
     shown = state
   }
@@ -97,11 +99,12 @@ function stateLine(provider: Provider, say: (sentence: string) => void): HTMLEle
     else soon = setTimeout(() => show(stateOf(provider)), SAVING_SHOWS_AFTER_MS)
   }
   let stopped = false
-  function stateOf({ status, synced, hasUnsavedChanges }: Provider): State {
+  function stateOf({ status, synced, refused, hasUnsavedChanges }: Provider): State {
     if (stopped) return "stopped"
     if (!navigator.onLine) return "offline"
     if (status !== "connected") return wasConnected ? "offline" : "connecting"
     if (!synced) return "connecting"
+    if (refused !== null) return "refused"
     return hasUnsavedChanges ? "saving" : "saved"
   }
   let wasConnected = false
@@ -118,6 +121,7 @@ function stateLine(provider: Provider, say: (sentence: string) => void): HTMLEle
     update()
   })
   provider.on("status", update)
+  provider.on("refused", update)
   provider.on("saved", update)
   provider.on("unsaved", update)
   addEventListener("online", update)

@@ -44,9 +44,16 @@ const query = new URLSearchParams(location.search)
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? query.get("token") ?? undefined
 const claims = token === undefined ? undefined : readClaims(token)
 
+let docId = query.get("doc") || null
+
 /** What the address says. */
 export const page = {
-  docId: query.get("doc") || nameDocument(),
+  /** The document the address asks for, if it does. */
+  asked: docId,
+  /** The document of this page; one is made up when it is first asked for and the address has none. */
+  get docId(): string {
+    return docId ?? startDocument(madeUpId())
+  },
   /** Shown small, without its header. */
   mini: query.has("mini"),
   token,
@@ -81,11 +88,23 @@ export function isReadOnly(): boolean {
   return !entries.some(({ rights }) => rights === "write")
 }
 
-/** Open another document on this page: the address changes, and with it the room. */
-export function openDocument(id: string): void {
+/** Say which document this page is about, before it connects; the address then says so too. @returns the id */
+export function startDocument(id: string): string {
+  docId = id
+  history.replaceState(null, "", addressOf(id))
+  return id
+}
+
+/** Go to another document of the same kind, or with null to the page as it is without one. */
+export function openDocument(id: string | null): void {
+  location.assign(addressOf(id))
+}
+
+function addressOf(id: string | null): URL {
   const address = new URL(location.href)
-  address.searchParams.set("doc", id)
-  location.assign(address)
+  if (id === null) address.searchParams.delete("doc")
+  else address.searchParams.set("doc", id)
+  return address
 }
 
 // ---- the visitor
@@ -144,12 +163,8 @@ async function askCountry(): Promise<void> {
 
 // ---- names
 
-function nameDocument(): string {
-  const id = `${pick(MOODS)}-${pick(ANIMALS)}-${randomText(5)}`.toLowerCase()
-  const address = new URL(location.href)
-  address.searchParams.set("doc", id)
-  history.replaceState(null, "", address)
-  return id
+function madeUpId(): string {
+  return `${pick(MOODS)}-${pick(ANIMALS)}-${randomText(5)}`.toLowerCase()
 }
 
 function pick<Item>(items: readonly Item[]): Item {

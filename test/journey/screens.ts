@@ -36,6 +36,28 @@ const scenes: Record<string, Scene> = {
       )
     },
   },
+  counter: {
+    path: "counter.html",
+    arrives: "output:text-is('3')",
+    act: async (page) => {
+      for (let n = 1; n <= 3; n++) {
+        await page.click("#raise")
+        await page.waitForSelector(`output:text-is('${n}')`)
+      }
+    },
+    whole: true,
+  },
+  cart: {
+    path: "cart.html",
+    arrives: "text=€15.30",
+    act: async (page) => {
+      for (const name of ["Flatbread", "Mountain honey", "Lantern"])
+        await page.click(`[aria-label="Add ${name}"]`)
+      await page.click(`[aria-label="One Flatbread more"]`)
+      await page.click(`[aria-label="One Lantern less"]`)
+    },
+    whole: true,
+  },
 }
 
 async function person(
