@@ -13,6 +13,12 @@ const BINDINGS = {
   r2: { r2_buckets: [{ binding: "BUCKET", bucket_name: "yurt" }] },
 }
 
+/** An archive in a workerd, and the question which one other variables would choose there. */
+export interface ArchiveDesk extends OpenArchive {
+  /** The name of the archive that these variables choose, beside the bindings; null takes a binding away. */
+  choose(vars: Record<string, unknown>): Promise<string | null>
+}
+
 /**
  * Start a workerd with the archive that these variables and bindings choose.
  *
@@ -23,7 +29,7 @@ export async function openDesk(env: {
   name: string
   bindings?: ("d1" | "r2")[]
   vars?: Record<string, string>
-}): Promise<OpenArchive> {
+}): Promise<ArchiveDesk> {
   const harness = createTestHarness({
     workers: [
       {
@@ -90,6 +96,10 @@ export async function openDesk(env: {
 
   return {
     archive,
+    async choose(vars) {
+      const body = Buffer.from(JSON.stringify(vars))
+      return (await call("choose", {}, { signal: new AbortController().signal, body })).json()
+    },
     async fault(kind) {
       await fetch(new URL(`/fault?kind=${kind}`, url), { method: "POST" })
     },

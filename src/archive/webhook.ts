@@ -20,6 +20,7 @@
  */
 
 import { SyncError } from "../errors.ts"
+import { LIMITS } from "../server/limits.ts"
 import type { Archive, ArchiveLookup, ArchivePage } from "./archive.ts"
 
 export interface WebhookOptions {
@@ -29,6 +30,8 @@ export interface WebhookOptions {
   secret: string
   /** "json": POST the document readable, for a receiver that does not know Yjs. It then cannot be loaded from there. */
   format?: "update" | "json"
+  /** One request, ms. */
+  timeoutMs?: number
 }
 
 /**
@@ -36,7 +39,12 @@ export interface WebhookOptions {
  *
  * @throws SyncError "internal" when the secret is too short to protect anything
  */
-export function webhookArchive({ url, secret, format = "update" }: WebhookOptions): Archive {
+export function webhookArchive({
+  url,
+  secret,
+  format = "update",
+  timeoutMs = LIMITS.archiveTimeoutMs,
+}: WebhookOptions): Archive {
   if (secret.length < 16) {
     throw new SyncError("internal", `The webhook's secret has ${secret.length} characters: it needs 16`)
   }
@@ -66,7 +74,7 @@ export function webhookArchive({ url, secret, format = "update" }: WebhookOption
       body: (body ?? null) as BodyInit | null,
       // A redirect would carry the signature to somebody else.
       redirect: "manual",
-      signal,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
   }
 
@@ -133,7 +141,14 @@ export function webhookArchive({ url, secret, format = "update" }: WebhookOption
         await response.body?.cancel()
         throw refused(response, "GET", "the list")
       }
-      return response.json()
+      const page: Partial<ArchivePage> | null = await response.json()
+      if (!Array.isArray(page?.documents)) {
+        throw new SyncError(
+          "archive-unavailable",
+          "The webhook answered 200 to GET of the list, without documents",
+        )
+      }
+      return { documents: page.documents, cursor: page.cursor ?? null }
     },
   }
 }

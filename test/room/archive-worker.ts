@@ -3,7 +3,7 @@
  * runs where it will run, in a Durable Object in workerd, while the test around it starts and stops databases.
  *
  * POST /{load|store|remove|list}?call=&id=&revision=&cursor=&limit= · POST /abort?call=&reason= ends that call's
- * signal · POST /fault?kind= makes the bound D1 or R2 refuse or hang. `archive-desk.ts` is the other end.
+ * signal · POST /choose says which archive the variables in its body would choose · POST /fault?kind= makes the bound D1 or R2 refuse or hang. `archive-desk.ts` is the other end.
  */
 
 import type { D1Database, DurableObjectNamespace, R2Bucket } from "@cloudflare/workers-types"
@@ -21,10 +21,12 @@ export default {
 
 export class Desk {
   readonly #archive: Archive
+  readonly #env: Env
   readonly #calls = new Map<string, AbortController>()
   #fault = "none"
 
   constructor(_state: unknown, env: Env) {
+    this.#env = env
     const archive = chooseArchive({
       ...env,
       ...(env.DB && { DB: this.#faulty<D1Database>(env.DB, ["batch"]) }),
@@ -100,6 +102,10 @@ export class Desk {
       case "list": {
         const page = { cursor: query("cursor") || null, limit: Number(query("limit")) }
         return Response.json(await this.#archive.list(page, signal))
+      }
+      case "choose": {
+        const vars = JSON.parse(new TextDecoder().decode(body))
+        return Response.json(chooseArchive({ ...this.#env, ...vars })?.name ?? null)
       }
       default:
         throw new Error(`no such verb: ${verb}`)
