@@ -114,7 +114,10 @@ function readBlocks(nodes: readonly TreeNode[]): Block[] {
     if (isInline(node)) line.push(node)
     else {
       endLine()
-      for (const block of readBlock(node)) pushBlock(blocks, block)
+      for (const block of readBlock(node)) {
+        if (isItemWithoutList(node)) pushBlock(blocks, block)
+        else blocks.push(block)
+      }
     }
   }
   endLine()
@@ -127,6 +130,10 @@ function pushBlock(blocks: Block[], block: Block): void {
   if (block.kind === "list" && last?.kind === "list" && last.ordered === block.ordered) {
     for (const item of block.items) last.items.push(item)
   } else blocks.push(block)
+}
+
+function isItemWithoutList(node: TreeNode): boolean {
+  return /^(blockcontainer|(bullet|numbered|check)listitem)$/.test(nameOf(node))
 }
 
 function readBlock(node: TreeNode): Block[] {
@@ -162,8 +169,10 @@ function readBlock(node: TreeNode): Block[] {
     case "list":
     case "ul":
     case "ol": {
-      const ordered = /^o/.test(name) || attrs.listType === "number" || attrs.tag === "ol"
-      const tasks = /^t/.test(name) || attrs.listType === "check"
+      // Lexical V2 leaves out what is the default: of its "list", that it is numbered.
+      const style = attrs.listType ?? attrs.kind ?? (attrs.tag === "ul" ? "bullet" : "number")
+      const ordered = name === "list" ? style === "number" || style === "ordered" : /^o/.test(name)
+      const tasks = name === "list" ? style === "check" || style === "task" : /^t/.test(name)
       const start = Number(attrs.start ?? attrs.order) || 1
       return [{ kind: "list", ordered, start, items: readItems(children, tasks) }]
     }

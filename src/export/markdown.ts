@@ -29,26 +29,36 @@ export function toMarkdown(doc: Y.Doc, options: { root?: string } = {}): string 
 // ---- blocks
 
 function writeBlocks(blocks: readonly Block[]): string {
-  return blocks
-    .map(writeBlock)
+  return writeAll(blocks)
     .filter((text) => text !== "")
     .join("\n\n")
 }
 
-function writeBlock(block: Block): string {
+function writeAll(blocks: readonly Block[]): string[] {
+  let other = false
+  return blocks.map((block, index) => {
+    const before = blocks[index - 1]
+    // Two lists that follow one another would be one, if their marks were the same.
+    other = block.kind === "list" && before?.kind === "list" && before.ordered === block.ordered && !other
+    return writeBlock(block, other)
+  })
+}
+
+/** @param other for a list: the other one of the two marks there are */
+function writeBlock(block: Block, other: boolean): string {
   switch (block.kind) {
     case "plain":
       return block.text
     case "paragraph":
       return writeLines(block.inlines)
     case "heading":
-      return `${"#".repeat(block.level)} ${writeLine(block.inlines)}`
+      return `${"#".repeat(block.level)} ${escapeHeading(writeLine(block.inlines))}`
     case "quote":
       return indent(writeBlocks(block.blocks), { first: "> ", rest: "> " })
     case "code":
       return fence(block.text, block.language)
     case "list":
-      return block.items.map((item, index) => writeItem(item, marker(block, index))).join("\n")
+      return block.items.map((item, index) => writeItem(item, marker(block, index, other))).join("\n")
     case "rule":
       return "---"
     case "table":
@@ -60,14 +70,15 @@ function writeBlock(block: Block): string {
   }
 }
 
-function marker(list: Block & { kind: "list" }, index: number): string {
-  return list.ordered ? `${Math.max(0, Math.trunc(list.start)) + index}. ` : "- "
+function marker(list: Block & { kind: "list" }, index: number, other: boolean): string {
+  if (!list.ordered) return other ? "* " : "- "
+  return `${Math.max(0, Math.trunc(list.start)) + index}${other ? ")" : "."} `
 }
 
 function writeItem({ checked, blocks }: ListItem, first: string): string {
   const box = checked === null ? "" : checked ? "[x] " : "[ ] "
   // A nested list follows its line without a blank one, so that the list stays tight.
-  const body = blocks.map(writeBlock).reduce((text, next, index) => {
+  const body = writeAll(blocks).reduce((text, next, index) => {
     if (text === "") return next
     return `${text}${blocks[index]?.kind === "list" ? "\n" : "\n\n"}${next}`
   }, "")
@@ -166,23 +177,27 @@ const MARKS = [
 ] as const
 type Mark = (typeof MARKS)[number]
 
-/** A mark's delimiter, where Markdown has one, and the HTML tag for where it has none or it would not be seen. */
-const SIGNS: Readonly<Record<Exclude<Mark, "link" | "code">, { delimiter?: string; tag: string }>> = {
-  bold: { delimiter: "**", tag: "strong" },
-  italic: { delimiter: "*", tag: "em" },
-  strike: { delimiter: "~~", tag: "del" },
-  underline: { tag: "u" },
-  highlight: { tag: "mark" },
-  subscript: { tag: "sub" },
-  superscript: { tag: "sup" },
+/** A mark's HTML tag, for where Markdown has no delimiter for it, or one that would not be seen. */
+const TAGS: Readonly<Record<Exclude<Mark, "link" | "code">, string>> = {
+  bold: "strong",
+  italic: "em",
+  strike: "del",
+  underline: "u",
+  highlight: "mark",
+  subscript: "sub",
+  superscript: "sup",
 }
 
-/** The characters before and after a span, outside of every delimiter; a space where a line begins or ends. */
+/** What stands beside a span. */
 interface Around {
+  /** The last character before it; a space where a line begins. */
   readonly before: string
+  /** The first character after it; a space where a line ends. */
   readonly after: string
+  /** An asterisk delimiter ends before it or begins after it, with which one of its own would run together. */
+  readonly touches: boolean
 }
-const AROUND: Around = { before: " ", after: " " }
+const AROUND: Around = { before: " ", after: " ", touches: false }
 
 /** Spans of the same outermost mark together, then the marks inside them. */
 function writeInlines(inlines: readonly Inline[], marks: readonly Mark[], around: Around): string {
@@ -194,12 +209,14 @@ function writeInlines(inlines: readonly Inline[], marks: readonly Mark[], around
     let end = start + 1
     while (end < inlines.length && markOf(inlines[end], mark) === value) end++
     const span = inlines.slice(start, end)
-    const beside = {
-      before: start === 0 ? around.before : lastOf(inlineText(inlines.slice(start - 1, start))),
-      after: end === inlines.length ? around.after : firstOf(inlineText(inlines.slice(end, end + 1))),
+    const [isFirst, isLast] = [start === 0, end === inlines.length]
+    const beside: Around = {
+      before: isFirst ? around.before : lastOf(written),
+      after: isLast ? around.after : firstOf(inlineText(inlines.slice(end, end + 1))),
+      touches: ((isFirst || isLast) && around.touches) || written.endsWith("*"),
     }
     if (value === undefined || value === false) written += writeInlines(span, inner, beside)
-    else written += writeSpan(span, { mark, value, inner, around: beside, touches: /[*~]$/.test(written) })
+    else written += writeSpan(span, { mark, value, inner, around: beside })
     start = end
   }
   return written
@@ -216,37 +233,53 @@ function writeSpan(
     value: string | boolean
     inner: readonly Mark[]
     around: Around
-    /** The text before ends with a delimiter, with which this one's would run together. */
-    touches: boolean
   },
 ): string {
-  const { mark, value, inner, around, touches } = options
+  const { mark, value, inner, around } = options
   const text = inlineText(span)
   if (mark === "code") return /\S/.test(text) ? writeCode(text) : text
   if (mark === "link") {
     const link = safeLink(String(value))
     if (link === null) return writeInlines(span, inner, around)
-    return `[${writeInlines(span, inner, { before: "[", after: "]" })}](<${link.replace(/&(?=#?\w+;)/g, "&amp;")}>)`
+    return `[${writeInlines(span, inner, { before: "[", after: "]", touches: false })}](<${link.replace(/&(?=#?\w+;)/g, "&amp;")}>)`
   }
+  const written = writeInlines(span, inner, { before: "*", after: "*", touches: true })
   // Blanks just inside a delimiter would make it plain asterisks.
-  const written = writeInlines(span, inner, around)
   const core = written.trim()
   if (core === "") return written
   const lead = written.slice(0, written.indexOf(core))
   const trail = written.slice(lead.length + core.length)
-  const { delimiter, tag } = SIGNS[mark]
-  const trimmed = text.trim()
-  const opens = canFlank(lead === "" ? around.before : " ", firstOf(trimmed))
-  const closes = canFlank(trail === "" ? around.after : " ", lastOf(trimmed))
-  if (delimiter === undefined || !opens || !closes || (touches && lead === "")) {
-    return `${lead}<${tag}>${core}</${tag}>${trail}`
-  }
+  const delimiter = chooseDelimiter(mark, core, {
+    before: lead === "" ? around.before : " ",
+    after: trail === "" ? around.after : " ",
+    touches: around.touches,
+  })
+  if (delimiter === null) return `${lead}<${TAGS[mark]}>${core}</${TAGS[mark]}>${trail}`
   return lead + delimiter + core + delimiter + trail
 }
 
-/** @source CommonMark 0.31, 6.2: punctuation just inside a delimiter needs a blank or punctuation just outside */
-function canFlank(outside: string, inside: string): boolean {
-  return !/[\p{P}\p{S}]/u.test(inside) || /[\s\p{P}\p{S}]/u.test(outside)
+/**
+ * The delimiter that every parser will take for one here, or null.
+ *
+ * @source CommonMark 0.31, 6.2: an underscore needs a blank or punctuation outside; any delimiter does when
+ * punctuation is just inside. Parsers of older versions don't count symbols as punctuation: so outside they
+ * are none, and inside they are.
+ */
+function chooseDelimiter(mark: Mark, core: string, { before, after, touches }: Around): string | null {
+  const isFree = (character: string) => /[\s\p{P}$+<=>^`|~]/u.test(character)
+  const isBare = (character: string) => !/[\p{P}\p{S}]/u.test(character)
+  const flanks = (isFree(before) || isBare(firstOf(core))) && (isFree(after) || isBare(lastOf(core)))
+  switch (mark) {
+    case "bold":
+      return flanks && !touches ? "**" : null
+    case "italic":
+      if (isFree(before) && isFree(after)) return "_"
+      return flanks && !touches ? "*" : null
+    case "strike":
+      return flanks ? "~~" : null
+    default:
+      return null
+  }
 }
 
 /** The first code point; a space where there is none. */
@@ -300,4 +333,11 @@ function escapeText(text: string): string {
 /** What would be read as Markdown at the beginning of a line. */
 function escapeLine(line: string): string {
   return line.replace(/^([#+=-])/, "\\$1").replace(/^(\d+)([.)])/, "$1\\$2")
+}
+
+/** Number signs that end a heading would be taken for its closing sequence. Counted by hand: /#+$/ is quadratic. */
+function escapeHeading(line: string): string {
+  let end = line.length
+  while (line[end - 1] === "#") end--
+  return end < line.length && line[end - 1] === " " ? `${line.slice(0, end)}\\${line.slice(end)}` : line
 }
