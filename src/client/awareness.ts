@@ -2,9 +2,9 @@
  * The client's side of presence: a y-protocols Awareness whose clock is the room's.
  *
  * Stock Awareness renews its state every 15 s and forgets whoever has not for 30 s. Here the room says who leaves,
- * so neither is needed, and an idle page lets its room sleep. Stock clients in the same room do forget an idle
- * one of us after 30 s: so each renewal of theirs is answered with one of ours, while the page is visible. The
- * room is awake for theirs anyway, and when the last stock client has left, nobody renews any more.
+ * so neither is needed, and an idle page lets its room sleep. Stock clients in the same room do forget an idle one
+ * of us after 30 s: so a renewal of theirs is answered with one of ours, while the page is visible. The room is
+ * awake for theirs anyway, and when the last stock client has left, nobody renews any more.
  */
 import { Awareness, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness"
 import type * as Y from "yjs"
@@ -21,15 +21,15 @@ export type ProviderAwareness = Awareness & {
 }
 
 /** What Awareness emits: client ids. */
-export interface AwarenessChange {
+interface Change {
   readonly added: number[]
   readonly updated: number[]
   readonly removed: number[]
 }
 
 /**
- * Stock clients renew every 15 to 18 s and forget after 30: answering at most this often, ms, answers each round
- * of theirs once, however many they are.
+ * Stock clients renew every 15 to 18 s and forget after 30: answering at most this often, ms, answers each round of
+ * theirs once, however many they are.
  */
 const RENEWAL_MS = 12_000
 
@@ -40,9 +40,9 @@ export function tameAwareness(doc: Y.Doc, given?: Awareness): ProviderAwareness 
   return awareness
 }
 
-/** One's own entry, as awareness frames carry it. */
-export function encodeOwnEntry(awareness: Awareness): Uint8Array {
-  return encodeAwarenessUpdate(awareness, [awareness.clientID])
+/** One's own entry, as awareness frames carry it; null where there is no state. */
+export function encodeOwnEntry(awareness: Awareness): Uint8Array | null {
+  return awareness.getLocalState() === null ? null : encodeAwarenessUpdate(awareness, [awareness.clientID])
 }
 
 /** "I am gone", for those who hear it; the own state stays. */
@@ -60,7 +60,81 @@ export function forgetOthers(awareness: Awareness, origin: unknown): void {
   for (const client of others) awareness.meta.delete(client)
 }
 
-/** Whether it is time to answer a renewal, the last own entry having been sent then. */
-export function isRenewalDue(saidAtMs: number): boolean {
-  return globalThis.document?.visibilityState !== "hidden" && Date.now() - saidAtMs >= RENEWAL_MS
+/** Speaks for the own awareness state: says what is new once, and no more than others need. */
+export class Voice {
+  readonly #awareness: Awareness
+  readonly #room: unknown
+  readonly #onDue: () => void
+  /** Clients whose state really changed in the event at hand. */
+  #changed: readonly number[] = []
+  #due: "no" | "if changed" | "always" = "no"
+  /** The last state said on this connection, as JSON, and when. */
+  #said = "null"
+  #saidAtMs = 0
+
+  /** @param options.room the origin of what the room sends · @param options.onDue `next()` may have something soon */
+  constructor(awareness: Awareness, { room, onDue }: { room: unknown; onDue: () => void }) {
+    this.#awareness = awareness
+    this.#room = room
+    this.#onDue = onDue
+    awareness.on("change", this.#onChange)
+    awareness.on("update", this.#onUpdate)
+  }
+
+  /** Say it all again, on a new connection: with a clock that others can't take for a late echo of the old one. */
+  restart(): void {
+    this.#said = "null"
+    const state = this.#awareness.getLocalState()
+    if (state !== null) this.#awareness.setLocalState(state)
+  }
+
+  /** Say it again, changed or not. */
+  repeat(): void {
+    this.#due = "always"
+    this.#onDue()
+  }
+
+  /** The entry to send now, or null. */
+  next(): Uint8Array | null {
+    const due = this.#due
+    this.#due = "no"
+    if (due === "no") return null
+    const state = JSON.stringify(this.#awareness.getLocalState())
+    if (state === (due === "always" ? "null" : this.#said)) return null
+    this.#said = state
+    this.#saidAtMs = Date.now()
+    return encodeAwarenessUpdate(this.#awareness, [this.#awareness.clientID])
+  }
+
+  stop(): void {
+    this.#awareness.off("change", this.#onChange)
+    this.#awareness.off("update", this.#onUpdate)
+  }
+
+  readonly #onChange = ({ updated }: Change): void => {
+    this.#changed = updated
+  }
+
+  /** Comes after `change`, and also where a clock moved and the state did not. */
+  readonly #onUpdate = ({ added, updated, removed }: Change, origin: unknown): void => {
+    const own = this.#awareness.clientID
+    const isRenewal = updated.some((client) => client !== own && !this.#changed.includes(client))
+    this.#changed = []
+    if ([...added, ...updated, ...removed].includes(own)) {
+      // Somebody else has spoken for us, so our clock went past theirs: contradict, though we say nothing new.
+      if (origin !== "local") this.#due = "always"
+      else if (this.#due === "no") this.#due = "if changed"
+      this.#onDue()
+    } else if (isRenewal && origin === this.#room) this.#answerRenewal()
+  }
+
+  #answerRenewal(): void {
+    const state = this.#awareness.getLocalState()
+    const isHidden = globalThis.document?.visibilityState === "hidden"
+    if (state === null || isHidden || Date.now() - this.#saidAtMs < RENEWAL_MS) return
+    // More of their renewals may be in this turn.
+    this.#saidAtMs = Date.now()
+    this.#awareness.setLocalState(state)
+    this.repeat()
+  }
 }

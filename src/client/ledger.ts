@@ -7,7 +7,10 @@
 export class Ledger {
   #made: number
   #saved = 0
-  #asked: number | null = null
+  /** The question under way, and how many changes it covers. */
+  #asked: { readonly question: number; readonly made: number } | null = null
+  #questions = 0
+  #waiting: { resolve: () => void; reject: (failure: Error) => void }[] = []
 
   /** @param made how many changes exist already that may be nowhere else */
   constructor(made: number) {
@@ -24,24 +27,37 @@ export class Ledger {
     return this.#made === this.#saved + 1
   }
 
-  /** The number to ask the room about now, or null: nothing to ask, or an answer is still on its way. */
+  /** A question for the room, or null: nothing to ask, or an answer is still on its way. Its number never comes again. */
   ask(): number | null {
     if (!this.hasUnsaved || this.#asked !== null) return null
-    this.#asked = this.#made
-    return this.#asked
+    this.#asked = { question: ++this.#questions, made: this.#made }
+    return this.#asked.question
   }
 
   /** The room's answer. @returns whether everything is saved with it */
-  confirm(number: number): boolean {
-    // An answer nobody waits for proves nothing.
-    if (number !== this.#asked) return false
-    this.#saved = number
+  confirm(question: number): boolean {
+    // An answer nobody waits for any more proves nothing.
+    if (this.#asked?.question !== question) return false
+    this.#saved = this.#asked.made
     this.#asked = null
-    return !this.hasUnsaved
+    if (this.hasUnsaved) return false
+    for (const { resolve } of this.#waiting.splice(0)) resolve()
+    return true
   }
 
-  /** The connection is gone, and with it the question under way. */
+  /** The question under way does not count: its connection is gone, or what it was about was refused. */
   forgetQuestion(): void {
     this.#asked = null
+  }
+
+  /** Resolves when everything is saved. */
+  whenSaved(): Promise<void> {
+    if (!this.hasUnsaved) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /** As things stand nothing more will be saved: whoever waits is told why. */
+  giveUp(failure: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(failure)
   }
 }

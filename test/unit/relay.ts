@@ -24,8 +24,15 @@ export interface Attempt {
   readonly protocols: string[]
 }
 
+/** Which connections something is about; all where it is left out. */
+export type Only = (attempt: Attempt) => boolean
+
+const ALL: Only = () => true
+const NONE: Only = () => false
+
 interface Peer {
   readonly socket: WebSocket
+  readonly attempt: Attempt
   readonly room: Room
   /** Answers that wait for the disk. */
   readonly waiting: Uint8Array[]
@@ -46,13 +53,12 @@ export class Relay {
   readonly received: Received[] = []
   /** Whether the disk takes what comes; while not, nothing is answered as saved. */
   #writes = true
-  /** Whether anything at all is answered. */
-  #speaks = true
-  /** The HTTP status of refused upgrades; null to accept them. */
-  #refusal: number | null = null
-  /** A close code for tokens that are not good (any more). */
+  #deafTo: Only = NONE
+  #refuses: Only = NONE
+  #refusal = 503
   #accepts: (token: string | undefined) => boolean = () => true
-  #readOnly = false
+  #forbidden: Only = NONE
+  #asks = true
   readonly #rooms = new Map<string, Room>()
   #http: Server | null = null
   #port = 0
@@ -92,7 +98,9 @@ export class Relay {
     http.on("upgrade", (request, socket, head) => {
       const attempt = readAttempt(request)
       this.attempts.push(attempt)
-      if (this.#refusal !== null) {
+      // A client that has given up meanwhile resets its end: nothing to do about it.
+      socket.on("error", () => {})
+      if (this.#refuses(attempt)) {
         socket.end(`HTTP/1.1 ${this.#refusal} ${STATUS_CODES[this.#refusal]}\r\nConnection: close\r\n\r\n`)
         return
       }
@@ -140,19 +148,19 @@ export class Relay {
     }
   }
 
-  /** Answer nothing any more, with all sockets left open. */
-  mute(): void {
-    this.#speaks = false
+  /** Hear nothing any more from these, with their sockets left open. */
+  mute(only: Only = ALL): void {
+    this.#deafTo = only
   }
 
-  /** Answer again. */
+  /** Hear everybody again. */
   unmute(): void {
-    this.#speaks = true
+    this.#deafTo = NONE
   }
 
-  /** Cut every connection without a goodbye. */
-  drop(): void {
-    for (const { socket } of this.#peers()) socket.terminate()
+  /** Cut these connections without a goodbye. */
+  drop(only: Only = ALL): void {
+    for (const { socket, attempt } of this.#peers()) if (only(attempt)) socket.terminate()
   }
 
   /** Close every connection with a code. */
@@ -160,9 +168,15 @@ export class Relay {
     for (const { socket } of this.#peers()) socket.close(code, reason)
   }
 
-  /** Refuse upgrades with an HTTP status, or accept them again. */
-  refuse(status: number | null): void {
+  /** Refuse upgrades with an HTTP status. */
+  refuse(status: number, only: Only = ALL): void {
     this.#refusal = status
+    this.#refuses = only
+  }
+
+  /** Accept upgrades again. */
+  admit(): void {
+    this.#refuses = NONE
   }
 
   /** Close connections with 4401 whose token this does not accept. */
@@ -170,9 +184,24 @@ export class Relay {
     this.#accepts = accepts
   }
 
-  /** Refuse every change from now on. */
-  forbidWriting(): void {
-    this.#readOnly = true
+  /** Refuse every change of these from now on. */
+  forbidWriting(only: Only = ALL): void {
+    this.#forbidden = only
+  }
+
+  /** Take changes again. */
+  allowWriting(): void {
+    this.#forbidden = NONE
+  }
+
+  /** Send no step 1 to whoever connects: the room wants no changes. */
+  stopAsking(): void {
+    this.#asks = false
+  }
+
+  /** Ask everybody for what a room lacks. */
+  ask(): void {
+    for (const { socket, room } of this.#peers()) socket.send(wire.writeStep1(Y.encodeStateVector(room.doc)))
   }
 
   /** Send these bytes to everybody. */
@@ -199,19 +228,20 @@ export class Relay {
     return room
   }
 
-  #join(socket: WebSocket, { path, protocols }: Attempt): void {
-    if (!this.#accepts(protocols[1])) {
+  #join(socket: WebSocket, attempt: Attempt): void {
+    if (!this.#accepts(attempt.protocols[1])) {
       socket.close(4401, "The token is not good")
       return
     }
-    const room = this.#room(path.slice("/docs/".length))
-    const peer: Peer = { socket, room, waiting: [], entry: null }
+    const room = this.#room(attempt.path.slice("/docs/".length))
+    const peer: Peer = { socket, attempt, room, waiting: [], entry: null }
     room.peers.add(peer)
     socket.on("message", (data: Buffer, isBinary) => {
       if (isBinary) this.#take(peer, wire.readFrame(new Uint8Array(data)))
       else this.#takeText(peer, data.toString())
     })
     socket.on("close", () => this.#leave(peer))
+    if (this.#asks) socket.send(wire.writeStep1(Y.encodeStateVector(room.doc)))
     for (const { entry } of room.peers) if (entry !== null) socket.send(writeEntry(entry))
   }
 
@@ -235,21 +265,20 @@ export class Relay {
 
   #takeText(peer: Peer, text: string): void {
     this.received.push({ type: "text", text })
-    if (this.#speaks) peer.socket.send(text === wire.PING ? wire.PONG : text)
+    if (!this.#deafTo(peer.attempt)) peer.socket.send(text === wire.PING ? wire.PONG : text)
   }
 
   #take(peer: Peer, frame: wire.Frame): void {
     this.received.push(frame)
-    if (!this.#speaks) return
+    if (this.#deafTo(peer.attempt)) return
     const { room, socket } = peer
     switch (frame.type) {
       case "step-1":
         socket.send(wire.writeStep2(Y.encodeStateAsUpdate(room.doc, frame.stateVector)))
-        socket.send(wire.writeStep1(Y.encodeStateVector(room.doc)))
         break
       case "step-2":
       case "update":
-        if (this.#readOnly) {
+        if (this.#forbidden(peer.attempt)) {
           socket.send(wire.writeRefusal("The token may read, but not write"))
           break
         }

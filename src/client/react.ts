@@ -1,0 +1,101 @@
+/** The provider in React. */
+import { useEffect, useSyncExternalStore } from "react"
+import type * as Y from "yjs"
+import { type Closed, Provider, type ProviderOptions, type Status } from "./provider.ts"
+
+/** What a component sees of a provider. The same object until something of it changes. */
+export interface ProviderState {
+  readonly provider: Provider
+  readonly status: Status
+  /** The connection has brought everything the room had. */
+  readonly synced: boolean
+  /** Everything made here is on the room's disk. */
+  readonly saved: boolean
+  /** The room takes no changes from this connection. */
+  readonly readOnly: boolean
+  /** Why the room refused a change on this connection; null if it did not. */
+  readonly refused: string | null
+  /** How the room ended the connection for good; null if it did not. */
+  readonly closed: Closed | null
+}
+
+/** A provider that components share. */
+interface Shared {
+  readonly provider: Provider
+  /** How many components are mounted that use it. */
+  users: number
+  readonly subscribe: (listener: () => void) => () => void
+  readonly state: () => ProviderState
+}
+
+/**
+ * One for each document and address, found again by whoever renders next: strict mode renders twice, mounts, unmounts
+ * and mounts again. It lives as long as its document; unused, it holds no socket and no timer.
+ */
+const providers = new WeakMap<Y.Doc, Map<string, Shared>>()
+
+/**
+ * A provider that is connected while a component is mounted that uses it. All that name the same document and address
+ * share one. It ends with `doc.destroy()`.
+ *
+ * @param options as of `new Provider`; read once, when it is made. With `connect: false`, connecting is yours to do
+ */
+export function useProvider(
+  url: string,
+  docId: string,
+  doc: Y.Doc,
+  options: ProviderOptions = {},
+): ProviderState {
+  const shared = findProvider(doc, `${url}/${docId}`, () => {
+    return new Provider(url, docId, doc, { ...options, connect: false })
+  })
+  const connects = options.connect !== false
+  useEffect(() => {
+    shared.users++
+    if (connects) shared.provider.connect()
+    return () => {
+      shared.users--
+      // Not at once: the next to mount, often in the same commit, takes the connection over.
+      setTimeout(() => {
+        if (shared.users === 0) shared.provider.disconnect()
+      })
+    }
+  }, [shared, connects])
+  return useSyncExternalStore(shared.subscribe, shared.state, shared.state)
+}
+
+function findProvider(doc: Y.Doc, address: string, make: () => Provider): Shared {
+  const ofDoc = providers.get(doc) ?? new Map<string, Shared>()
+  providers.set(doc, ofDoc)
+  const shared = ofDoc.get(address) ?? share(make())
+  ofDoc.set(address, shared)
+  return shared
+}
+
+const EVENTS = ["status", "sync", "saved", "unsaved", "read-only", "refused", "closed"] as const
+
+function share(provider: Provider): Shared {
+  let state = look(provider)
+  return {
+    provider,
+    users: 0,
+    subscribe(listener) {
+      for (const event of EVENTS) provider.on(event, listener)
+      return () => {
+        for (const event of EVENTS) provider.off(event, listener)
+      }
+    },
+    // React compares by identity: a new object only where something differs.
+    state() {
+      const now = look(provider)
+      const keys = Object.keys(now) as (keyof ProviderState)[]
+      if (keys.some((key) => now[key] !== state[key])) state = now
+      return state
+    },
+  }
+}
+
+function look(provider: Provider): ProviderState {
+  const { status, synced, hasUnsavedChanges, readOnly, refused, closed } = provider
+  return { provider, status, synced, saved: !hasUnsavedChanges, readOnly, refused, closed }
+}
