@@ -6,8 +6,9 @@
  * client, each encoded once for all receivers (F2).
  *
  * A quiet room relays in the very event that brought the message. After a tick the next one waits until the room
- * has spent as long on other things as `REST` times the tick has cost: the window grows with receivers and bytes,
- * applies only while more comes than that, and is gone when the room is quiet again (F1).
+ * has spent as long on other things as `REST` times the tick has cost; while a window gathers a crowd it doubles, to a
+ * ceiling, and a window that gathers next to nothing halves it again. So it grows with receivers, bytes and load, and
+ * is not felt in a room where less comes than fits between two ticks (F1).
  *
  * Under a flood workerd delivers message after message before it runs a timer, so the clock is looked
  * at on every message as well.
@@ -27,6 +28,8 @@ const SEND_MS = 0.025
 const BYTE_MS = 1e-6
 /** Between ticks a busy room spends this many times a tick's cost on receiving. */
 const REST = 3
+/** A tick that gathered more than this doubles the window after it; one that gathered less than half of it halves it. */
+const CROWD = 8
 
 /** Where frames go. */
 export interface Outlet<Peer> {
@@ -43,6 +46,8 @@ export class FanOut<Peer> {
   readonly #updates = new Batch<Peer, Uint8Array>()
   readonly #awareness = new Batch<Peer, number>()
   #bytes = 0
+  /** Grows with the load; the cost of a tick is its floor. */
+  #windowMs = 0
   #nextTickAt = 0
   #timer: ReturnType<typeof setTimeout> | null = null
 
@@ -78,6 +83,7 @@ export class FanOut<Peer> {
         bytes += frame.length
       }
     }
+    const gathered = this.#updates.size + this.#awareness.size
     const updates = this.#updates.take()
     if (updates !== null && this.#hasReceivers(updates.sender)) {
       relay(writeUpdate(mergeInGroups(updates.items)), updates.sender)
@@ -87,8 +93,11 @@ export class FanOut<Peer> {
       relay(writeAwareness(this.#outlet.encodePresence([...new Set(clients.items)])), clients.sender)
     }
     this.#bytes = 0
-    const windowMs = Math.min(REST * (sent * SEND_MS + bytes * BYTE_MS), this.#limits.tickCeilingMs)
-    this.#nextTickAt = Date.now() + windowMs
+    if (gathered > CROWD) this.#windowMs *= 2
+    else if (gathered * 2 < CROWD) this.#windowMs /= 2
+    const floorMs = REST * (sent * SEND_MS + bytes * BYTE_MS)
+    this.#windowMs = Math.min(Math.max(this.#windowMs, floorMs), this.#limits.tickCeilingMs)
+    this.#nextTickAt = Date.now() + this.#windowMs
   }
 
   #hasReceivers(sender: Peer | null): boolean {
@@ -107,6 +116,10 @@ export class FanOut<Peer> {
 class Batch<Peer, Item> {
   #items: Item[] = []
   #sender: Peer | null = null
+
+  get size(): number {
+    return this.#items.length
+  }
 
   add(item: Item, sender: Peer | null): void {
     this.#sender = this.#items.length === 0 || this.#sender === sender ? sender : null
