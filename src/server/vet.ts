@@ -104,8 +104,11 @@ export interface Section {
 
 /** What the vet says of an update. */
 export type Verdict =
-  /** Every struct and delete integrates now; afterwards the state vector is max(known, end) per section. */
-  | { readonly kind: "accept"; readonly sections: readonly Section[] }
+  /**
+   * Every struct and delete integrates now; afterwards the state vector is max(known, end) per section.
+   * With `doubts` only the document can tell whether it is safe: see `vetDoubts`.
+   */
+  | { readonly kind: "accept"; readonly sections: readonly Section[]; readonly doubts?: readonly Id[] }
   /** Well-formed, but something it refers to has not arrived. Vet it again when more is known; not safe before. */
   | { readonly kind: "pending"; readonly sections: readonly Section[] }
   /** An item straddles the known clock: see `trim` and `vetOverlap`. Whether the rest waits is not said. */
@@ -114,11 +117,11 @@ export type Verdict =
   | { readonly kind: "refuse"; readonly reason: string }
 
 /**
- * Judge one Yjs V1 update in one pass over its bytes, and a second one when its sections refer to each other.
+ * Judge one Yjs V1 update in one pass over its bytes, and a second one when its items depend on each other.
  * Has no side effects, never throws, and allocates nothing by a count that the update declares.
  *
- * "accept" is a promise: `Y.applyUpdate` on a document in the state `known` integrates all of it without a throw,
- * and leaves it in the state vector that the verdict describes.
+ * "accept" (its doubts settled) is a promise: `Y.applyUpdate` on a document in the state `known` integrates all of
+ * it without a throw, and leaves it in the state vector that the verdict describes.
  */
 export function vet(update: Uint8Array, known: Clocks): Verdict {
   try {
@@ -169,6 +172,46 @@ export function vetOverlap(sections: readonly Section[], doc: Y.Doc): string | n
   return null
 }
 
+/**
+ * Settle the doubts of an accepted update with the document, before the update is applied.
+ *
+ * An item longer than one clock that is alive under a key is a bomb: once something refers to its middle, Yjs splits
+ * it, deletes only one half when the key is set again, and throws when the parent is collected, in every client. An
+ * honest client never makes one. But an item that has neighbours does not say whether it is under a key, it is where
+ * they are: the doubts are those neighbours.
+ *
+ * A neighbour that was collected can't tell any more; the item will be collected with it. What must then be stored
+ * and relayed is what the document makes of the update, not its bytes: see `absorb`.
+ *
+ * @returns the reason to refuse, or null
+ */
+export function vetDoubts(doubts: readonly Id[], doc: Y.Doc): string | null {
+  for (const id of doubts) {
+    const key = itemAt(id, doc)?.parentSub ?? null
+    if (key !== null)
+      return `an item longer than 1 next to clock ${id.clock} of client ${id.client}, under a key`
+  }
+  return null
+}
+
+/**
+ * Apply an update to a document. @returns what the document made of it: the same structs and deletes, but for what
+ * was known before, and with items that went where everything was collected as collected
+ */
+export function absorb(update: Uint8Array, doc: Y.Doc): Uint8Array {
+  let made: Uint8Array = Uint8Array.of(0, 0)
+  const listen = (emitted: Uint8Array) => {
+    made = made.length === 2 ? emitted : Y.mergeUpdates([made, emitted])
+  }
+  doc.on("update", listen)
+  try {
+    Y.applyUpdate(doc, update)
+  } finally {
+    doc.off("update", listen)
+  }
+  return made
+}
+
 /** Where Yjs would put a straddling item: the parent and key it names, or those of its left or else right neighbour. */
 function placeOf(item: Straddler, doc: Y.Doc): { parent: unknown; key: string | null } | null {
   const neighbour = item.origin ?? item.right
@@ -193,8 +236,8 @@ function judge(reader: Reader): Verdict {
   const sections: Section[] = []
   const starts: number[] = []
   let waits = false
-  let entangled = false
   let straddles = false
+  let secondPass = false
   let newClients = 0
   let types = 0
   let previous = Number.POSITIVE_INFINITY
@@ -225,23 +268,24 @@ function judge(reader: Reader): Verdict {
           straddles = true
         }
         if (reader.kind === TYPE) types++
-        if (reader.isAhead) entangled = true
+        if (reader.isAhead || reader.mayBeLongUnderKey) secondPass = true
       }
       end = next
     }
     sections.push(straddler === undefined ? { client, clock, end } : { client, clock, end, straddler })
   }
+  const deletesAt = reader.at
   if (deletesWait(reader, sections)) waits = true
   if (reader.at !== reader.bytes.length) {
     throw refusal(`${reader.bytes.length - reader.at} trailing bytes`, reader.at)
   }
   if (straddles) return { kind: "overlap", sections }
-  if (!waits && (entangled || types > TYPE_DEPTH)) {
-    const walks = new Map<number, Walk>()
-    for (let i = 0; i < count; i++) walks.set(sections[i]!.client, newWalk(sections[i]!, starts[i]!))
-    waits = !integrates(reader, walks, types > TYPE_DEPTH)
-  }
-  return { kind: waits ? "pending" : "accept", sections }
+  if (waits || !(secondPass || types > TYPE_DEPTH)) return { kind: waits ? "pending" : "accept", sections }
+  const integration = new Integration(reader, deletesAt)
+  for (let i = 0; i < count; i++) integration.add(sections[i]!, starts[i]!)
+  if (!integration.completes()) return { kind: "pending", sections }
+  const doubts = integration.doubts()
+  return doubts.length === 0 ? { kind: "accept", sections } : { kind: "accept", sections, doubts }
 }
 
 /** Read the deletes; whether one of them is of a struct that is neither known nor in these sections. */
@@ -294,100 +338,196 @@ interface Walk {
   at: number
   /** Someone waits for this walk to pass this clock; NONE when nobody does. */
   until: number
-  /** Where the structs walked so far begin and how deep they are nested; filled when depth is asked for. */
+  /** Of each struct walked: where it begins, how deep it is nested, and whether it is under a key. */
   readonly starts: number[]
   readonly depths: number[]
+  readonly homes: number[]
 }
 
 function newWalk({ client, clock, end }: Section, at: number): Walk {
-  return { client, end, clock, at, until: NONE, starts: [], depths: [] }
-}
-
-/**
- * Whether every item finds what it refers to, when sections take turns as in Yjs' integrateStructs: a section that
- * needs a struct of another one waits until that has come so far. Sections that wait in a circle never do.
- *
- * Every wait moves some section by a struct at least, so the whole is linear in the structs; they are read again
- * rather than kept. With `deep` the nesting is followed on the way: an item is as deep as its neighbour in the same
- * parent, or one deeper than the parent it names. Parents that are not in this update count as depth 0.
- */
-function integrates(reader: Reader, walks: ReadonlyMap<number, Walk>, deep: boolean): boolean {
-  const stack: Walk[] = []
-  for (const first of walks.values()) {
-    first.until = Number.POSITIVE_INFINITY
-    stack.push(first)
-    for (let walk = first; ; ) {
-      if (walk.clock === walk.end || walk.clock > walk.until) {
-        walk.until = NONE
-        stack.pop()
-        if (stack.length === 0) break
-        walk = stack[stack.length - 1]!
-        continue
-      }
-      reader.at = walk.at
-      reader.readStruct(walk.client, walk.clock)
-      let clock = reader.leftClock
-      let blocker = blockerOf(reader, walks, reader.leftClient, clock)
-      if (blocker === null) {
-        clock = reader.rightClock
-        blocker = blockerOf(reader, walks, reader.rightClient, clock)
-      }
-      if (blocker !== null) {
-        if (clock >= blocker.end || blocker.until !== NONE) return false
-        blocker.until = clock
-        stack.push(blocker)
-        walk = blocker
-        continue
-      }
-      if (deep) {
-        const depth = depthOf(reader, walks)
-        if (reader.kind === TYPE && depth >= TYPE_DEPTH) {
-          throw refusal(`shared types nested deeper than ${TYPE_DEPTH}`, walk.at)
-        }
-        walk.starts.push(walk.clock)
-        walk.depths.push(depth)
-      }
-      walk.at = reader.at
-      walk.clock += reader.length
-    }
-  }
-  return true
-}
-
-/** The walk that has to go on before an item may refer to this id; null when nothing has to. */
-function blockerOf(
-  reader: Reader,
-  walks: ReadonlyMap<number, Walk>,
-  client: number,
-  clock: number,
-): Walk | null {
-  if (client === NONE || clock < reader.knownOf(client)) return null
-  const walk = walks.get(client) ?? NOWHERE
-  return clock < walk.clock ? null : walk
+  return { client, end, clock, at, until: NONE, starts: [], depths: [], homes: [] }
 }
 
 /** Stands for the section that an update does not have. */
 const NOWHERE = newWalk({ client: NONE, clock: 0, end: 0 }, 0)
 
-function depthOf(reader: Reader, walks: ReadonlyMap<number, Walk>): number {
-  if (reader.leftClient === NONE) return Math.max(0, depthAt(walks, reader.rightClient, reader.rightClock))
-  const depth = depthAt(walks, reader.leftClient, reader.leftClock)
-  return reader.leftIsParent ? depth + 1 : Math.max(0, depth)
+/** Whether an item is under a key; a number from 2 on: like the known struct `#known[home - 2]`. */
+const UNKEYED = 0
+const KEYED = 1
+const LIKE_KNOWN = 2
+
+/**
+ * The second pass: the items of an update in the order in which they can integrate.
+ *
+ * Sections take turns as in Yjs' integrateStructs: one that needs a struct of another waits until that one has come
+ * so far. Every wait moves some section by a struct at least, so the whole is linear in the structs; they are read
+ * again rather than kept.
+ *
+ * On the way the nesting of shared types is followed: an item is as deep as the neighbour it names, or one deeper
+ * than its parent; parents that are not in this update count as depth 0. And so is what is under a key.
+ */
+class Integration {
+  readonly #reader: Reader
+  readonly #deletesAt: number
+  readonly #walks = new Map<number, Walk>()
+  /** Known structs that items of this update have as neighbours. */
+  readonly #known: Id[] = []
+  readonly #doubts = new Set<number>()
+  #deletes: Map<number, number[]> | null = null
+  /** The place of the last struct found, in its walk. */
+  #index = 0
+
+  constructor(reader: Reader, deletesAt: number) {
+    this.#reader = reader
+    this.#deletesAt = deletesAt
+  }
+
+  add(section: Section, at: number): void {
+    this.#walks.set(section.client, newWalk(section, at))
+  }
+
+  /** The known structs of which an item longer than one clock is a neighbour, itself or through others. */
+  doubts(): Id[] {
+    return Array.from(this.#doubts, (home) => this.#known[home - LIKE_KNOWN]!)
+  }
+
+  /** Whether every item finds what it refers to; sections that wait in a circle never do. */
+  completes(): boolean {
+    const stack: Walk[] = []
+    for (const first of this.#walks.values()) {
+      first.until = Number.POSITIVE_INFINITY
+      stack.push(first)
+      for (let walk: Walk | undefined = first; walk !== undefined; ) {
+        if (walk.clock === walk.end || walk.clock > walk.until) {
+          walk.until = NONE
+          stack.pop()
+          walk = stack.at(-1)
+          continue
+        }
+        const reader = this.#reader
+        reader.at = walk.at
+        reader.readStruct(walk.client, walk.clock)
+        let needed = reader.leftClock
+        let blocker = this.#blocker(reader.leftClient, needed)
+        if (blocker === null) {
+          needed = reader.rightClock
+          blocker = this.#blocker(reader.rightClient, needed)
+        }
+        if (blocker === null) {
+          this.#pass(walk)
+        } else {
+          if (needed >= blocker.end || blocker.until !== NONE) return false
+          blocker.until = needed
+          stack.push(blocker)
+          walk = blocker
+        }
+      }
+    }
+    return true
+  }
+
+  /** The walk that has to go on before an item may refer to this id; null when none has to. */
+  #blocker(client: number, clock: number): Walk | null {
+    if (client === NONE || clock < this.#reader.knownOf(client)) return null
+    const walk = this.#walks.get(client) ?? NOWHERE
+    return clock < walk.clock ? null : walk
+  }
+
+  #pass(walk: Walk): void {
+    const reader = this.#reader
+    let depth = 0
+    let home = UNKEYED
+    if (reader.leftIsParent) {
+      const parent = this.#find(reader.leftClient, reader.leftClock)
+      if (parent !== null) depth = parent.depths[this.#index]! + 1
+      home = reader.hasKey ? KEYED : UNKEYED
+    } else if (reader.leftClient !== NONE) {
+      const left = this.#find(reader.leftClient, reader.leftClock)
+      if (left !== null) depth = left.depths[this.#index]!
+      home = left === null ? this.#likeKnown(reader.leftClient, reader.leftClock) : left.homes[this.#index]!
+    } else if (reader.rightClient !== NONE) {
+      const right = this.#find(reader.rightClient, reader.rightClock)
+      if (right !== null) depth = right.depths[this.#index]!
+      home =
+        right === null ? this.#likeKnown(reader.rightClient, reader.rightClock) : right.homes[this.#index]!
+    } else if (reader.hasKey) {
+      home = KEYED
+    }
+    if (reader.kind === TYPE && depth >= TYPE_DEPTH) {
+      throw refusal(`shared types nested deeper than ${TYPE_DEPTH}`, walk.at)
+    }
+    if (
+      reader.isLong &&
+      home !== UNKEYED &&
+      !this.#isDeleted(walk.client, walk.clock, walk.clock + reader.length)
+    ) {
+      // Undo managers and documents that collect nothing do send long items under keys, deleted in the same update.
+      if (home === KEYED)
+        throw refusal(`${NAMES[reader.kind]} of length ${reader.length} under a key`, walk.at)
+      this.#doubts.add(home)
+    }
+    walk.starts.push(walk.clock)
+    walk.depths.push(depth)
+    walk.homes.push(home)
+    walk.at = reader.at
+    walk.clock += reader.length
+  }
+
+  #likeKnown(client: number, clock: number): number {
+    const last = this.#known.at(-1)
+    if (last?.client !== client || last.clock !== clock) this.#known.push({ client, clock })
+    return this.#known.length - 1 + LIKE_KNOWN
+  }
+
+  /** The walk that has passed a struct, with `#index` set to its place there; null for one not in this update. */
+  #find(client: number, clock: number): Walk | null {
+    const walk = this.#walks.get(client) ?? NOWHERE
+    const { starts } = walk
+    let high = starts.length - 1
+    if (high < 0 || clock < starts[0]! || clock >= walk.clock) return null
+    let low = clock >= starts[high]! ? high : 0 // mostly it is the struct just before
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (starts[middle]! <= clock) low = middle
+      else high = middle - 1
+    }
+    this.#index = low
+    return walk
+  }
+
+  /** Whether this update deletes all of these clocks. */
+  #isDeleted(client: number, clock: number, end: number): boolean {
+    this.#deletes ??= readDeletes(this.#reader, this.#deletesAt)
+    const ranges = this.#deletes.get(client)
+    if (ranges === undefined) return false
+    let low = 0
+    let high = ranges.length / 2 - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (ranges[2 * middle]! <= clock) low = middle
+      else high = middle - 1
+    }
+    return ranges[2 * low]! <= clock && end <= ranges[2 * low + 1]!
+  }
 }
 
-/** The depth of a struct walked before; -1 for one that is not in this update. */
-function depthAt(walks: ReadonlyMap<number, Walk>, client: number, clock: number): number {
-  const { starts, depths } = walks.get(client) ?? NOWHERE
-  let low = 0
-  let high = starts.length - 1
-  if (high < 0 || clock < starts[0]!) return -1
-  if (clock >= starts[high]!) low = high // the struct just before: the usual case
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (starts[middle]! <= clock) low = middle
-    else high = middle - 1
+/** The deletes, vetted before: per client [clock, end, clock, end, ...], ranges that touch as one. */
+function readDeletes(reader: Reader, deletesAt: number): Map<number, number[]> {
+  const deletes = new Map<number, number[]>()
+  const { at } = reader
+  reader.at = deletesAt
+  for (let sections = reader.number(); sections > 0; sections--) {
+    const ranges: number[] = []
+    deletes.set(reader.number(), ranges)
+    for (let count = reader.number(); count > 0; count--) {
+      const clock = reader.number()
+      const end = clock + reader.number()
+      if (ranges.at(-1) === clock) ranges[ranges.length - 1] = end
+      else ranges.push(clock, end)
+    }
   }
-  return depths[low]!
+  reader.at = at
+  return deletes
 }
 
 /** Why an update is refused; thrown to `vet`, never further. Not an Error: a flood of them should cost no stacks. */
@@ -426,6 +566,12 @@ class Reader {
   rightClock = NONE
   /** Whether one of those ids is beyond what is known (other than of its own client: that is refused). */
   isAhead = false
+  /** Whether it says itself that it is under a key: it has to when it names its parent. */
+  hasKey = false
+  /** Whether it is longer than one clock and not born deleted. */
+  isLong = false
+  /** Whether it is long, and not under the parent it names without a key. */
+  mayBeLongUnderKey = false
 
   #rootFrom = NONE
   #rootTo = NONE
@@ -499,12 +645,17 @@ class Reader {
     this.leftIsParent = false
     this.rightClient = NONE
     this.isAhead = false
+    this.hasKey = false
+    this.isLong = false
+    this.mayBeLongUnderKey = false
     if (kind === GC || kind === SKIP) {
       if (info !== kind) throw refusal(`${NAMES[kind]} with info ${info}`, from)
       this.length = this.number()
     } else {
       this.#readPlace(info, client, clock)
       this.length = this.#readContent(kind, from)
+      this.isLong = this.length > 1 && kind !== DELETED
+      this.mayBeLongUnderKey = this.isLong && (info & (HAS_ORIGIN | HAS_RIGHT | HAS_KEY)) !== 0
     }
     if (this.length === 0) throw refusal(`zero-length ${NAMES[kind]}`, from)
     if (clock + this.length > CLOCK_CEILING) {
@@ -549,6 +700,7 @@ class Reader {
       this.leftIsParent = true
     }
     if (info & HAS_KEY) {
+      this.hasKey = true
       this.#readKey("key")
       this.#keyFrom = this.#stringFrom
       this.#keyTo = this.at
