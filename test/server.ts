@@ -15,6 +15,8 @@ export interface TestServer {
   readonly url: string
   /** ws://127.0.0.1:port/docs */
   readonly docs: string
+  /** The folder that outlives a kill: what `--persist-to` names. */
+  readonly storage: string
   /** What it has printed so far. */
   readonly output: () => string
   /** SIGKILL for the whole group, as a power cut would. The storage stays. */
@@ -63,6 +65,7 @@ export async function startServer(flags: readonly string[] = []): Promise<TestSe
   return {
     url,
     docs: `${url.replace("http", "ws")}/docs`,
+    storage,
     output: () => output,
     kill,
     restart: start,
