@@ -1,0 +1,40 @@
+/**
+ * What Cloudflare asks for a SQLite-backed Durable Object beyond the included amounts, in US$.
+ *
+ * @source https://developers.cloudflare.com/durable-objects/platform/pricing/ as stored in November 2026: requests
+ * $0.15 / million, of which an incoming WebSocket message is a twentieth, while outgoing ones and auto-responses
+ * are free; duration $12.50 / million GB-s at 128 MB for as long as an object is running or cannot hibernate; rows
+ * written $1.00 / million (a put, a delete and a setAlarm are a row each), rows read $0.001 / million. Not counted
+ * here: storage ($0.20 a GB-month) and the Worker's own request when a socket is opened.
+ */
+
+const MILLION = 1e6
+
+export const PRICES = {
+  source: "https://developers.cloudflare.com/durable-objects/platform/pricing/",
+  asOf: "2026-11",
+  perRequest: 0.15 / MILLION,
+  messagesPerRequest: 20,
+  perGbSecond: 12.5 / MILLION,
+  gbPerObject: 0.128,
+  perRowWritten: 1 / MILLION,
+  perRowRead: 0.001 / MILLION,
+} as const
+
+/** The price of what a meter counted, US$. */
+export function dollars(used: {
+  readonly messages: number
+  readonly requests: number
+  readonly alarms: number
+  readonly rowsRead: number
+  readonly rowsWritten: number
+  readonly awakeMs: number
+}): number {
+  const requests = used.requests + used.alarms + used.messages / PRICES.messagesPerRequest
+  return (
+    requests * PRICES.perRequest +
+    (used.awakeMs / 1000) * PRICES.gbPerObject * PRICES.perGbSecond +
+    used.rowsWritten * PRICES.perRowWritten +
+    used.rowsRead * PRICES.perRowRead
+  )
+}

@@ -1,0 +1,133 @@
+/**
+ * Rooms: 500 documents, two people in each, each typing twice a second, all on one machine and one disk. The time
+ * from sending to the other's receipt, and the server's memory. A second pass, for Yurt alone, asks after every
+ * letter for the echo that says it is on disk.
+ */
+
+import { setTimeout as pause } from "node:timers/promises"
+import { textOf, typing } from "../edits.ts"
+import {
+  megabytes,
+  mustEqual,
+  mustServe,
+  type Outcome,
+  type Scenario,
+  type Setting,
+  settled,
+  until,
+} from "../scenario.ts"
+import { leaveAll, takeSeats } from "../seat.ts"
+import { startServer } from "../servers.ts"
+import { Histogram, Receiver } from "../tally.ts"
+
+const EVERY_MS = 500
+const DRAIN_MS = 15_000
+const CHECKED_ROOMS = 20
+
+async function measureRooms({ system, quick }: Setting, options: { durable: boolean }): Promise<Outcome> {
+  await using server = await startServer(system)
+  const rooms = quick ? 100 : 500
+  const letters = quick ? 8 : 30
+  const people = rooms * 2
+  const roomOf = (person: number) => `room-${person >> 1}`
+  const clientOf = (person: number) => 1_000 + person
+
+  const receivers = Array.from({ length: people }, () => new Receiver())
+  const durableMs = new Histogram()
+  const sentAtMs = receivers.map(() => new Float64Array(letters))
+  const durableUpTo = new Int32Array(people)
+  const seats = await takeSeats(
+    server,
+    receivers.map((_of, person) => roomOf(person)),
+    {
+      atOnce: 50,
+      listener: (person) => (kind, frame) => {
+        if (kind !== "echo") return receivers[person]!.listener(kind, frame)
+        const version = receivers[person]!.seat!.payload(kind, frame)[0]!
+        for (; durableUpTo[person]! <= version; durableUpTo[person]!++) {
+          durableMs.note(performance.now() - sentAtMs[person]![durableUpTo[person]!]!)
+        }
+      },
+    },
+  )
+  for (const [person, receiver] of receivers.entries()) receiver.seat = seats[person]
+  const updates = seats.map((_seat, person) => typing(clientOf(person), letters))
+  const frames = seats.map((seat, person) => updates[person]!.map((update) => seat.frame(2, update)))
+  await pause(1_000)
+
+  // Everyone has a moment of their own within the period.
+  const startedAtMs = performance.now()
+  for (let i = 0; i < letters; i++) {
+    for (let person = 0; person < people; person++) {
+      const turn = (person * 383) % people
+      const early = startedAtMs + (i + person / people) * EVERY_MS - performance.now()
+      if (early > 1) await pause(early)
+      sentAtMs[turn]![i] = performance.now()
+      seats[turn]!.sendFrame(frames[turn]![i]!)
+      if (options.durable) seats[turn]!.askEcho(i)
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  const times = new Histogram()
+  const total = people * letters
+  const complete = await settled(
+    () => receivers.reduce((last, receiver) => Math.max(last, receiver.lastAtMs), 0),
+    () => {
+      for (const [person, receiver] of receivers.entries()) {
+        const other = person ^ 1
+        receiver.digest((clientId, from, to, atMs) => {
+          if (clientId !== clientOf(other)) return
+          for (let clock = from; clock < to; clock++) times.note(atMs - sentAtMs[other]![clock]!)
+        })
+      }
+      return times.count === total
+    },
+    { quietMs: 1_000, limitMs: DRAIN_MS },
+  )
+  if (options.durable) await until(() => durableMs.count === total, DRAIN_MS)
+  const memory = await server.memory()
+  const figures: Record<string, number> = {
+    p50Ms: times.quantile(0.5),
+    p99Ms: times.quantile(0.99),
+    ...(memory === null ? {} : { memoryMb: megabytes(memory.now) }),
+    ...(options.durable
+      ? { durableP50Ms: durableMs.quantile(0.5), durableMaxMs: durableMs.quantile(1) }
+      : {}),
+  }
+  if (complete) {
+    for (let room = 0; room < CHECKED_ROOMS; room++) {
+      const person = Math.floor((room / CHECKED_ROOMS) * rooms) * 2
+      const expected = textOf([...updates[person]!, ...updates[person + 1]!])
+      await mustServe(server, roomOf(person), expected)
+      const own = textOf([...receivers[person]!.updates(), ...updates[person]!])
+      mustEqual(`what the first person of ${roomOf(person)} has`, own, expected)
+    }
+  }
+  await leaveAll(seats)
+  if (options.durable && durableMs.count < total) {
+    return { figures, cutOff: `${total - durableMs.count} of ${total} edits were never said to be durable` }
+  }
+  if (complete) return { figures }
+  return { figures, cutOff: `${times.count} of ${total} receipts ${DRAIN_MS / 1000} s after the last letter` }
+}
+
+export const rooms: Scenario = {
+  name: "rooms",
+  title: "500 rooms × 2 people × 2 updates/s: ms from send to receipt",
+  systems: ["yurt", "y-partyserver", "relay", "y-websocket", "hocuspocus"],
+  headline: { figure: "p99Ms", better: "less" },
+  maxRounds: 1,
+  limitMs: 120_000,
+  measure: (setting) => measureRooms(setting, { durable: false }),
+}
+
+export const roomsDurable: Scenario = {
+  name: "rooms-durable",
+  title: "the same, asking after every letter whether it is on disk: ms from send to that answer",
+  systems: ["yurt"],
+  headline: { figure: "p99Ms", better: "less" },
+  maxRounds: 1,
+  limitMs: 120_000,
+  measure: (setting) => measureRooms(setting, { durable: true }),
+}
