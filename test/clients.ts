@@ -202,13 +202,15 @@ export class RawClient implements Client {
         return
       }
       case AWARENESS:
-        return applyAwarenessUpdate(this.awareness, decoding.readVarUint8Array(decoder), this)
+        applyAwarenessUpdate(this.awareness, decoding.readVarUint8Array(decoder), this)
+        return
       case REFUSAL:
         decoding.readVarUint(decoder)
         this.refusals.push(decoding.readVarString(decoder))
         return
       case QUERY:
-        return this.#sendAwareness()
+        this.#sendAwareness()
+        return
       case SAVED:
         this.#saved = decoding.readVarUint(decoding.createDecoder(decoding.readVarUint8Array(decoder)))
         return

@@ -76,7 +76,8 @@ export async function startServer(flags: readonly string[] = []): Promise<TestSe
   }
 }
 
-function killGroup(pid: number): void {
+/** SIGKILL for a process and everything it started. */
+export function killGroup(pid: number): void {
   if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(pid), "/T", "/F"])
   else process.kill(-pid, "SIGKILL")
 }

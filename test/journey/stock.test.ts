@@ -139,8 +139,8 @@ it("[P4] [P5] keeps everyone connected for 46 s alone in a room, and through its
   )
   peer.leave()
   await until(() => cursorsOf(newcomer).length === 1, "exactly the cursor of the one who left is gone")
-  alone.forEach((client, i) => type(client, `still here ${i}`))
   for (const [i, client] of alone.entries()) {
+    type(client, `still here ${i}`)
     const [visitor] = await enter(openWebsocketProvider(server.docs, `alone-${i}`))
     await until(() => textOf(visitor) === `still here ${i}`, "a visitor reads what the one alone typed")
     expect([client.synced, client.losses]).toEqual([true, []])
