@@ -37,7 +37,6 @@ export async function openDesk(env: {
           name: "archive-desk",
           main: fileURLToPath(new URL("./room/archive-worker.ts", import.meta.url)),
           compatibility_date: "2026-10-23",
-          compatibility_flags: ["nodejs_compat"],
           durable_objects: { bindings: [{ name: "DESK", class_name: "Desk" }] },
           migrations: [{ tag: "v1", new_sqlite_classes: ["Desk"] }],
           vars: env.vars ?? {},

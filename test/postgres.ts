@@ -86,6 +86,7 @@ export async function startPostgres(options: { kind?: "postgres" | "pglite" } = 
   ): Promise<Row[]> {
     const client = postgres(url, { max: 1, fetch_types: false, connect_timeout: 5, onnotice: () => {} })
     try {
+      // reason: the caller knows what its SQL selects; the client types rows as any record.
       return [...(await client.unsafe(sql, values))] as unknown[] as Row[]
     } finally {
       await client.end({ timeout: 1 })
@@ -150,6 +151,9 @@ export async function startPostgres(options: { kind?: "postgres" | "pglite" } = 
   }
 
   await start()
+  // A test run that ends without `close` leaves no server behind.
+  const orphaned = () => signalAll("SIGKILL")
+  process.once("exit", orphaned)
   return {
     url,
     kind,
@@ -161,6 +165,7 @@ export async function startPostgres(options: { kind?: "postgres" | "pglite" } = 
     freeze: () => signalAll("SIGSTOP"),
     thaw: () => signalAll("SIGCONT"),
     async close() {
+      process.off("exit", orphaned)
       await end("SIGKILL")
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     },

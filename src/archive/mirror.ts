@@ -6,8 +6,8 @@ import { SyncError } from "../errors.ts"
 import type { Archive } from "./archive.ts"
 
 /**
- * A write is done when all have it, and says what the primary says. One that fails does not keep the others from receiving, and the room
- * tries again until none does; who already has the revision ignores it.
+ * A write is done when all have it, and says what the primary says. One that fails does not keep the others
+ * from receiving, and the room tries again until none does; who already has the revision ignores it.
  *
  * @param primary answers `load` and `list`
  * @param others get every `store` and `remove`

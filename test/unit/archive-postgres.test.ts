@@ -222,8 +222,8 @@ describe("Postgres", () => {
   })
 
   describe("in trouble", () => {
-    const old = noise(5_000_000, 1)
-    const next = noise(25_000_000, 2)
+    const old = noise(1_000_000, 1)
+    const next = noise(15_000_000, 2)
 
     /** Store the next revision of a document, and go on when the server is in the midst of it. */
     async function midFlush(id: string, signal = patient()): Promise<{ storing: Promise<unknown> }> {
