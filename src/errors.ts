@@ -64,20 +64,16 @@ export class SyncError extends Error {
  * Any thrown value as a SyncError. What is not one already becomes `internal`, with a message that
  * tells a client nothing about the inside; the original is kept as `cause` for the log.
  *
- * A SyncError that crossed an RPC boundary arrives as a plain Error: its code is read back from the
- * name that `rpcError` gave it.
+ * A SyncError that crossed Durable Object RPC arrives as a plain Error that has kept its name and its code.
  */
 export function asSyncError(thrown: unknown): SyncError {
   if (thrown instanceof SyncError) return thrown
-  if (thrown instanceof Error) {
-    const [, code, message] = /^(?:\w*Error: )?\[yurt:([a-z-]+)\] ([\s\S]*)$/.exec(thrown.message) ?? []
-    if (code !== undefined && code in CODES) return new SyncError(code as ErrorCode, message ?? "", { cause: thrown })
+  if (thrown instanceof Error && thrown.name === "SyncError" && "code" in thrown && isCode(thrown.code)) {
+    return new SyncError(thrown.code, thrown.message, { cause: thrown })
   }
   return new SyncError("internal", "The server failed to do this; the fault is logged.", { cause: thrown })
 }
 
-/** A SyncError as an error that keeps its code across Durable Object RPC, which carries name and message only. */
-export function rpcError(thrown: unknown): Error {
-  const error = asSyncError(thrown)
-  return new Error(`[yurt:${error.code}] ${error.message}`, { cause: error })
+function isCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(CODES, code)
 }

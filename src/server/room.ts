@@ -37,8 +37,9 @@ import { Outbox } from "./outbox.ts"
 import { type Entry, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
 import { type Received, Replica } from "./replica.ts"
-import { type DocumentStatus, decodeGrant, type Exported, type RoomRpc } from "./rpc.ts"
 import { render } from "./render.ts"
+import { checkRevoked, Registry } from "./revocations.ts"
+import { type DocumentStatus, decodeGrant, type Exported, type Revoked, type RoomRpc, type Visit } from "./rpc.ts"
 import { UpdateLog } from "./update-log.ts"
 
 /** While a busy room waits for the disk this long, it spends this many times as long gathering. */
@@ -208,8 +209,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     return this.#room.outbox.list(page)
   }
 
-  async revoke(_grant: Grant, _what: { subject?: string; tokenId?: string }): Promise<void> {
-    throw new SyncError("not-found", "Revocation")
+  async dismiss(who: Revoked): Promise<void> {
+    for (const peer of this.#room && this.#peers) {
+      const { subject, tokenId } = peer.grant
+      if ("subject" in who ? subject === who.subject : tokenId === who.tokenId) {
+        this.#refuse(peer, new SyncError("unauthorized", "This token was revoked"))
+      }
+    }
+  }
+
+  async admit(visit: Visit | null): Promise<boolean> {
+    return new Registry(this.ctx.storage).admit(visit)
+  }
+
+  async revoke(): Promise<Visit[]> {
+    return new Registry(this.ctx.storage).revoke(Date.now())
   }
 
   // ---- sockets
@@ -367,8 +381,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
 
   /** A fresh token for an open socket. Verified outside of the turn; meanwhile the old grant holds. */
   async #renew(peer: Peer, token: string): Promise<void> {
+    // In open mode there is nothing to renew.
+    if (peer.grant.subject === null) return
     try {
       const grant = await verifyToken(token, this.name, this.env as AccessSettings)
+      await checkRevoked(this.env, { grant, visit: null })
       if (grant.subject !== peer.grant.subject) throw new SyncError("forbidden", "The fresh token is someone else's")
       peer.grant = grant
       this.#attach(peer)
@@ -499,7 +516,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   async #mergeArchived(): Promise<void> {
     const { replica, outbox, log, fanOut } = this.#room
     const found = await outbox.load()
-    if (found.kind === "absent") return
+    if (found.kind === "absent") {
+      throw new SyncError("archive-unavailable", `Archive ${this.archive?.name} has no copy of ${this.name} to merge`)
+    }
     const revision = found.kind === "found" ? found.document.revision : found.revision
     log.raise(revision + 1)
     if (found.kind === "found") {

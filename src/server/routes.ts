@@ -11,10 +11,11 @@
  * | `/health`                             | GET, HEAD                                            |
  */
 import { asSyncError, SyncError } from "../errors.ts"
-import { authorize, corsHeaders, echoedProtocol, type Grant, withoutToken } from "./access.ts"
+import { authorize, corsHeaders, echoedProtocol, type Grant, type Need, withoutToken } from "./access.ts"
 import { chooseFormat, type Format, mediaType } from "./formats.ts"
 import { LIMITS } from "./limits.ts"
-import { encodeGrant, GRANT_HEADER, INDEX_ROOM, type RoomNamespace, type RoomRpc } from "./rpc.ts"
+import { checkRevoked, type Place, revoke } from "./revocations.ts"
+import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, type Revoked, type RoomRpc } from "./rpc.ts"
 
 export interface RouteOptions {
   /** The Durable Object binding of `/docs` and of the party "main". Default "Room". */
@@ -78,32 +79,37 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       headers: allow(methods),
     })
   }
+  /** Whoever gets past this has a valid token that was not revoked. */
+  const admit = async (request: Request, need: Need, visit: Place | null = null) => {
+    const grant = await authorize(request, need, env)
+    await checkRevoked(env, { grant, visit }, options)
+    return grant
+  }
   switch (target.kind) {
     case "health":
       return Response.json({ status: "ok" }, uncached)
     case "index": {
       const rooms = findRooms(env, null, options)
-      await authorize(request, { id: null, rights: "admin" }, env)
+      await admit(request, { id: null, rights: "admin" })
       return Response.json(await rooms.getByName(INDEX_ROOM).list(parsePage(url.searchParams)), uncached)
     }
     case "revocations": {
-      const rooms = findRooms(env, null, options)
-      const grant = await authorize(request, { id: null, rights: "admin" }, env)
-      await rooms.getByName(INDEX_ROOM).revoke(grant, parseRevocation(await readBody(request)))
+      await admit(request, { id: null, rights: "admin" })
+      await revoke(env, parseRevocation(await readBody(request)), options)
       return new Response(null, { status: 204 })
     }
     case "status": {
       const rooms = findRooms(env, target.party, options)
-      await authorize(request, { id: target.id, rights: "read" }, env)
+      await admit(request, { id: target.id, rights: "read" })
       const status = await rooms.getByName(target.id).status()
       if (status === null) throw notFound(target.id)
       return Response.json(status, uncached)
     }
     case "document": {
-      const { id } = target
-      const rooms = findRooms(env, target.party, options)
+      const { id, party } = target
+      const rooms = findRooms(env, party, options)
       const rights = request.method === "DELETE" ? "admin" : /^P/.test(request.method) ? "write" : "read"
-      const grant = await authorize(request, { id, rights }, env)
+      const grant = await admit(request, { id, rights }, isSocket ? { party, id } : null)
       const room = rooms.getByName(id)
       return isSocket ? connect(request, room, grant) : answerDocument(request, room, { id, grant })
     }
@@ -256,33 +262,6 @@ export function parseId(encoded: string): string {
   return id
 }
 
-/**
- * The rooms of a party. "main" (and `/docs`) is the default binding; any other is a Durable Object binding by the
- * kebab-case of its name: `ShoppingCart` is `/parties/shopping-cart/…`.
- *
- * @throws SyncError "not-found"; TypeError when the default binding is missing, which is a fault of the deployment
- */
-export function findRooms(env: object, party: string | null, options: RouteOptions = {}): RoomNamespace {
-  const binding = options.binding ?? "Room"
-  const isMain = party === null || party === "main"
-  for (const [name, value] of Object.entries(env)) {
-    if ((isMain ? name === binding : kebabCase(name) === party) && isRoomNamespace(value)) return value
-  }
-  if (isMain) throw new TypeError(`the environment has no Durable Object binding ${binding}`)
-  throw new SyncError("not-found", `There is no party ${party}.`)
-}
-
-function kebabCase(name: string): string {
-  return name
-    .replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-")
-    .replaceAll("_", "-")
-    .toLowerCase()
-}
-
-function isRoomNamespace(value: unknown): value is RoomNamespace {
-  return typeof (Object(value) as Partial<RoomNamespace>).getByName === "function"
-}
-
 // ---- queries and bodies
 
 /** @throws SyncError "bad-request" */
@@ -298,7 +277,7 @@ export function parsePage(query: URLSearchParams): { cursor: string | null; limi
 }
 
 /** @throws SyncError "bad-request" */
-export function parseRevocation(body: Uint8Array): { subject?: string; tokenId?: string } {
+export function parseRevocation(body: Uint8Array): Revoked {
   const fault = "The body is JSON with a subject or a tokenId: a string of 1 to 256 characters."
   let parsed: unknown
   try {
@@ -307,14 +286,10 @@ export function parseRevocation(body: Uint8Array): { subject?: string; tokenId?:
     throw new SyncError("bad-request", fault, { cause })
   }
   const { subject, tokenId } = Object(parsed) as Record<string, unknown>
-  const what = {
-    ...(subject === undefined ? {} : { subject }),
-    ...(tokenId === undefined ? {} : { tokenId }),
-  }
-  const values = Object.values(what)
-  const isName = (value: unknown) => typeof value === "string" && value.length > 0 && value.length <= 256
-  if (values.length === 0 || !values.every(isName)) throw new SyncError("bad-request", fault)
-  return what as { subject?: string; tokenId?: string }
+  const isName = (value: unknown): value is string => typeof value === "string" && /^[^]{1,256}$/.test(value)
+  if (isName(subject) && tokenId === undefined) return { subject }
+  if (isName(tokenId) && subject === undefined) return { tokenId }
+  throw new SyncError("bad-request", fault)
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What the Worker asks of a room: Durable Object RPC, and the one header that travels with a forwarded request. */
 import { fromBase64UrlEncoded, toBase64UrlEncoded } from "lib0/buffer"
 import type { ArchivePage } from "../archive/archive.ts"
+import { SyncError } from "../errors.ts"
 import type { Grant } from "./access.ts"
 import type { Format } from "./formats.ts"
 
@@ -47,10 +48,34 @@ export interface RoomRpc {
   status(): Promise<DocumentStatus | null>
   /** The archive's index; asked of INDEX_ROOM. */
   list(page: { cursor: string | null; limit: number }): Promise<ArchivePage>
-  /** Refuses a subject or a token from now on; asked of INDEX_ROOM. */
-  revoke(grant: Grant, what: { subject?: string; tokenId?: string }): Promise<void>
+  /** Closes the sockets of a subject or a token with 4401. */
+  dismiss(what: Revoked): Promise<void>
+  /** May they come in? Notes the document they open, so that a revocation finds them. Asked of a `registryName`. */
+  admit(visit: Visit | null): Promise<boolean>
+  /** Never again. Resolves to the documents they may have open. Asked of a `registryName`. */
+  revoke(): Promise<Visit[]>
   /** Upgrades and POST, with GRANT_HEADER set. */
   fetch(request: Request): Promise<Response>
+}
+
+/** A subject, or a token by its id. */
+export type Revoked = { readonly subject: string } | { readonly tokenId: string }
+
+/** A document someone has opened: which rooms, which of them, and until when the token lets them, ms since 1970. */
+export interface Visit {
+  readonly party: string | null
+  readonly id: string
+  readonly untilMs: number
+}
+
+/**
+ * The room that keeps the revocation of one subject or one token. One each, so that no single object is asked at
+ * every door; its name is outside the grammar of ids.
+ */
+export async function registryName(who: Revoked): Promise<string> {
+  const text = "subject" in who ? `subject ${who.subject}` : `token ${who.tokenId}`
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
+  return INDEX_ROOM + toBase64UrlEncoded(new Uint8Array(digest))
 }
 
 /** A Durable Object binding whose objects are rooms. */
@@ -68,4 +93,33 @@ export function decodeGrant(request: Request): Grant {
   const value = request.headers.get(GRANT_HEADER)
   if (value === null) throw new TypeError(`a request without ${GRANT_HEADER} has reached a room`)
   return JSON.parse(new TextDecoder().decode(fromBase64UrlEncoded(value))) as Grant
+}
+
+// ---- bindings
+
+/**
+ * The rooms of a party. "main" (and `/docs`) is the default binding; any other is a Durable Object binding by the
+ * kebab-case of its name: `ShoppingCart` is `/parties/shopping-cart/…`.
+ *
+ * @throws SyncError "not-found"; TypeError when the default binding is missing, which is a fault of the deployment
+ */
+export function findRooms(env: object, party: string | null, options: { binding?: string } = {}): RoomNamespace {
+  const binding = options.binding ?? "Room"
+  const isMain = party === null || party === "main"
+  for (const [name, value] of Object.entries(env)) {
+    if ((isMain ? name === binding : kebabCase(name) === party) && isRoomNamespace(value)) return value
+  }
+  if (isMain) throw new TypeError(`the environment has no Durable Object binding ${binding}`)
+  throw new SyncError("not-found", `There is no party ${party}.`)
+}
+
+function kebabCase(name: string): string {
+  return name
+    .replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-")
+    .replaceAll("_", "-")
+    .toLowerCase()
+}
+
+function isRoomNamespace(value: unknown): value is RoomNamespace {
+  return typeof (Object(value) as Partial<RoomNamespace>).getByName === "function"
 }
