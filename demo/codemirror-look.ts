@@ -1,9 +1,10 @@
 /** How CodeMirror looks here: the page's colours, prose instead of code, carets with names. */
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language"
-import { EditorState, type Extension } from "@codemirror/state"
-import { EditorView } from "@codemirror/view"
+import { Compartment, EditorState, type Extension } from "@codemirror/state"
+import { EditorView, ViewPlugin } from "@codemirror/view"
 import { tags } from "@lezer/highlight"
-import { isReadOnly, page } from "./page.ts"
+import type { Provider } from "../src/client/provider.ts"
+import { page, watchRights } from "./page.ts"
 
 const prose = HighlightStyle.define([
   { tag: tags.heading1, fontWeight: "700", fontSize: "1.5em", lineHeight: "1.3" },
@@ -51,13 +52,26 @@ const theme = EditorView.theme({
   ".cm-ySelectionCaret > .cm-ySelectionCaretDot": { display: "none" },
 })
 
-/** The extensions that make an editor look at home; they also lock it where the token only reads. */
-export function look(): Extension {
+/** The extensions that make an editor look at home; they also lock it where one may only read. */
+export function look(provider: Provider): Extension {
   return [
     theme,
     syntaxHighlighting(prose),
     EditorView.lineWrapping,
     EditorView.contentAttributes.of({ "aria-label": `The text of ${page.docId}`, spellcheck: "true" }),
-    isReadOnly() ? [EditorState.readOnly.of(true), EditorView.editable.of(false)] : [],
+    lockedWhereReadOnly(provider),
   ]
+}
+
+function lockedWhereReadOnly(provider: Provider): Extension {
+  const lock = new Compartment()
+  const locked = (is: boolean): Extension => [EditorState.readOnly.of(is), EditorView.editable.of(!is)]
+  const follow = ViewPlugin.define((view) => {
+    // Not before the view is made: it takes no change until then.
+    const apply = (is: boolean): void =>
+      queueMicrotask(() => view.dispatch({ effects: lock.reconfigure(locked(is)) }))
+    watchRights(provider, apply)
+    return {}
+  })
+  return [lock.of([]), follow]
 }

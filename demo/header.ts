@@ -4,7 +4,7 @@
  */
 import type { Provider } from "../src/client/provider.ts"
 import { el, find, icon } from "./element.ts"
-import { COLORS, isReadOnly, me, page, rename, watchMe } from "./page.ts"
+import { COLORS, isReadOnly, me, page, rename, watchMe, watchRights } from "./page.ts"
 import { listPeople, type Person } from "./people.ts"
 
 /** What the state line can say; one at a time. */
@@ -35,7 +35,7 @@ const LEAVING_SHOWS_AFTER_MS = 2000
 /**
  * Fill the page's `<header id="bar">` and keep it true.
  * @param options.title what kind of page this is
- * @param options.introduces this page publishes the visitor by itself (Lexical does): the header does not
+ * @param options.introduces the editor of this page publishes the visitor (Lexical does, without a `user` around it)
  */
 export function showHeader(provider: Provider, options: { title: string; introduces?: boolean }): void {
   document.title = `${page.docId} · ${options.title} · Yurt`
@@ -43,9 +43,13 @@ export function showHeader(provider: Provider, options: { title: string; introdu
   const say = (sentence: string): void => voice.replaceChildren(sentence)
   document.body.append(voice)
 
-  if (!options.introduces) introduce(provider)
+  introduce(provider, options)
   showRefusals(provider)
   if (page.mini) return
+  const badge = el("span", { class: "badge" }, "read only")
+  watchRights(provider, (readOnly) => {
+    badge.hidden = !readOnly
+  })
   find("bar").replaceChildren(
     el(
       "a",
@@ -57,7 +61,7 @@ export function showHeader(provider: Provider, options: { title: string; introdu
       { class: "where" },
       el("span", { class: "kind" }, options.title),
       el("span", { class: "name", title: page.docId }, page.docId),
-      isReadOnly() && el("span", { class: "badge" }, "read only"),
+      badge,
     ),
     stateLine(provider, say),
     peopleButton(provider, say),
@@ -65,12 +69,16 @@ export function showHeader(provider: Provider, options: { title: string; introdu
   )
 }
 
-function introduce(provider: Provider): void {
+function introduce(provider: Provider, { introduces }: { introduces?: boolean }): void {
+  const { awareness } = provider
   const publish = (): void => {
     const { name, color, country } = me()
-    provider.awareness.setLocalStateField("user", { name, color, colorLight: `${color}33`, country })
+    if (!introduces) awareness.setLocalStateField("user", { name, color, colorLight: `${color}33`, country })
+    else awareness.setLocalState({ ...awareness.getLocalState(), name, color, awarenessData: { country } })
   }
-  publish()
+  // Lexical writes its own first, just before it connects.
+  if (introduces) provider.on("status", publish)
+  else publish()
   watchMe(publish)
 }
 

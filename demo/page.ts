@@ -6,6 +6,7 @@
  *     #token=…         a token for servers that ask for one (in the query it works too, but lands in logs)
  */
 
+import type { Provider } from "../src/client/provider.ts"
 import { keepOffline } from "./offline.ts"
 
 /** The visitor, as others see them. */
@@ -79,11 +80,21 @@ export function requestHeaders(): Record<string, string> {
   return page.token === undefined ? {} : { authorization: `Bearer ${page.token}` }
 }
 
-/** Whether the token only lets one read this document. The server decides; a page only shows it. */
+/**
+ * Be told whether this page may only read: at once by what the token says, and again by what the room says.
+ * The server decides; a page only shows it.
+ */
+export function watchRights(provider: Provider, listener: (readOnly: boolean) => void): void {
+  listener(isReadOnly())
+  provider.on("read-only", (readOnly) => listener(readOnly || isReadOnly()))
+}
+
+/** Whether the token only lets one read this document. */
 export function isReadOnly(): boolean {
   if (claims?.docs === undefined) return false
+  const { docId } = page
   const entries = claims.docs.filter(({ id }) =>
-    id.endsWith("*") ? page.docId.startsWith(id.slice(0, -1)) : id === page.docId,
+    id.endsWith("*") ? docId.startsWith(id.slice(0, -1)) : id === docId,
   )
   return !entries.some(({ rights }) => rights === "write")
 }

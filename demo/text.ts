@@ -10,16 +10,23 @@ import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
 import { page, roomsUrl } from "./page.ts"
 
+const GREETING = `# Write with me
+
+Open this page in a **second window**, or send the link to a friend, and type.
+
+- everyone has a caret with a name
+- undo takes back what *you* wrote
+- “Saved” means: on the server’s disk
+`
+
 const doc = new Y.Doc()
 const text = doc.getText("text")
 const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: true })
 
 new EditorView({
   parent: find("editor"),
-  extensions: [basicSetup, markdown(), yCollab(text, provider.awareness), look()],
+  extensions: [basicSetup, markdown(), yCollab(text, provider.awareness), look(provider)],
 })
 
 showHeader(provider, { title: "Text" })
-greet(provider, (hello) =>
-  hello.getText("text").insert(0, "# Write with me\n\nOpen this page in a second window and type."),
-)
+greet(provider, (hello) => hello.getText("text").insert(0, GREETING))

@@ -36,6 +36,38 @@ const scenes: Record<string, Scene> = {
       )
     },
   },
+  rich: {
+    path: "rich.html",
+    arrives: "text=Bring a chair",
+    act: async (page) => {
+      await page.click(".content")
+      await page.keyboard.type("# Supper on Friday\nWe eat at **eight**, and _nobody_ cooks alone. \n")
+      await page.keyboard.type("- dumplings\nsalty tea\napples\n\n## Also\nBring a chair")
+    },
+  },
+  draw: {
+    path: "draw.html",
+    arrives: '[aria-label="The drawing: 4 strokes"]',
+    act: async (page) => {
+      const { width, height } = page.viewportSize() ?? { width: 0, height: 0 }
+      const line = async (
+        color: string,
+        at: (t: number) => readonly [x: number, y: number],
+      ): Promise<void> => {
+        await page.check(`[aria-label="${color}"]`)
+        for (let step = 0; step <= 40; step++) {
+          const [x, y] = at(step / 40)
+          await page.mouse.move(width / 2 + x, height / 2 + y)
+          if (step === 0) await page.mouse.down()
+        }
+        await page.mouse.up()
+      }
+      await line("Blue", (t) => [-120 + 240 * t, -40 + 40 * Math.sin(t * 12)])
+      await line("Red", (t) => [110 * Math.cos(t * 6.3), 40 + 90 * Math.sin(t * 6.3)])
+      await line("Ink", (t) => [-90 + 180 * t, 60 + 30 * Math.sin(t * 3)])
+      await line("Green", (t) => [-140 + 60 * t, 150 - 30 * Math.cos(t * 9)])
+    },
+  },
   counter: {
     path: "counter.html",
     arrives: "output:text-is('3')",

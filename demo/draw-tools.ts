@@ -1,0 +1,250 @@
+/** The tools of the board: what one draws with, undo, zoom, export. */
+import type * as Y from "yjs"
+import { toSvg } from "../src/export/svg.ts"
+import type { Board } from "./board.ts"
+import { el, icon } from "./element.ts"
+import { page } from "./page.ts"
+import type { Drawing } from "./strokes.ts"
+
+type Tool = "pen" | "eraser" | "hand"
+
+/** What is chosen now. */
+export interface Tools {
+  readonly tool: Tool
+  readonly color: string
+  readonly width: number
+  /** One may only look. */
+  readonly locked: boolean
+  lock(locked: boolean): void
+}
+
+/** The inks: as the document keeps them, what they are called, and as a dark screen shows them. */
+const INKS = [
+  ["#1f1b18", "Ink", "#f1ece6"],
+  ["#d4351c", "Red", "#ff8470"],
+  ["#d97706", "Amber", "#fbb03b"],
+  ["#15803d", "Green", "#55c97a"],
+  ["#1d5fd0", "Blue", "#7fb0ff"],
+  ["#8b3fd1", "Violet", "#cba2ff"],
+] as const
+
+const WIDTHS = [
+  [3, "Fine"],
+  [7, "Medium"],
+  [16, "Broad"],
+] as const
+
+const TOOLS: Record<Tool, { says: string; key: string; paths: string[] }> = {
+  pen: { says: "Pen", key: "p", paths: ["M4 20l1-4L16.5 4.5l3 3L8 19z", "M14 7l3 3"] },
+  eraser: { says: "Eraser", key: "e", paths: ["M9 19h11", "M4.5 14.5l9-9 6 6-7.5 7.5h-3z", "M9 10l6 6"] },
+  hand: {
+    says: "Move the board",
+    key: "h",
+    paths: [
+      "M12 3v18M3 12h18M12 3L9.5 5.5M12 3l2.5 2.5M12 21l-2.5-2.5M12 21l2.5-2.5M3 12l2.5-2.5M3 12l2.5 2.5M21 12l-2.5-2.5M21 12l-2.5 2.5",
+    ],
+  },
+}
+
+/** An exported picture is at most this wide and high, px: what canvases of all browsers can hold. */
+const PNG_LIMIT = 8192
+
+const darkScreen = matchMedia("(prefers-color-scheme: dark)")
+
+/** A colour of the document as this screen shows it: on a dark one, ink is light. */
+export function inkOnScreen(color: string): string {
+  const ink = darkScreen.matches ? INKS.find(([inDocument]) => inDocument === color) : undefined
+  return ink?.[2] ?? color
+}
+
+/** Fill the toolbar, and listen to the keys that stand for it. @returns what is chosen, kept true */
+export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawing; board: Board }): Tools {
+  const { doc, drawing, board } = parts
+  const chosen = {
+    tool: "pen" as Tool,
+    color: INKS[0][0] as string,
+    width: WIDTHS[1][0] as number,
+    locked: false,
+  }
+
+  const choose = (tool: Tool): void => {
+    chosen.tool = tool
+    board.element.dataset.tool = tool
+    for (const [name, button] of Object.entries(toolButtons)) button.ariaPressed = String(name === tool)
+  }
+  const toolButton = (tool: Tool): HTMLButtonElement => {
+    const { says, key, paths } = TOOLS[tool]
+    return iconButton(says, `${says} (${key})`, paths, () => choose(tool))
+  }
+  const toolButtons = { pen: toolButton("pen"), eraser: toolButton("eraser"), hand: toolButton("hand") }
+
+  const colors = INKS.map(([color, name]) => {
+    const radio = el("input", { type: "radio", name: "ink", value: color, title: name, "aria-label": name })
+    radio.style.setProperty("--ink-light", color)
+    radio.style.setProperty("--ink-dark", inkOnDark(color))
+    radio.checked = color === chosen.color
+    radio.addEventListener("change", () => {
+      chosen.color = color
+      if (chosen.tool !== "pen") choose("pen")
+    })
+    return radio
+  })
+  const widths = WIDTHS.map(([width, name]) => {
+    const radio = el("input", { type: "radio", name: "width", value: width, title: name, "aria-label": name })
+    radio.style.setProperty("--width", `${Math.min(width, 14) + 1}px`)
+    radio.checked = width === chosen.width
+    radio.addEventListener("change", () => {
+      chosen.width = width
+      if (chosen.tool !== "pen") choose("pen")
+    })
+    return radio
+  })
+
+  const undo = iconButton(
+    "Undo",
+    "Take back my last stroke (Ctrl Z)",
+    ["M9 8H15a5 5 0 0 1 0 10H8", "M9 8l4-4M9 8l4 4"],
+    () => drawing.undo(),
+  )
+  const redo = iconButton(
+    "Redo",
+    "Draw it again (Ctrl Shift Z)",
+    ["M15 8H9a5 5 0 0 0 0 10h7", "M15 8l-4-4M15 8l-4 4"],
+    () => drawing.redo(),
+  )
+  const showHistory = (): void => {
+    undo.disabled = !drawing.canUndo
+    redo.disabled = !drawing.canRedo
+  }
+  drawing.onHistory(showHistory)
+
+  const level = el("button", {
+    type: "button",
+    class: "level",
+    title: "Show everything (0)",
+    onclick: () => board.fit(),
+  })
+  const showZoom = (): void => {
+    const percent = `${Math.round(board.zoom * 100)} %`
+    level.replaceChildren(percent)
+    level.ariaLabel = `Zoom ${percent}, show everything`
+    const spacing = 24 * board.zoom
+    const { x, y } = board.pointOf({ x: 0, y: 0 })
+    board.element.style.setProperty("--dots", `${spacing < 10 ? spacing * 4 : spacing}px`)
+    board.element.style.setProperty("--dots-at", `${x}px ${y}px`)
+  }
+  board.onView(showZoom)
+
+  const exports = el(
+    "div",
+    { id: "exports", class: "exports panel", popover: "auto", role: "group", "aria-label": "Export" },
+    el("button", { type: "button", onclick: () => void save(doc, "svg") }, "Save as SVG"),
+    el("button", { type: "button", onclick: () => void save(doc, "png") }, "Save as PNG"),
+  )
+  const open = iconButton(
+    "Export",
+    "Save as a picture",
+    ["M12 4v11M12 15l-4.5-4.5M12 15l4.5-4.5", "M5 19.5h14"],
+    () => {},
+  )
+  open.setAttribute("popovertarget", "exports")
+
+  bar.append(
+    group("Tools", toolButtons.pen, toolButtons.eraser, toolButtons.hand),
+    group("Colour", ...colors),
+    group("Width", ...widths),
+    group("History", undo, redo),
+    group(
+      "View",
+      iconButton("Zoom out", "Zoom out (−)", ["M6 12h12"], () => board.zoomBy(1 / 1.25)),
+      level,
+      iconButton("Zoom in", "Zoom in (+)", ["M6 12h12M12 6v12"], () => board.zoomBy(1.25)),
+    ),
+    group("Picture", open),
+  )
+  document.body.append(exports)
+  choose("pen")
+  showHistory()
+  showZoom()
+
+  addEventListener("keydown", (event) => {
+    if (event.target instanceof HTMLInputElement && event.target.type === "text") return
+    const key = event.key.toLowerCase()
+    const isCommand = event.ctrlKey || event.metaKey
+    const act = isCommand
+      ? { z: () => (event.shiftKey ? drawing.redo() : drawing.undo()), y: () => drawing.redo() }[key]
+      : {
+          p: () => choose("pen"),
+          e: () => choose("eraser"),
+          h: () => choose("hand"),
+          "+": () => board.zoomBy(1.25),
+          "=": () => board.zoomBy(1.25),
+          "-": () => board.zoomBy(1 / 1.25),
+          "0": () => board.fit(),
+          ...(event.target === board.element && {
+            arrowleft: () => board.pan(60, 0),
+            arrowright: () => board.pan(-60, 0),
+            arrowup: () => board.pan(0, 60),
+            arrowdown: () => board.pan(0, -60),
+          }),
+        }[key]
+    if (act === undefined) return
+    event.preventDefault()
+    act()
+  })
+  return Object.assign(chosen, {
+    lock(locked: boolean) {
+      chosen.locked = locked
+      bar.classList.toggle("locked", locked)
+      choose(locked ? "hand" : "pen")
+    },
+  })
+}
+
+function inkOnDark(color: string): string {
+  return INKS.find(([inDocument]) => inDocument === color)?.[2] ?? color
+}
+
+function group(name: string, ...children: HTMLElement[]): HTMLElement {
+  return el("div", { class: "group", role: "group", "aria-label": name }, ...children)
+}
+
+function iconButton(says: string, title: string, paths: string[], onclick: () => void): HTMLButtonElement {
+  return el("button", { type: "button", class: "tool", title, "aria-label": says, onclick }, icon(...paths))
+}
+
+/** Give the visitor the drawing as a file; the same picture as the server's `?format=svg`, and offline too. */
+async function save(doc: Y.Doc, kind: "svg" | "png"): Promise<void> {
+  document.getElementById("exports")?.hidePopover()
+  const picture = new Blob([toSvg(doc)], { type: "image/svg+xml" })
+  const file = kind === "svg" ? picture : await rasterize(picture)
+  const link = el("a", {
+    href: URL.createObjectURL(file),
+    download: `${page.docId.replaceAll("/", "-")}.${kind}`,
+  })
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
+
+/** An SVG as a PNG on white, two px a px. */
+async function rasterize(picture: Blob): Promise<Blob> {
+  const image = new Image()
+  image.src = URL.createObjectURL(picture)
+  await image.decode()
+  const scale = Math.min(2, PNG_LIMIT / Math.max(image.width, image.height))
+  const canvas = el("canvas", {
+    width: Math.round(image.width * scale),
+    height: Math.round(image.height * scale),
+  })
+  const context = canvas.getContext("2d")!
+  context.fillStyle = "#ffffff"
+  context.fillRect(0, 0, canvas.width, canvas.height)
+  context.drawImage(image, 0, 0, canvas.width, canvas.height)
+  URL.revokeObjectURL(image.src)
+  return new Promise((resolve, reject) => {
+    canvas.toBlob(
+      (blob) => (blob === null ? reject(new Error("The browser made no PNG")) : resolve(blob)),
+      "image/png",
+    )
+  })
+}

@@ -1,0 +1,39 @@
+/** A whiteboard for everyone who opens it. Strokes reach the others while they are drawn. */
+import * as Y from "yjs"
+import { Provider } from "../src/client/provider.ts"
+import { Board } from "./board.ts"
+import { followPointer } from "./draw-input.ts"
+import { showPointers } from "./draw-pointers.ts"
+import { inkOnScreen, showTools } from "./draw-tools.ts"
+import { yurt } from "./draw-yurt.ts"
+import { find } from "./element.ts"
+import { showHeader } from "./header.ts"
+import { greet } from "./hello.ts"
+import { page, roomsUrl, watchRights } from "./page.ts"
+import { Drawing, writeStroke } from "./strokes.ts"
+
+const doc = new Y.Doc()
+const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: true })
+const drawing = new Drawing(doc)
+const board = new Board(find("board"), drawing, inkOnScreen)
+
+const tools = showTools(find("tools"), { doc, drawing, board })
+followPointer(board, drawing, tools)
+showPointers(board, provider.awareness)
+showHeader(provider, { title: "Drawing" })
+greet(provider, (hello) => {
+  for (const stroke of yurt()) writeStroke(hello.getArray("strokes"), stroke)
+})
+
+drawing.onChange(() => {
+  const number = drawing.sketches.length
+  board.element.ariaLabel = `The drawing: ${number === 1 ? "1 stroke" : `${number} strokes`}`
+})
+
+// Whoever comes sees all that is there, at once; from then on the view is theirs.
+provider.once("sync", () => {
+  board.settle()
+  board.fit()
+})
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => board.repaint())
+watchRights(provider, (readOnly) => tools.lock(readOnly))

@@ -1,0 +1,97 @@
+/** Rich text that everyone who opens it writes together: Lexical, its own collaboration plugin, and one provider. */
+import { LinkNode } from "@lexical/link"
+import { ListItemNode, ListNode } from "@lexical/list"
+import { TRANSFORMERS } from "@lexical/markdown"
+import { LexicalCollaboration } from "@lexical/react/LexicalCollaborationContext"
+import { CollaborationPlugin } from "@lexical/react/LexicalCollaborationPlugin"
+import { LexicalComposer } from "@lexical/react/LexicalComposer"
+import { ContentEditable } from "@lexical/react/LexicalContentEditable"
+import { LexicalErrorBoundary } from "@lexical/react/LexicalErrorBoundary"
+import { LinkPlugin } from "@lexical/react/LexicalLinkPlugin"
+import { ListPlugin } from "@lexical/react/LexicalListPlugin"
+import { MarkdownShortcutPlugin } from "@lexical/react/LexicalMarkdownShortcutPlugin"
+import { RichTextPlugin } from "@lexical/react/LexicalRichTextPlugin"
+import { HeadingNode, QuoteNode } from "@lexical/rich-text"
+import { useRef } from "react"
+import { createRoot } from "react-dom/client"
+import * as Y from "yjs"
+import { Provider } from "../src/client/provider.ts"
+import { find } from "./element.ts"
+import { showHeader } from "./header.ts"
+import { greet } from "./hello.ts"
+import { me, page, roomsUrl } from "./page.ts"
+import { writeGreeting } from "./rich-greeting.ts"
+import { isLink, Toolbar } from "./rich-toolbar.tsx"
+
+const doc = new Y.Doc()
+// The plugin connects it once the editor is there.
+const provider = new Provider(roomsUrl("/docs"), page.docId, doc, {
+  token: page.token,
+  offline: true,
+  connect: false,
+})
+
+const config = {
+  namespace: "rich",
+  // null: what is in it is the document's business.
+  editorState: null,
+  nodes: [HeadingNode, QuoteNode, ListNode, ListItemNode, LinkNode],
+  theme: {
+    text: { bold: "bold", italic: "italic", code: "code", strikethrough: "struck" },
+    list: { nested: { listitem: "nested" } },
+    collaboration: { cursor: "caret", cursorName: "caret-name" },
+  },
+  onError(error: Error) {
+    throw error
+  },
+}
+
+function openDocument(id: string, docs: Map<string, Y.Doc>): Provider {
+  docs.set(id, doc)
+  return provider
+}
+
+function Editor() {
+  const carets = useRef<HTMLDivElement>(null)
+  const { name, color, country } = me()
+  return (
+    <LexicalCollaboration>
+      <LexicalComposer initialConfig={config}>
+        <Toolbar provider={provider} />
+        <div className="scroller">
+          <div className="sheet">
+            <RichTextPlugin
+              contentEditable={
+                <ContentEditable
+                  className="content"
+                  aria-label={`The text of ${page.docId}`}
+                  aria-placeholder="Write something"
+                  placeholder={<p className="placeholder">Write something, together.</p>}
+                />
+              }
+              ErrorBoundary={LexicalErrorBoundary}
+            />
+            <div ref={carets} className="carets" aria-hidden="true" />
+          </div>
+        </div>
+        <ListPlugin />
+        <LinkPlugin validateUrl={isLink} attributes={{ rel: "noreferrer", target: "_blank" }} />
+        <MarkdownShortcutPlugin transformers={TRANSFORMERS.filter((each) => !("regExpStart" in each))} />
+        <CollaborationPlugin
+          id={page.docId}
+          providerFactory={openDocument}
+          // Two who come at the same time would both begin; an empty document needs no beginning to be written in.
+          shouldBootstrap={false}
+          username={name}
+          cursorColor={color}
+          awarenessData={{ country }}
+          cursorsContainerRef={carets}
+        />
+      </LexicalComposer>
+    </LexicalCollaboration>
+  )
+}
+
+createRoot(find("editor")).render(<Editor />)
+showHeader(provider, { title: "Rich text", introduces: true })
+greet(provider, writeGreeting)

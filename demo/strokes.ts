@@ -1,0 +1,235 @@
+/**
+ * A drawing in a document: a Y.Array "strokes" of Y.Maps `{id, color, width, points}`.
+ *
+ * `points` is a Y.Array of integers, three a point: x and y in tenths of a px, pressure 0–1000. One push an
+ * animation frame is one small update, and Yjs keeps a run of pushes as one item.
+ */
+import * as Y from "yjs"
+import { outlinePath, type Stroke, strokeOutline } from "../src/export/stroke.ts"
+
+export interface Bounds {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+/** What changed, for whoever shows the drawing. */
+export interface Change {
+  /** Strokes that are new or have grown. */
+  readonly touched: ReadonlySet<Sketch>
+  /** Some are gone, or there are new ones between others: what is on the screen is no longer a part of the drawing. */
+  readonly rearranged: boolean
+}
+
+/** Widest pen this page believes in, px. */
+const WIDTH_LIMIT = 200
+
+/** One stroke of the document. Its shape is worked out when it is needed and kept until it grows. */
+export class Sketch {
+  readonly map: Y.Map<unknown>
+  readonly color: string
+  readonly width: number
+  #shape: { path: Path2D; bounds: Bounds } | null = null
+
+  constructor(map: Y.Map<unknown>) {
+    const color = map.get("color")
+    const width = map.get("width")
+    this.map = map
+    this.color = typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color) ? color : "#1f1b18"
+    this.width = typeof width === "number" && width > 0 ? Math.min(width, WIDTH_LIMIT) : 1
+  }
+
+  get points(): readonly number[] {
+    const points = this.map.get("points")
+    const numbers: unknown[] = points instanceof Y.Array ? points.toArray() : []
+    return numbers.every(Number.isSafeInteger) ? (numbers as number[]) : []
+  }
+
+  get path(): Path2D {
+    return this.#work().path
+  }
+
+  get bounds(): Bounds {
+    return this.#work().bounds
+  }
+
+  /** Its points have changed. */
+  grow(): void {
+    this.#shape = null
+  }
+
+  /** Whether its line passes within `distance` px of a place. */
+  isNear(x: number, y: number, distance: number): boolean {
+    const reach = distance + this.width / 2
+    const { left, top, right, bottom } = this.bounds
+    if (x < left - distance || x > right + distance || y < top - distance || y > bottom + distance)
+      return false
+    const { points } = this
+    for (let i = 0; i + 2 < points.length; i += 3) {
+      const from = Math.max(0, i - 3)
+      if (distanceToLine([x, y], at(points, from), at(points, i)) <= reach) return true
+    }
+    return false
+  }
+
+  #work(): { path: Path2D; bounds: Bounds } {
+    if (this.#shape === null) {
+      const outline = strokeOutline(this)
+      this.#shape = { path: new Path2D(outlinePath(outline)), bounds: boundsOf(outline) }
+    }
+    return this.#shape
+  }
+}
+
+/** All strokes, what one does to them, and undoing what one did. */
+export class Drawing {
+  readonly #doc: Y.Doc
+  readonly #strokes: Y.Array<unknown>
+  readonly #undo: Y.UndoManager
+  readonly #listeners = new Set<(change: Change) => void>()
+  /** By the Y.Map that holds it. */
+  readonly #known = new Map<unknown, Sketch>()
+  #sketches: Sketch[] = []
+
+  constructor(doc: Y.Doc) {
+    this.#doc = doc
+    this.#strokes = doc.getArray("strokes")
+    // Only what this drawing did is taken back; a step lasts from one `beginStep` to the next.
+    this.#undo = new Y.UndoManager(this.#strokes, { trackedOrigins: new Set([this]), captureTimeout: 1e9 })
+    this.#strokes.observeDeep((events) => this.#changed(events))
+    this.#list()
+  }
+
+  /** Bottom to top. */
+  get sketches(): readonly Sketch[] {
+    return this.#sketches
+  }
+
+  get canUndo(): boolean {
+    return this.#undo.canUndo()
+  }
+
+  get canRedo(): boolean {
+    return this.#undo.canRedo()
+  }
+
+  onChange(listener: (change: Change) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** Be told when there is something else to undo or redo. */
+  onHistory(listener: () => void): void {
+    for (const event of ["stack-item-added", "stack-item-popped", "stack-cleared"] as const) {
+      this.#undo.on(event, listener)
+    }
+  }
+
+  /** What follows is one step to undo, however many transactions it takes. */
+  beginStep(): void {
+    this.#undo.stopCapturing()
+  }
+
+  /** Put a stroke on top. @returns a function that makes it longer */
+  add(stroke: Stroke): (points: readonly number[]) => void {
+    const points = new Y.Array<number>()
+    this.#doc.transact(() => writeStroke(this.#strokes, stroke, points), this)
+    return (more) => this.#doc.transact(() => points.push([...more]), this)
+  }
+
+  erase(sketches: ReadonlySet<Sketch>): void {
+    if (sketches.size === 0) return
+    const maps = new Set([...sketches].map(({ map }) => map))
+    this.#doc.transact(() => {
+      for (let i = this.#strokes.length - 1; i >= 0; i--) {
+        if (maps.has(this.#strokes.get(i) as Y.Map<unknown>)) this.#strokes.delete(i)
+      }
+    }, this)
+  }
+
+  undo(): void {
+    this.#undo.undo()
+  }
+
+  redo(): void {
+    this.#undo.redo()
+  }
+
+  #changed(events: readonly { readonly target: { readonly parent: unknown } }[]): void {
+    const before = this.#sketches
+    const touched = new Set<Sketch>()
+    if (events.some(({ target }) => target === this.#strokes)) {
+      this.#list()
+      const old = new Set(before)
+      for (const sketch of this.#sketches) if (!old.has(sketch)) touched.add(sketch)
+    }
+    for (const { target } of events) {
+      const sketch = this.#known.get(target) ?? this.#known.get(target.parent)
+      if (sketch === undefined) continue
+      sketch.grow()
+      touched.add(sketch)
+    }
+    const rearranged = before.some((sketch, index) => this.#sketches[index] !== sketch)
+    for (const listener of this.#listeners) listener({ touched, rearranged })
+  }
+
+  #list(): void {
+    const maps = this.#strokes.toArray().filter((value) => value instanceof Y.Map)
+    this.#sketches = maps.map((map) => this.#known.get(map) ?? new Sketch(map))
+    this.#known.clear()
+    for (const sketch of this.#sketches) this.#known.set(sketch.map, sketch)
+  }
+}
+
+/** Write a stroke into a document's list; inside a transaction. */
+export function writeStroke(
+  strokes: Y.Array<unknown>,
+  { color, width, points: numbers }: Stroke,
+  points: Y.Array<number> = new Y.Array(),
+): void {
+  const map = new Y.Map<unknown>()
+  map.set("id", `${strokes.doc?.clientID.toString(36)}-${strokes.length}`)
+  map.set("color", color)
+  map.set("width", width)
+  map.set("points", points)
+  points.push([...numbers])
+  strokes.push([map])
+}
+
+/** What holds all of these, px; undefined where there is nothing. */
+export function boundsOfAll(sketches: readonly Sketch[]): Bounds | undefined {
+  if (sketches.length === 0) return undefined
+  const all = sketches.map(({ bounds }) => bounds)
+  return {
+    left: Math.min(...all.map(({ left }) => left)),
+    top: Math.min(...all.map(({ top }) => top)),
+    right: Math.max(...all.map(({ right }) => right)),
+    bottom: Math.max(...all.map(({ bottom }) => bottom)),
+  }
+}
+
+function boundsOf(outline: readonly (readonly [x: number, y: number])[]): Bounds {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
+  for (const [x, y] of outline) {
+    left = Math.min(left, x)
+    top = Math.min(top, y)
+    right = Math.max(right, x)
+    bottom = Math.max(bottom, y)
+  }
+  return { left, top, right, bottom }
+}
+
+function at(points: readonly number[], index: number): [x: number, y: number] {
+  return [points[index]! / 10, points[index + 1]! / 10]
+}
+
+function distanceToLine(
+  [x, y]: [number, number],
+  [ax, ay]: [number, number],
+  [bx, by]: [number, number],
+): number {
+  const length = (bx - ax) ** 2 + (by - ay) ** 2
+  const along =
+    length === 0 ? 0 : Math.max(0, Math.min(1, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length))
+  return Math.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay))
+}
