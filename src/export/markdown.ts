@@ -203,7 +203,9 @@ const AROUND: Around = { before: " ", after: " ", touches: false }
 function writeInlines(inlines: readonly Inline[], marks: readonly Mark[], around: Around): string {
   const [mark, ...inner] = marks
   if (mark === undefined) return inlines.map(writeInline).join("")
-  let written = ""
+  const written: string[] = []
+  // Kept beside: the end of a text that is still being put together costs a copy of all of it.
+  let last = ""
   for (let start = 0; start < inlines.length; ) {
     const value = markOf(inlines[start], mark)
     let end = start + 1
@@ -211,15 +213,19 @@ function writeInlines(inlines: readonly Inline[], marks: readonly Mark[], around
     const span = inlines.slice(start, end)
     const [isFirst, isLast] = [start === 0, end === inlines.length]
     const beside: Around = {
-      before: isFirst ? around.before : lastOf(written),
+      before: isFirst ? around.before : lastOf(last),
       after: isLast ? around.after : firstOf(inlineText(inlines.slice(end, end + 1))),
-      touches: ((isFirst || isLast) && around.touches) || written.endsWith("*"),
+      touches: ((isFirst || isLast) && around.touches) || last.endsWith("*"),
     }
-    if (value === undefined || value === false) written += writeInlines(span, inner, beside)
-    else written += writeSpan(span, { mark, value, inner, around: beside })
+    const isMarked = value !== undefined && value !== false
+    const text = isMarked
+      ? writeSpan(span, { mark, value, inner, around: beside })
+      : writeInlines(span, inner, beside)
+    written.push(text)
+    if (text !== "") last = text
     start = end
   }
-  return written
+  return written.join("")
 }
 
 function markOf(inline: Inline | undefined, mark: Mark): Marks[Mark] {

@@ -29,18 +29,24 @@ export function strokeOutline({ points, width }: Pick<Stroke, "points" | "width"
   )
 }
 
-/** An outline as an SVG path, also good for `new Path2D(…)`: quadratic curves through the middles of its sides. */
+/**
+ * An outline as an SVG path, also good for `new Path2D(…)`: quadratic curves through the middles of its sides.
+ * In tenths of a px, each point relative to the one before, which is half as long; rounded before the difference
+ * is taken, so that nothing adds up.
+ */
 export function outlinePath(outline: readonly (readonly [x: number, y: number])[]): string {
   const [first] = outline
   if (first === undefined) return ""
-  const path = outline.map((point, index) => {
+  let [x, y] = [Math.round(first[0] * 10), Math.round(first[1] * 10)]
+  const start = `M${x / 10} ${y / 10}`
+  const curves = outline.map((point, index) => {
     const next = outline[(index + 1) % outline.length] ?? point
-    return `${pair(point[0], point[1])} ${pair((point[0] + next[0]) / 2, (point[1] + next[1]) / 2)}`
+    const [controlX, controlY] = [Math.round(point[0] * 10), Math.round(point[1] * 10)]
+    const [endX, endY] = [Math.round((point[0] + next[0]) * 5), Math.round((point[1] + next[1]) * 5)]
+    const curve = `${(controlX - x) / 10} ${(controlY - y) / 10} ${(endX - x) / 10} ${(endY - y) / 10}`
+    x = endX
+    y = endY
+    return curve
   })
-  return `M${pair(first[0], first[1])}Q${path.join(" ")}Z`
-}
-
-/** Hundredths of a px are finer than any screen. */
-function pair(x: number, y: number): string {
-  return `${Math.round(x * 100) / 100} ${Math.round(y * 100) / 100}`
+  return `${start}q${curves.join(" ")}Z`
 }
