@@ -13,7 +13,7 @@ import type * as Y from "yjs"
  * Awareness as editor bindings ask for it: y-protocols' own, with states typed so that a binding's own shape of a
  * state fits without a cast (Lexical's `UserState`).
  */
-export type ProviderAwareness = Awareness & {
+export interface ProviderAwareness extends Awareness {
   // biome-ignore lint/suspicious/noExplicitAny: reason: the shape of a state is the editor binding's affair
   getLocalState(): any
   // biome-ignore lint/suspicious/noExplicitAny: reason: as above
