@@ -40,8 +40,9 @@ export const LIMITS = {
   // ---- fan-out
   /** The window never grows beyond this, ms. */
   tickCeilingMs: 25,
-  /** Sockets of one room. */
+  /** Sockets of one room, and of one subject in it. */
   sockets: 1000,
+  socketsPerSubject: 100,
   /** A receiver is asked for a sign that it reads after this many bytes ... */
   probeBytes: 1 * MB,
   /** ... and closed when this many went out without one. */

@@ -8,11 +8,11 @@
  *     receive → (vet) → uncommitted → commit → log → compact → snapshot
  */
 import * as Y from "yjs"
-import { SyncError } from "../errors.ts"
+import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "./limits.ts"
 import { groupsOf, mergeInGroups } from "./merge.ts"
 import type { UpdateLog } from "./update-log.ts"
-import { type Section, vet, vetOverlap } from "./vet.ts"
+import { absorb, type Id, type Section, trim, type Verdict, vet, vetDoubts } from "./vet.ts"
 
 /** A log smaller than this is not worth a compaction, bytes with row overhead. */
 const COMPACT_FLOOR_BYTES = 128 * 1024
@@ -22,10 +22,10 @@ const EMPTY_UPDATE = new Uint8Array([0, 0])
 
 /** What became of an update. */
 export type Received =
-  /** It is in; relay and commit `update` (what came, or what of it is new). */
-  | { readonly kind: "taken"; readonly update: Uint8Array }
-  /** It is in, but waits for another one: ask the sender for all it has. */
-  | { readonly kind: "waiting"; readonly update: Uint8Array }
+  /** It is in: relay and commit. `released` had waited for it, and is in as well. */
+  | { readonly kind: "taken"; readonly update: Uint8Array; readonly released: readonly Uint8Array[] }
+  /** It is kept until what it refers to arrives: ask the sender for all it has. */
+  | { readonly kind: "waiting" }
   /** All of it was here before. */
   | { readonly kind: "known" }
 
@@ -39,7 +39,8 @@ export class Replica {
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
   readonly #moved: Map<number, number>
-  #waiting: boolean
+  /** Updates that refer to something that has not arrived, and their ids in the log. */
+  readonly #waiting: Map<number, Uint8Array>
   #uncommitted: Uint8Array[] = []
   #uncommittedBytes = 0
   #doc: Y.Doc | null = null
@@ -52,11 +53,11 @@ export class Replica {
     this.#log = log
     this.#limits = limits
     this.#onDamage = onDamage
-    const { snapshotClocks, movedClocks, waiting } = log.state
+    const { snapshotClocks, movedClocks } = log.state
     this.#moved = decodeClocks(movedClocks)
     this.#clocks = decodeClocks(snapshotClocks)
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
-    this.#waiting = waiting
+    this.#waiting = log.held()
   }
 
   /** A document exists: something is stored or about to be. */
@@ -101,20 +102,18 @@ export class Replica {
     if (update.length > this.#limits.updateBytes) {
       throw new SyncError("too-large", `Update of ${update.length} bytes; at most ${this.#limits.updateBytes}`)
     }
-    const verdict = vet(update, this.#clocks)
-    if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
+    const { news, verdict } = this.#vet(update)
     const fresh = verdict.sections.filter((section) => section.end > this.#clockOf(section.client))
     // A delete set is the last part of an update; an empty one is the byte 0.
-    const deletes = update[update.length - 1] !== 0
+    const deletes = news.at(-1) !== 0
     if (fresh.length === 0 && !deletes) return { kind: "known" }
     if (claim !== undefined) for (const { client } of fresh) claim(client)
-    this.#makeRoom(update.length)
-    if (verdict.kind === "accept" && !this.#waiting && !(whole && deletes)) {
-      for (const { client, end } of fresh) this.#advance(client, end)
-      if (this.#doc !== null) this.#feed.push(update)
-      return this.#take("taken", update)
-    }
-    return this.#judgeWithDocument(update, verdict)
+    this.#makeRoom(news.length)
+    if (verdict.kind === "pending") return this.#hold(news)
+    const judged = verdict.doubts !== undefined || (whole && deletes) ? this.#judge(news, verdict.doubts) : news
+    if (judged === null) return { kind: "known" }
+    this.#take(judged, { sections: fresh, applied: judged !== news })
+    return { kind: "taken", update: judged, released: this.#waiting.size > 0 ? this.#release() : [] }
   }
 
   /**
@@ -130,7 +129,7 @@ export class Replica {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
         this.#readClocks(doc)
-        this.#take("taken", update)
+        this.#take(update, { sections: [], applied: true })
       }
       return { result, update }
     } catch (thrown) {
@@ -191,11 +190,10 @@ export class Replica {
    */
   commit(): number {
     if (this.#uncommitted.length === 0) return this.#log.state.revision
-    const moved = Y.encodeStateVector(this.#moved)
-    const revision = this.#log.append(this.#uncommitted, { moved, waiting: this.#waiting })
+    const revision = this.#log.append(this.#uncommitted, Y.encodeStateVector(this.#moved))
     this.#uncommitted = []
     this.#uncommittedBytes = 0
-    if (this.#doc !== null && !this.#waiting && Date.now() - this.#neededAt > this.#limits.dehydrateMs) {
+    if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) {
       this.dehydrate()
     }
     return revision
@@ -228,7 +226,7 @@ export class Replica {
     const doc = this.document()
     const snapshot = Y.encodeStateAsUpdate(doc)
     prove(snapshot, doc)
-    this.#log.compact(snapshot, { clocks: Y.encodeStateVector(doc), waiting: this.#waiting })
+    this.#log.compact(snapshot, Y.encodeStateVector(doc))
     this.#moved.clear()
   }
 
@@ -243,8 +241,9 @@ export class Replica {
     } catch (cause) {
       throw new SyncError("bad-update", `The archived document of ${update.length} bytes does not load`, { cause })
     }
-    const waiting = pendingBytesOf(doc) > 0
-    this.#log.adopt(update, { clocks: Y.encodeStateVector(doc), revision, waiting })
+    const snapshot = withoutPending(doc) ? Y.encodeStateAsUpdate(doc) : update
+    this.#log.adopt(snapshot, { clocks: Y.encodeStateVector(doc), revision })
+    if (snapshot !== update) this.#hold(update)
     this.#doc = doc
     this.#neededAt = Date.now()
     this.#readClocks(doc)
@@ -265,48 +264,102 @@ export class Replica {
     this.#uncommittedBytes = 0
     this.#clocks.clear()
     this.#moved.clear()
-    this.#waiting = false
+    this.#waiting.clear()
     this.#log.erase()
   }
 
-  /** The slow path: let the document apply it now, and read from the document where that led. */
-  #judgeWithDocument(
-    update: Uint8Array,
-    verdict: { readonly kind: "accept" | "pending" | "overlap"; readonly sections: readonly Section[] },
-  ): Received {
+  /**
+   * What is new of an update, and the verdict on that. Merging two updates that both claim a clock keeps one of them,
+   * and not always the first, so what is known is cut off before anything is stored, merged or relayed.
+   */
+  #vet(update: Uint8Array): { news: Uint8Array; verdict: Exclude<Verdict, { kind: "refuse" | "overlap" }> } {
+    const verdict = vet(update, this.#clocks)
+    if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
+    const { sections } = verdict
+    const repeats = sections.some(({ client, clock, end }) => {
+      const known = this.#clockOf(client)
+      return clock < known && known < end
+    })
+    if (!repeats && verdict.kind !== "overlap") return { news: update, verdict }
+    const news = trim(update, sections, this.#clocks)
+    const again = vet(news, this.#clocks)
+    if (again.kind === "refuse") throw new SyncError("bad-update", again.reason)
+    if (again.kind === "overlap") throw new SyncError("bad-update", "An item straddles what is known")
+    return { news, verdict: again }
+  }
+
+  /**
+   * Let the document settle what the bytes alone cannot.
+   * @returns what the document made of the update; null where nothing of it is new
+   */
+  #judge(update: Uint8Array, doubts: readonly Id[] | undefined): Uint8Array | null {
     const doc = this.document()
-    if (verdict.kind === "overlap") {
-      const reason = vetOverlap(verdict.sections, doc)
-      if (reason !== null) throw new SyncError("bad-update", reason)
-    }
-    const pendingBytes = pendingBytesOf(doc)
-    if (verdict.kind === "pending" && pendingBytes + update.length > this.#limits.pendingBytes) {
-      throw new SyncError(
-        "pending-full",
-        `${pendingBytes} bytes wait for updates that have not arrived; at most ${this.#limits.pendingBytes}`,
-      )
-    }
-    let news: Uint8Array | null
+    const reason = doubts === undefined ? null : vetDoubts(doubts, doc)
+    if (reason !== null) throw new SyncError("bad-update", reason)
     try {
-      news = capture(doc, () => Y.applyUpdate(doc, update)).update
+      const made = absorb(update, doc)
+      return isEmpty(made) ? null : made
     } catch (cause) {
+      // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
       this.dehydrate()
       throw new SyncError("bad-update", `Update of ${update.length} bytes does not apply`, { cause })
     }
-    const grew = pendingBytesOf(doc) > pendingBytes
-    this.#readClocks(doc)
-    if (news === null && !grew) return { kind: "known" }
-    // What waits is not in `news`: the log keeps the bytes as they came (D3).
-    if (news === null || grew || verdict.kind === "pending") {
-      return this.#take(this.#waiting ? "waiting" : "taken", update)
-    }
-    return this.#take("taken", news)
   }
 
-  #take(kind: "taken" | "waiting", update: Uint8Array): Received {
+  #take(
+    update: Uint8Array,
+    { sections, applied }: { sections: readonly Section[]; applied: boolean },
+  ): void {
+    for (const { client, end } of sections) this.#advance(client, end)
+    if (this.#doc !== null && !applied) this.#feed.push(update)
     this.#uncommitted.push(update)
     this.#uncommittedBytes += update.length
-    return { kind, update }
+  }
+
+  /**
+   * Keep an update until what it refers to arrives. It is stored as it came (D3), and neither relayed nor given to a
+   * Y.Doc, which would integrate it later without asking the vet.
+   */
+  #hold(update: Uint8Array): Received {
+    let bytes = update.length
+    for (const held of this.#waiting.values()) {
+      if (equalBytes(held, update)) return { kind: "waiting" }
+      bytes += held.length
+    }
+    const { pendingBytes, pendingUpdates } = this.#limits
+    if (bytes > pendingBytes || this.#waiting.size >= pendingUpdates) {
+      throw new SyncError(
+        "pending-full",
+        `${this.#waiting.size} updates wait for others; with this one ${bytes} bytes, at most ${pendingBytes}`,
+      )
+    }
+    this.#waiting.set(this.#log.hold(update), update)
+    return { kind: "waiting" }
+  }
+
+  /** Take what no longer waits; what turns out to be unsafe is dropped. Until nothing moves any more. */
+  #release(): Uint8Array[] {
+    const released: Uint8Array[] = []
+    for (let moved = true; moved; ) {
+      moved = false
+      for (const [id, held] of this.#waiting) {
+        try {
+          const { news, verdict } = this.#vet(held)
+          if (verdict.kind === "pending") continue
+          const made = this.#judge(news, verdict.doubts)
+          if (made !== null) {
+            this.#take(made, { sections: verdict.sections, applied: true })
+            released.push(made)
+          }
+        } catch (thrown) {
+          console.warn(`Dropped an update of ${held.length} bytes that had waited: ${asSyncError(thrown).message}`)
+        }
+        moved = true
+        this.#waiting.delete(id)
+        this.#log.release(id)
+      }
+    }
+    return released
   }
 
   /** @throws SyncError document-full, after a compaction did not help */
@@ -332,7 +385,6 @@ export class Replica {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
       if (clock !== this.#clockOf(client)) this.#advance(client, clock)
     }
-    this.#waiting = pendingBytesOf(doc) > 0
   }
 
   /** A Y.Doc of all that is stored and taken. What does not apply is quarantined (D6). */
@@ -408,19 +460,29 @@ function capture<Result>(doc: Y.Doc, change: () => Result): { result: Result; up
   }
 }
 
-/** The snapshot loads in a fresh Y.Doc to the same structs, deletes and waiting updates. */
+/** The snapshot loads in a fresh Y.Doc to the same structs and deletes. */
 function prove(snapshot: Uint8Array, doc: Y.Doc): void {
   const fresh = new Y.Doc()
   Y.applyUpdate(fresh, snapshot)
-  const same =
-    Y.equalSnapshots(Y.snapshot(fresh), Y.snapshot(doc)) && pendingBytesOf(fresh) > 0 === pendingBytesOf(doc) > 0
+  const same = Y.equalSnapshots(Y.snapshot(fresh), Y.snapshot(doc))
   fresh.destroy()
   if (!same) throw new SyncError("internal", `Snapshot of ${snapshot.length} bytes does not load to its document`)
 }
 
-function pendingBytesOf(doc: Y.Doc): number {
-  const { pendingStructs, pendingDs } = doc.store
-  return (pendingStructs?.update.length ?? 0) + (pendingDs?.length ?? 0)
+/** Take out of a document what waits inside it for something that has not arrived. @returns whether there was anything */
+function withoutPending({ store }: Y.Doc): boolean {
+  if (store.pendingStructs === null && store.pendingDs === null) return false
+  store.pendingStructs = null
+  store.pendingDs = null
+  return true
+}
+
+function isEmpty(update: Uint8Array): boolean {
+  return update.length === 2 && update[0] === 0 && update[1] === 0
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 function decodeClocks(stateVector: Uint8Array): Map<number, number> {

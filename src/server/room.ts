@@ -160,12 +160,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
 
   async merge(update: Uint8Array, grant: Grant): Promise<{ revision: number }> {
     await this.#ready()
-    const received = this.#take(update, { grant, sender: null, whole: true })
+    this.#take(update, { grant, sender: null, whole: true })
     const revision = this.#commit()
     await this.ctx.storage.sync()
-    if (received.kind === "waiting") {
-      console.warn(`A merged update of ${update.length} bytes waits for one that has not arrived`)
-    }
     return { revision }
   }
 
@@ -234,15 +231,25 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
       await this.#ready()
-      if (this.#room && this.#peers.size >= this.limits.sockets) {
-        throw new SyncError("room-full", `The room has ${this.#peers.size} sockets; at most ${this.limits.sockets}`)
-      }
+      this.#checkCrowd(decodeGrant(request))
       return await super.fetch(request)
     } catch (thrown) {
       const error = asSyncError(thrown)
       if (error.code === "internal") console.error("A request failed", error.cause)
       return Response.json(error, { status: error.status })
     }
+  }
+
+  /** @throws SyncError room-full | rate-limited. Refused at the upgrade: stock clients reset their backoff on open. */
+  #checkCrowd({ subject }: Grant): void {
+    const { sockets, socketsPerSubject } = this.limits
+    if (this.#peers.size >= sockets) {
+      throw new SyncError("room-full", `The room has ${this.#peers.size} sockets; at most ${sockets}`)
+    }
+    if (subject === null) return
+    let own = 0
+    for (const peer of this.#peers) if (peer.grant.subject === subject) own++
+    if (own >= socketsPerSubject) throw new SyncError("rate-limited", `${own} sockets are open; at most ${socketsPerSubject}`)
   }
 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
@@ -338,8 +345,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       throw new SyncError("forbidden", "This connection may read only")
     }
     const received = this.#take(update, { grant: peer.grant, sender: peer, whole })
-    if (received.kind === "waiting") this.#send(peer, writeStep1(this.#room.replica.stateVector()))
-    if (received.kind !== "known") this.#commitSoon()
+    if (received.kind === "taken") this.#commitSoon()
+    else if (received.kind === "waiting") this.#send(peer, writeStep1(this.#room.replica.stateVector()))
   }
 
   #receiveAwareness(peer: Peer, entries: Uint8Array): void {
@@ -408,7 +415,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       whole,
       ...(subject !== null && { claim: (client: number) => claimClient(log, client, subject) }),
     })
-    if (received.kind !== "known") fanOut.update(received.update, sender)
+    if (received.kind === "taken") {
+      fanOut.update(received.update, sender)
+      for (const released of received.released) fanOut.update(released, null)
+    }
     return received
   }
 
@@ -523,7 +533,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     log.raise(revision + 1)
     if (found.kind === "found") {
       const received = replica.receive(found.document.update, { whole: true })
-      if (received.kind !== "known") fanOut.update(received.update, null)
+      if (received.kind === "taken") fanOut.update(received.update, null)
     }
     this.#commit()
     outbox.touch()

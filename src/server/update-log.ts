@@ -6,7 +6,7 @@
  * commit too large for a row is split over several, all of one revision.
  *
  * The newest log row also carries what a waking room must know (bytes and rows since the snapshot, the
- * clocks that moved, whether something waits for a dependency): a wake reads that row's head and the
+ * clocks that moved): a wake reads that row's head and the
  * few lines of `meta`, and nothing of the document.
  *
  * Nothing is written before the first commit, so asking for a document does not create one.
@@ -30,10 +30,11 @@ const MIGRATIONS = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
    CREATE TABLE log (
      id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
-     log_bytes INTEGER NOT NULL, log_rows INTEGER NOT NULL, waiting INTEGER NOT NULL, clocks BLOB NOT NULL,
+     log_bytes INTEGER NOT NULL, log_rows INTEGER NOT NULL, clocks BLOB NOT NULL,
      crc INTEGER NOT NULL, bytes BLOB NOT NULL
    );
    CREATE TABLE snapshot (part INTEGER PRIMARY KEY, crc INTEGER NOT NULL, bytes BLOB NOT NULL);
+   CREATE TABLE waiting (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
    CREATE TABLE quarantine (
      id INTEGER PRIMARY KEY, source TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
      reason TEXT NOT NULL, bytes BLOB NOT NULL
@@ -53,8 +54,6 @@ export interface LogState {
   /** State vector of the snapshot, and of the clients that moved since, each encoded by Yjs; empty where there is none. */
   readonly snapshotClocks: Uint8Array
   readonly movedClocks: Uint8Array
-  /** Something in the log waits for an update that has not arrived. */
-  readonly waiting: boolean
 }
 
 /** One update of the log and the revision it was committed in. */
@@ -70,7 +69,6 @@ const EMPTY: LogState = {
   logRows: 0,
   snapshotClocks: new Uint8Array(),
   movedClocks: new Uint8Array(),
-  waiting: false,
 }
 
 export class UpdateLog {
@@ -104,10 +102,9 @@ export class UpdateLog {
    *
    * @param updates Yjs V1 updates as they were vetted, in arrival order
    * @param moved state vector of the clients that moved since the snapshot, encoded
-   * @param waiting whether something waits for a dependency after these updates
    * @returns the room's new revision
    */
-  append(updates: readonly Uint8Array[], { moved, waiting }: { moved: Uint8Array; waiting: boolean }): number {
+  append(updates: readonly Uint8Array[], moved: Uint8Array): number {
     const bytes = encoding.encode((encoder) => {
       for (const update of updates) encoding.writeVarUint8Array(encoder, update)
     })
@@ -118,13 +115,13 @@ export class UpdateLog {
     this.#write(() => {
       for (const [part, value] of parts.entries()) {
         this.#sql(
-          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, waiting, clocks, crc, bytes)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          ...[revision, part, parts.length, logBytes, logRows, Number(waiting), moved, crc32(value), value],
+          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, clocks, crc, bytes)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[revision, part, parts.length, logBytes, logRows, moved, crc32(value), value],
         )
       }
     })
-    this.#state = { ...this.#state, revision, logBytes, logRows, movedClocks: moved, waiting }
+    this.#state = { ...this.#state, revision, logBytes, logRows, movedClocks: moved }
     return revision
   }
 
@@ -161,13 +158,13 @@ export class UpdateLog {
    * Replace the snapshot and drop the log up to now, in one transaction (D4). The caller has proven that
    * the snapshot loads to the document's state.
    */
-  compact(snapshot: Uint8Array, { clocks, waiting }: { clocks: Uint8Array; waiting: boolean }): void {
-    this.#replace(snapshot, { clocks, waiting, revision: this.#state.revision })
+  compact(snapshot: Uint8Array, clocks: Uint8Array): void {
+    this.#replace(snapshot, { clocks, revision: this.#state.revision })
   }
 
   /** Start from a document that lived elsewhere: its bytes become the snapshot, its revision goes on. */
-  adopt(snapshot: Uint8Array, at: { clocks: Uint8Array; revision: number; waiting: boolean }): void {
-    this.#replace(snapshot, { ...at, revision: Math.max(at.revision, this.#state.revision) })
+  adopt(snapshot: Uint8Array, { clocks, revision }: { clocks: Uint8Array; revision: number }): void {
+    this.#replace(snapshot, { clocks, revision: Math.max(revision, this.#state.revision) })
   }
 
   /** Go on above this revision, without a document: where an archive remembers a deletion. */
@@ -181,7 +178,7 @@ export class UpdateLog {
   erase(): void {
     const revision = this.#state.revision + 1
     this.#write(() => {
-      for (const table of ["log", "snapshot", "quarantine", "owner", "meta"]) this.#sql(`DELETE FROM ${table}`)
+      for (const table of ["log", "snapshot", "waiting", "quarantine", "owner", "meta"]) this.#sql(`DELETE FROM ${table}`)
       this.#sql("INSERT INTO meta VALUES ('schema', ?), ('revision', ?)", MIGRATIONS.length, revision)
     })
     this.#state = { ...EMPTY, revision }
@@ -208,6 +205,27 @@ export class UpdateLog {
     return this.#created ? (this.#sql<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0) : 0
   }
 
+  /** Keep an update that waits for another one, as it came. @returns the id to release it by */
+  hold(update: Uint8Array): number {
+    let id = 0
+    this.#write(() => {
+      id = this.#sql<{ id: number }>("INSERT INTO waiting (bytes) VALUES (?) RETURNING id", update)[0]!.id
+    })
+    return id
+  }
+
+  /** It waits no longer. */
+  release(id: number): void {
+    this.#sql("DELETE FROM waiting WHERE id = ?", id)
+  }
+
+  /** What waits, by id. */
+  held(): Map<number, Uint8Array> {
+    if (!this.#created) return new Map()
+    const rows = this.#sql<{ id: number; bytes: ArrayBuffer }>("SELECT id, bytes FROM waiting ORDER BY id")
+    return new Map(rows.map(({ id, bytes }) => [id, new Uint8Array(bytes)]))
+  }
+
   /** A small named value that belongs to the room, or null. */
   noted<Value extends SqlStorageValue>(key: string): Value | null {
     if (!this.#created) return null
@@ -230,10 +248,7 @@ export class UpdateLog {
     this.#write(() => this.#sql("INSERT OR IGNORE INTO owner VALUES (?, ?)", client, subject))
   }
 
-  #replace(
-    snapshot: Uint8Array,
-    { clocks, waiting, revision }: { clocks: Uint8Array; waiting: boolean; revision: number },
-  ): void {
+  #replace(snapshot: Uint8Array, { clocks, revision }: { clocks: Uint8Array; revision: number }): void {
     this.#write(() => {
       this.#sql("DELETE FROM snapshot")
       for (const [part, value] of split(snapshot, this.#limits.valueBytes).entries()) {
@@ -243,9 +258,8 @@ export class UpdateLog {
       this.note("revision", revision)
       this.note("snapshot_bytes", snapshot.length)
       this.note("snapshot_clocks", clocks)
-      this.note("waiting", Number(waiting))
     })
-    this.#state = { ...EMPTY, revision, snapshotBytes: snapshot.length, snapshotClocks: clocks, waiting }
+    this.#state = { ...EMPTY, revision, snapshotBytes: snapshot.length, snapshotClocks: clocks }
   }
 
   #loadSnapshot(): Uint8Array | null {
@@ -269,9 +283,8 @@ export class UpdateLog {
       revision: number
       log_bytes: number
       log_rows: number
-      waiting: number
       clocks: ArrayBuffer
-    }>("SELECT revision, log_bytes, log_rows, waiting, clocks FROM log ORDER BY id DESC LIMIT 1")[0]
+    }>("SELECT revision, log_bytes, log_rows, clocks FROM log ORDER BY id DESC LIMIT 1")[0]
     return {
       revision: Math.max(head?.revision ?? 0, this.noted<number>("revision") ?? 0),
       snapshotBytes: this.noted<number>("snapshot_bytes") ?? 0,
@@ -279,7 +292,6 @@ export class UpdateLog {
       logBytes: head?.log_bytes ?? 0,
       logRows: head?.log_rows ?? 0,
       movedClocks: bytesOf(head?.clocks ?? null),
-      waiting: (head?.waiting ?? this.noted<number>("waiting")) === 1,
     }
   }
 

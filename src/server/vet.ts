@@ -376,10 +376,12 @@ class Integration {
   #deletes: Map<number, number[]> | null = null
   /** The place of the last struct found, in its walk. */
   #index = 0
+  #lastWalk = NOWHERE
 
   constructor(reader: Reader, deletesAt: number) {
     this.#reader = reader
     this.#deletesAt = deletesAt
+    reader.isVetted = true
   }
 
   add(section: Section, at: number): void {
@@ -407,11 +409,15 @@ class Integration {
         const reader = this.#reader
         reader.at = walk.at
         reader.readStruct(walk.client, walk.clock)
-        let needed = reader.leftClock
-        let blocker = this.#blocker(reader.leftClient, needed)
-        if (blocker === null) {
-          needed = reader.rightClock
-          blocker = this.#blocker(reader.rightClient, needed)
+        let needed = NONE
+        let blocker: Walk | null = null
+        if (reader.isAhead) {
+          needed = reader.leftClock
+          blocker = this.#blocker(reader.leftClient, needed)
+          if (blocker === null) {
+            needed = reader.rightClock
+            blocker = this.#blocker(reader.rightClient, needed)
+          }
         }
         if (blocker === null) {
           this.#pass(walk)
@@ -429,8 +435,14 @@ class Integration {
   /** The walk that has to go on before an item may refer to this id; null when none has to. */
   #blocker(client: number, clock: number): Walk | null {
     if (client === NONE || clock < this.#reader.knownOf(client)) return null
-    const walk = this.#walks.get(client) ?? NOWHERE
+    const walk = this.#walkOf(client)
     return clock < walk.clock ? null : walk
+  }
+
+  /** The walk of a client; the last answer is kept, as neighbours tend to refer to the same client. */
+  #walkOf(client: number): Walk {
+    if (client !== this.#lastWalk.client) this.#lastWalk = this.#walks.get(client) ?? NOWHERE
+    return this.#lastWalk
   }
 
   #pass(walk: Walk): void {
@@ -481,7 +493,7 @@ class Integration {
 
   /** The walk that has passed a struct, with `#index` set to its place there; null for one not in this update. */
   #find(client: number, clock: number): Walk | null {
-    const walk = this.#walks.get(client) ?? NOWHERE
+    const walk = this.#walkOf(client)
     const { starts } = walk
     let high = starts.length - 1
     if (high < 0 || clock < starts[0]! || clock >= walk.clock) return null
@@ -553,6 +565,8 @@ class Reader {
   readonly bytes: Uint8Array
   readonly known: Clocks
   at = 0
+  /** Set for a second pass: what only has to be valid is skipped. */
+  isVetted = false
 
   /** The struct read last: its content, and its length in clocks. */
   kind = GC
@@ -692,9 +706,11 @@ class Reader {
     if (isRoot > 1) throw refusal(`parent of kind ${isRoot}`, from)
     if (isRoot === 1) {
       this.#readKey("root name")
-      this.#rootFrom = this.#stringFrom
-      this.#rootTo = this.at
-      this.#countRoot(from)
+      if (!this.isVetted) {
+        this.#rootFrom = this.#stringFrom
+        this.#rootTo = this.at
+        this.#countRoot(from)
+      }
     } else {
       this.#readLeft(client, clock)
       this.leftIsParent = true
@@ -808,6 +824,10 @@ class Reader {
   }
 
   #readKey(what: string): void {
+    if (this.isVetted) {
+      this.skip(this.number())
+      return
+    }
     const from = this.at
     this.#readString()
     const length = this.at - this.#stringFrom
@@ -817,15 +837,20 @@ class Reader {
 
   /** Assigning to this key of a plain object would set its prototype: Yjs does so when it reads and exports. */
   #checkKey(what: string, from: number): void {
-    if (this.at - this.#stringFrom === FORBIDDEN_KEY.length && this.#lastString() === FORBIDDEN_KEY) {
+    if (this.#isText(FORBIDDEN_KEY)) {
       throw refusal(`${what} ${FORBIDDEN_KEY}`, from)
     }
   }
 
   /** Read a JSON text, just as Yjs does; `undefined` is how Yjs writes that value into a list of them. */
   #readJson(orUndefined: boolean): void {
+    if (this.isVetted) {
+      this.skip(this.number())
+      return
+    }
     const from = this.at
     this.#readString()
+    if (this.#isPlainJson()) return
     const text = this.#lastString()
     if (orUndefined && text === "undefined") return
     let value: unknown
@@ -835,6 +860,30 @@ class Reader {
       throw refusal("invalid JSON", from)
     }
     if (typeof value === "object") checkJson(value, 1, from)
+  }
+
+  /** Whether the string read last is a JSON literal or string that needs no parser: what most formats carry. */
+  #isPlainJson(): boolean {
+    const { bytes } = this
+    const from = this.#stringFrom
+    const last = this.at - 1
+    if (bytes[from] === 0x22 && last > from && bytes[last] === 0x22) {
+      for (let at = from + 1; at < last; at++) {
+        const byte = bytes[at]!
+        if (byte < 0x20 || byte === 0x22 || byte === 0x5c) return false
+      }
+      return true
+    }
+    return this.#isText("true") || this.#isText("null") || this.#isText("false")
+  }
+
+  /** Whether the string read last is this ASCII text. */
+  #isText(text: string): boolean {
+    if (this.at - this.#stringFrom !== text.length) return false
+    for (let i = 0; i < text.length; i++) {
+      if (this.bytes[this.#stringFrom + i] !== text.charCodeAt(i)) return false
+    }
+    return true
   }
 
   #readAny(depth: number): void {
