@@ -57,6 +57,8 @@ export class Connection {
   #attempts = 0
   #openedAtMs = 0
   #endWait: (() => void) | null = null
+  /** The next wait is not to be waited. */
+  #hurried = false
   #heartbeat: ReturnType<typeof setInterval> | undefined
   /** When this fires, nothing has come for too long. */
   #deadline: ReturnType<typeof setTimeout> | undefined
@@ -117,6 +119,7 @@ export class Connection {
 
   async #nextAddress(): Promise<Address> {
     await this.#wait()
+    this.#hurried = false
     // partysocket looks whether it was closed before it uses this.
     if (this.#closed) return { url: "", protocols: [] }
     this.#attempts++
@@ -128,7 +131,7 @@ export class Connection {
     const ceiling = this.#attempts === 0 ? 0 : BACKOFF_MS * 2 ** (this.#attempts - 1)
     const waitMs = Math.min(ceiling, this.#options.maxBackoffMs) * (0.5 + Math.random() / 2)
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, waitMs)
+      const timer = setTimeout(resolve, this.#hurried ? 0 : waitMs)
       this.#endWait = () => {
         clearTimeout(timer)
         resolve()
@@ -139,8 +142,12 @@ export class Connection {
   /** Back online, or seen again: end the wait for the next attempt, or see whether the open socket still lives. */
   readonly #hurry = (): void => {
     if (globalThis.document?.visibilityState === "hidden") return
-    this.#endWait?.()
     if (this.#socket.readyState === this.#socket.OPEN) this.#ping(PROBE_MS)
+    else {
+      // Also where the wait has not begun: partysocket asks for an address a moment after the loss.
+      this.#hurried = true
+      this.#endWait?.()
+    }
   }
 
   #opened(): void {
