@@ -76,7 +76,7 @@ export function chartOf(report: Report): string {
         `<text x="${NAME_RIGHT}" y="${middle}" class="peer">${escaped(systemNamed(peer).title)}</text>`,
       )
       if (ratio === null) {
-        const why = measured.failure === undefined ? "not measured" : failureInBrief(measured.failure)
+        const why = failureInBrief(scenario, measured.failure)
         body.push(`<text x="${x(1) + 8}" y="${middle}" class="label">${escaped(why)}</text>`)
       } else {
         const [from, to] = ratio.times >= 1 ? [x(1), x(ratio.times)] : [x(ratio.times), x(1)]
@@ -119,6 +119,7 @@ export function chartOf(report: Report): string {
   .own { font-size: 13px; font-weight: 600; fill: var(--ahead); }
   .peer { text-anchor: end; fill: var(--soft); }
   .label, .foot { fill: var(--soft); }
+  .title, .own, .label { paint-order: stroke; stroke: var(--paper); stroke-width: 5px; }
   .times { fill: var(--ink); font-weight: 600; }
   .tick { text-anchor: middle; fill: var(--soft); font-size: 11px; }
   .ahead { fill: var(--ahead); }
@@ -130,13 +131,16 @@ export function chartOf(report: Report): string {
 <text x="16" y="24" class="head">Yurt beside its peers: how many times better (right), or worse (left)</text>
 ${axis.join("\n")}
 ${body.join("\n")}
-<text x="16" y="${height - 16}" class="foot">${escaped(machine)} · ratios count, absolute figures are this machine’s</text>
+<text x="16" y="${height - 16}" class="foot">${escaped(machine)} · beside each bar: the ratio, then the peer’s own figure</text>
 </svg>
 `
 }
 
-const failureInBrief = (failure: string): string =>
-  failure.includes("WrongState") ? "lost the document" : failure.replace(/^\d+ of \d+: /, "").slice(0, 60)
+function failureInBrief(scenario: string, failure: string | undefined): string {
+  if (failure === undefined) return "not measured"
+  if (!failure.includes("WrongState")) return failure.replace(/^\d+ of \d+: /, "").slice(0, 60)
+  return scenario.startsWith("cold") ? "the document is gone after the restart" : "ended in a wrong state"
+}
 
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")

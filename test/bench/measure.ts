@@ -5,7 +5,7 @@
 
 import type { Outcome } from "./scenario.ts"
 import { scenarioNamed } from "./scenarios/all.ts"
-import { systemNamed } from "./servers.ts"
+import { serverFailure, systemNamed } from "./servers.ts"
 
 /** What a measurement was asked to do. */
 export interface Order {
@@ -18,11 +18,19 @@ export interface Order {
 /** What became of it. A failure is a result: the system could not do this. */
 export type Result = { readonly outcome: Outcome } | { readonly failure: string }
 
+/** Results are published; the folders of the machine that made them are not. */
+const withoutFolders = (message: string): string => message.replace(/(?<![\w:/])(?:\/[\w.@+-]+)+\//g, "")
+
 const order = JSON.parse(process.argv[2] ?? "{}") as Order
-const result: Result = await scenarioNamed(order.scenario)
-  .measure({ system: systemNamed(order.system), quick: order.quick, data: order.data })
-  .then(
-    (outcome) => ({ outcome }),
-    (error: Error) => ({ failure: `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` }),
-  )
+const measuring = scenarioNamed(order.scenario).measure({
+  system: systemNamed(order.system),
+  quick: order.quick,
+  data: order.data,
+})
+const result: Result = await Promise.race([measuring, serverFailure]).then(
+  (outcome) => ({ outcome }),
+  (error: Error) => ({
+    failure: withoutFolders(error.name === "Error" ? error.message : `${error.name}: ${error.message}`),
+  }),
+)
 process.send?.(result, () => process.exit(0))

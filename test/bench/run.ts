@@ -7,8 +7,9 @@
  */
 
 import { fork } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
 import { access, mkdir, writeFile } from "node:fs/promises"
-import { availableParallelism, cpus, platform, totalmem } from "node:os"
+import { availableParallelism, cpus, platform, tmpdir, totalmem } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { chartOf } from "./chart.ts"
@@ -40,6 +41,8 @@ const USAGE = `npm run bench -- [scenario…] [options]
 `
 
 const running = new Set<number>()
+/** What the servers store; every measurement makes a folder in it, and none of it outlives the run. */
+const storage = mkdtempSync(join(tmpdir(), "bench-"))
 
 function endGroup(pid: number): void {
   try {
@@ -52,7 +55,10 @@ function endGroup(pid: number): void {
 
 /** One measurement, or the reason why there is none. */
 async function measure(scenario: Scenario, order: Order): Promise<Result> {
-  const child = fork(join(BENCH_FOLDER, "measure.ts"), [JSON.stringify(order)], { detached: true })
+  const child = fork(join(BENCH_FOLDER, "measure.ts"), [JSON.stringify(order)], {
+    detached: true,
+    env: { ...process.env, TMPDIR: storage },
+  })
   const pid = child.pid
   if (pid === undefined) return { failure: "the measurement could not be started" }
   running.add(pid)
@@ -202,6 +208,7 @@ async function main(): Promise<void> {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     for (const pid of running) endGroup(pid)
+    rmSync(storage, { recursive: true, force: true })
     process.exit(130)
   })
 }
@@ -209,3 +216,4 @@ await main().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 })
+rmSync(storage, { recursive: true, force: true })

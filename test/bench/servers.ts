@@ -8,7 +8,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -137,6 +137,13 @@ export class ServerFailure extends Error {
   override readonly name = "ServerFailure"
 }
 
+let reportFailure: (failure: ServerFailure) => void
+/** Rejects when a server of this process ends by itself. */
+export const serverFailure = new Promise<never>((_resolve, reject) => {
+  reportFailure = reject
+})
+serverFailure.catch(() => {})
+
 /** A running server. `stop` keeps its folder, so that `start` finds what was stored. */
 export interface Server {
   readonly system: System
@@ -148,8 +155,6 @@ export interface Server {
   memory(): Promise<{ now: number; peak: number } | null>
   /** CPU time used so far, ms, in steps of 10. Linux only: null elsewhere. */
   cpuMs(): Promise<number | null>
-  /** Rejects with a ServerFailure if the server ends by itself. */
-  readonly failed: Promise<never>
   stop(): Promise<void>
   start(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -167,15 +172,9 @@ export async function startServer(system: System, options: { metered?: boolean }
   const command = await prepare(system, { folder, port, metered: options.metered ?? false })
   let child: ChildProcess | undefined
   let stopping = false
-  let fail: (failure: ServerFailure) => void
-  const failed = new Promise<never>((_resolve, reject) => {
-    fail = reject
-  })
-  failed.catch(() => {})
 
   const server: Server = {
     system,
-    failed,
     address: (id) => `ws://127.0.0.1:${port}${system.dialect.path(id)}`,
     http: (path) => `http://127.0.0.1:${port}${path}`,
     memory: () => readMemory(child?.pid),
@@ -183,21 +182,21 @@ export async function startServer(system: System, options: { metered?: boolean }
     async start() {
       stopping = false
       const log = join(folder, "server.log")
-      const { createWriteStream } = await import("node:fs")
-      const sink = createWriteStream(log, { flags: "a" })
+      const sink = await open(log, "a")
       const started = spawn(command.file, command.args, {
         cwd: folder,
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: ["ignore", sink.fd, sink.fd],
         env: command.env,
       })
       child = started
-      started.stdout.pipe(sink, { end: false })
-      started.stderr.pipe(sink, { end: false })
-      started.on("error", (error) => fail(new ServerFailure(`did not start: ${error.message}`)))
+      await sink.close()
+      started.on("error", (error) => reportFailure(new ServerFailure(`did not start: ${error.message}`)))
       started.on("exit", async (code, signal) => {
-        if (!stopping) fail(new ServerFailure(`ended by itself (${signal ?? code}): ${await lastLine(log)}`))
+        if (stopping) return
+        const last = await lastLine(log)
+        reportFailure(new ServerFailure(`ended by itself (${signal ?? code})${last && `: ${last}`}`))
       })
-      await Promise.race([listening(port), failed])
+      await Promise.race([listening(port), serverFailure])
     },
     async stop() {
       stopping = true
@@ -378,7 +377,8 @@ async function listening(port: number): Promise<void> {
 
 async function lastLine(log: string): Promise<string> {
   const text = await readFile(log, "utf8").catch(() => "")
-  return text.trim().split("\n").at(-1)?.slice(0, 200) ?? ""
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("stack:"))
+  return lines.at(-1)?.slice(0, 200) ?? ""
 }
 
 async function readMemory(pid: number | undefined): Promise<{ now: number; peak: number } | null> {

@@ -57,9 +57,13 @@ export function ratioTo(
   return { times: more ? ours / theirs : theirs / ours, bound }
 }
 
-/** The targets of the scenarios that ran. */
+/** The targets of the scenarios and peers that ran. */
 export function verdicts(report: Report): Verdict[] {
-  return TARGETS.filter(({ scenario }) => report.scenarios[scenario] !== undefined).map((target) => {
+  const ran = (target: Target) => {
+    const systems = report.scenarios[target.scenario]?.systems
+    return systems?.yurt !== undefined && (!("against" in target) || systems[target.against] !== undefined)
+  }
+  return TARGETS.filter(ran).map((target) => {
     const { scenario } = target
     const figure = target.figure ?? scenarioNamed(scenario).headline.figure
     const own = report.scenarios[scenario]!.systems.yurt
