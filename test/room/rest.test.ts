@@ -117,6 +117,19 @@ describe("GET", () => {
     expect((await ask(`/docs/${id}?format=svg`)).status).toBe(406)
   })
 
+  it("gives a document larger than an answer of RPC can be", async () => {
+    const id = freshId()
+    for (let i = 0; i < 2; i++) expect((await patch(id, writing("x".repeat(17_000_000)))).status).toBe(200)
+    const update = await ask(`/docs/${id}`)
+    expect([update.status, (await update.arrayBuffer()).byteLength]).toEqual([
+      200,
+      expect.closeTo(34_000_000, -3),
+    ])
+    const text = await ask(`/docs/${id}?format=text`)
+    expect([text.status, (await text.arrayBuffer()).byteLength]).toEqual([200, 34_000_000])
+    expect((await ask(`/docs/${id}`, { method: "HEAD" })).status).toBe(200)
+  })
+
   it("HEAD has the same headers and no body", async () => {
     const { id } = await openWith("x")
     const get = await ask(`/docs/${id}?format=json`)
