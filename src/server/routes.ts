@@ -62,8 +62,9 @@ export async function routeDocuments(
     else headers.set(name, value)
   }
   headers.set("x-content-type-options", "nosniff")
-  const body = request.method === "HEAD" ? null : response.body
-  return new Response(body, { status: response.status, headers })
+  const isHead = request.method === "HEAD"
+  if (isHead) await response.body?.cancel()
+  return new Response(isHead ? null : response.body, { status: response.status, headers })
 }
 
 async function answer(request: Request, env: object, options: RouteOptions): Promise<Response> {
@@ -286,7 +287,8 @@ export function parseRevocation(body: Uint8Array): Revoked {
     throw new SyncError("bad-request", fault, { cause })
   }
   const { subject, tokenId } = Object(parsed) as Record<string, unknown>
-  const isName = (value: unknown): value is string => typeof value === "string" && /^[^]{1,256}$/.test(value)
+  const isName = (value: unknown): value is string =>
+    typeof value === "string" && value.length > 0 && value.length <= 256
   if (isName(subject) && tokenId === undefined) return { subject }
   if (isName(tokenId) && subject === undefined) return { tokenId }
   throw new SyncError("bad-request", fault)

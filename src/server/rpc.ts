@@ -83,6 +83,15 @@ export interface RoomNamespace {
   getByName(name: string): RoomRpc
 }
 
+/** An answer of RPC holds at most 32 MiB; a string may count twice. A larger body is streamed, which has no limit. */
+const ANSWER_BYTES = 8 * 1024 * 1024
+
+/** A body of any size in a shape that reaches the Worker. @source Workers RPC limits: 32 MiB serialized */
+export function portableBody(body: Uint8Array | string): Uint8Array | ReadableStream | string {
+  if (body.length <= ANSWER_BYTES) return body
+  return new Response(body as BodyInit).body ?? body
+}
+
 /** A grant as a header's value: base64url of its JSON, because names are not ASCII. */
 export function encodeGrant(grant: Grant): string {
   return toBase64UrlEncoded(new TextEncoder().encode(JSON.stringify(grant)))
@@ -103,7 +112,11 @@ export function decodeGrant(request: Request): Grant {
  *
  * @throws SyncError "not-found"; TypeError when the default binding is missing, which is a fault of the deployment
  */
-export function findRooms(env: object, party: string | null, options: { binding?: string } = {}): RoomNamespace {
+export function findRooms(
+  env: object,
+  party: string | null,
+  options: { binding?: string } = {},
+): RoomNamespace {
   const binding = options.binding ?? "Room"
   const isMain = party === null || party === "main"
   for (const [name, value] of Object.entries(env)) {
