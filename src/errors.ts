@@ -27,6 +27,7 @@ const CODES = {
   "room-full": { status: 503, close: 1013, says: "more sockets than the room takes" },
   closed: { status: 503, close: 1013, says: "the server is closed until it has a key" },
   "archive-unavailable": { status: 503, close: 1013, says: "the external database does not answer" },
+  unavailable: { status: 503, close: 1013, says: "the room is moving or overloaded" },
   internal: { status: 500, close: 1011, says: "a fault of the server" },
 } as const
 
@@ -70,6 +71,10 @@ export function asSyncError(thrown: unknown): SyncError {
   if (thrown instanceof SyncError) return thrown
   if (thrown instanceof Error && thrown.name === "SyncError" && "code" in thrown && isCode(thrown.code)) {
     return new SyncError(thrown.code, thrown.message, { cause: thrown })
+  }
+  // What the platform throws while a Durable Object moves, restarts or has too much to do.
+  if (thrown instanceof Error && ("retryable" in thrown || "overloaded" in thrown)) {
+    return new SyncError("unavailable", "The room is moving or overloaded; try again.", { cause: thrown })
   }
   return new SyncError("internal", "The server failed to do this; the fault is logged.", { cause: thrown })
 }

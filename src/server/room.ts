@@ -39,7 +39,17 @@ import { TokenBucket } from "./rate.ts"
 import { type Received, Replica } from "./replica.ts"
 import { render } from "./render.ts"
 import { checkRevoked, Registry } from "./revocations.ts"
-import { type DocumentStatus, decodeGrant, type Exported, type Revoked, type RoomRpc, type Visit } from "./rpc.ts"
+import {
+  type Answer,
+  answer,
+  type DocumentStatus,
+  decodeGrant,
+  type Exported,
+  portableBody,
+  type Revoked,
+  type RoomRpc,
+  type Visit,
+} from "./rpc.ts"
 import { UpdateLog } from "./update-log.ts"
 
 /** While a busy room waits for the disk this long, it spends this many times as long gathering. */
@@ -147,63 +157,69 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
 
   // ---- what routes call (RPC)
 
-  async export(want: Parameters<RoomRpc["export"]>[0]): Promise<Exported | null> {
-    await this.#ready()
-    const { replica } = this.#room
-    if (!replica.exists) return null
-    // A revision is of what is committed and never comes again, so it names the state.
-    const revision = this.#commit()
-    const etag = entityTag(`r${revision}`, want)
-    const body = matchesEntityTag(want.ifNoneMatch, etag) ? null : render(replica.document(), want)
-    return { etag, body, revision }
+  export(want: Parameters<RoomRpc["export"]>[0]): Promise<Answer<Exported | null>> {
+    return answer(async () => {
+      await this.#ready()
+      const { replica } = this.#room
+      if (!replica.exists) return null
+      // A revision is of what is committed and never comes again, so it names the state.
+      const revision = this.#commit()
+      const etag = entityTag(`r${revision}`, want)
+      const known = matchesEntityTag(want.ifNoneMatch, etag)
+      return { etag, body: known ? null : portableBody(render(replica.document(), want)), revision }
+    })
   }
 
-  async merge(update: Uint8Array, grant: Grant): Promise<{ revision: number }> {
-    await this.#ready()
-    this.#take(update, { grant, sender: null, whole: true })
-    const revision = this.#commit()
-    await this.ctx.storage.sync()
-    return { revision }
+  merge(update: Uint8Array, grant: Grant): Promise<Answer<{ revision: number }>> {
+    return answer(async () => {
+      await this.#ready()
+      this.#take(update, { grant, sender: null, whole: true })
+      const revision = this.#commit()
+      await this.ctx.storage.sync()
+      return { revision }
+    })
   }
 
-  async remove(_grant: Grant): Promise<boolean> {
-    await this.#ready()
-    const { replica, log, outbox, presence } = this.#room
-    if (!replica.exists) return false
-    this.#removing = true
-    try {
-      await outbox.remove(log.state.revision + 1)
-    } finally {
-      this.#removing = false
-    }
-    for (const peer of this.#peers) {
-      presence.leave(peer)
-      this.#close(peer, new SyncError("deleted", "The document was deleted"))
-    }
-    replica.erase()
-    await this.ctx.storage.deleteAlarm()
-    this.#alarmAt = null
-    await this.ctx.storage.sync()
-    return true
+  remove(_grant: Grant): Promise<Answer<boolean>> {
+    return answer(async () => {
+      await this.#ready()
+      const { replica, log, outbox } = this.#room
+      if (!replica.exists) return false
+      this.#removing = true
+      try {
+        await outbox.remove(log.state.revision + 1)
+      } finally {
+        this.#removing = false
+      }
+      for (const peer of this.#peers) this.#close(peer, new SyncError("deleted", "The document was deleted"))
+      replica.erase()
+      await this.ctx.storage.deleteAlarm()
+      this.#alarmAt = null
+      await this.ctx.storage.sync()
+      return true
+    })
   }
 
-  async status(): Promise<DocumentStatus | null> {
-    await this.#ready()
-    const { replica, log, outbox } = this.#room
-    if (!replica.exists) return null
-    return {
-      connections: this.#peers.size,
-      revision: log.state.revision,
-      archivedRevision: outbox.ledger.archivedRevision,
-      archiveError: outbox.ledger.error,
-      bytes: replica.bytes,
-      logRows: log.state.logRows,
-      quarantined: log.quarantined,
-    }
+  status(): Promise<Answer<DocumentStatus | null>> {
+    return answer(async () => {
+      await this.#ready()
+      const { replica, log, outbox } = this.#room
+      if (!replica.exists) return null
+      return {
+        connections: this.#peers.size,
+        revision: log.state.revision,
+        archivedRevision: outbox.ledger.archivedRevision,
+        archiveError: outbox.ledger.error,
+        archiveAttempts: outbox.ledger.attempts,
+        bytes: replica.bytes,
+        logRows: log.state.logRows,
+        quarantined: log.quarantined,
+      }
+    })
   }
 
-  async list(page: { cursor: string | null; limit: number }): Promise<ArchivePage> {
-    return this.#room.outbox.list(page)
+  list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>> {
+    return answer(() => this.#room.outbox.list(page))
   }
 
   async dismiss(who: Revoked): Promise<void> {
@@ -632,7 +648,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     try {
       await this.#mergeArchived()
     } catch (thrown) {
-      console.error(`The archived copy of ${this.name} could not be merged back`, thrown)
+      // The flush that follows finds a newer copy again, if there is one.
+      console.warn(`No archived copy of ${this.name} was merged back: ${asSyncError(thrown).message}`)
     }
   }
 

@@ -15,7 +15,7 @@ import { authorize, corsHeaders, echoedProtocol, type Grant, type Need, withoutT
 import { chooseFormat, type Format, mediaType } from "./formats.ts"
 import { LIMITS } from "./limits.ts"
 import { checkRevoked, type Place, revoke } from "./revocations.ts"
-import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, type Revoked, type RoomRpc } from "./rpc.ts"
+import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, type Revoked, type RoomRpc, unwrap } from "./rpc.ts"
 
 export interface RouteOptions {
   /** The Durable Object binding of `/docs` and of the party "main". Default "Room". */
@@ -92,7 +92,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
     case "index": {
       const rooms = findRooms(env, null, options)
       await admit(request, { id: null, rights: "admin" })
-      return Response.json(await rooms.getByName(INDEX_ROOM).list(parsePage(url.searchParams)), uncached)
+      return Response.json(await unwrap(rooms.getByName(INDEX_ROOM).list(parsePage(url.searchParams))), uncached)
     }
     case "revocations": {
       await admit(request, { id: null, rights: "admin" })
@@ -102,7 +102,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
     case "status": {
       const rooms = findRooms(env, target.party, options)
       await admit(request, { id: target.id, rights: "read" })
-      const status = await rooms.getByName(target.id).status()
+      const status = await unwrap(rooms.getByName(target.id).status())
       if (status === null) throw notFound(target.id)
       return Response.json(status, uncached)
     }
@@ -134,9 +134,9 @@ async function answerDocument(
       return exportDocument(request, room, id)
     case "PATCH":
       checkUpdateType(request)
-      return Response.json(await room.merge(await readBody(request), grant), uncached)
+      return Response.json(await unwrap(room.merge(await readBody(request), grant)), uncached)
     case "DELETE":
-      if (!(await room.remove(grant))) throw notFound(id)
+      if (!(await unwrap(room.remove(grant)))) throw notFound(id)
       return new Response(null, { status: 204 })
     case "POST": {
       const { url, headers } = bearing(grant, request)
@@ -154,7 +154,9 @@ async function exportDocument(request: Request, room: RoomRpc, id: string): Prom
   if (root !== null && (format === "update" || format === "state-vector")) {
     throw new SyncError("bad-request", `The format ${format} is of the whole document; it has no root.`)
   }
-  const exported = await room.export({ format, root, ifNoneMatch: request.headers.get("if-none-match") })
+  const exported = await unwrap(
+    room.export({ format, root, ifNoneMatch: request.headers.get("if-none-match") }),
+  )
   if (exported === null) throw notFound(id)
   const headers = new Headers({
     etag: exported.etag,

@@ -29,6 +29,8 @@ export interface DocumentStatus {
   readonly archivedRevision: number | null
   /** The last flush's error, null when it went well. */
   readonly archiveError: string | null
+  /** Flushes that have failed since the last one that went well. */
+  readonly archiveAttempts: number
   /** Snapshot and log, bytes. */
   readonly bytes: number
   readonly logRows: number
@@ -36,18 +38,41 @@ export interface DocumentStatus {
   readonly quarantined: number
 }
 
-/** A room as the Worker sees it. What it throws arrives as a plain Error: `asSyncError` reads it back. */
+/**
+ * What a room answers. A refusal is a value: what is thrown through RPC, workerd logs as uncaught, with its stack,
+ * and a bad request is no fault of the server.
+ */
+export type Answer<Value> = { readonly value: Value } | { readonly refused: ReturnType<SyncError["toJSON"]> }
+
+/** Do something and answer with what came of it; a fault of the server is thrown on. */
+export async function answer<Value>(act: () => Promise<Value>): Promise<Answer<Value>> {
+  try {
+    return { value: await act() }
+  } catch (thrown) {
+    if (!(thrown instanceof SyncError)) throw thrown
+    return { refused: thrown.toJSON() }
+  }
+}
+
+/** @throws the SyncError that the room answered with */
+export async function unwrap<Value>(answering: Promise<Answer<Value>>): Promise<Value> {
+  const answered = await answering
+  if ("value" in answered) return answered.value
+  throw new SyncError(answered.refused.error, answered.refused.message)
+}
+
+/** A room as the Worker sees it. */
 export interface RoomRpc {
   /** null: there is no such document, and asking has not made one. */
-  export(want: { format: Format; root: string | null; ifNoneMatch: string | null }): Promise<Exported | null>
+  export(want: { format: Format; root: string | null; ifNoneMatch: string | null }): Promise<Answer<Exported | null>>
   /** Merges a Yjs V1 update; resolves when it is durable. */
-  merge(update: Uint8Array, grant: Grant): Promise<{ revision: number }>
+  merge(update: Uint8Array, grant: Grant): Promise<Answer<{ revision: number }>>
   /** Deletes the document everywhere. false: there was none. */
-  remove(grant: Grant): Promise<boolean>
+  remove(grant: Grant): Promise<Answer<boolean>>
   /** null: there is no such document. */
-  status(): Promise<DocumentStatus | null>
+  status(): Promise<Answer<DocumentStatus | null>>
   /** The archive's index; asked of INDEX_ROOM. */
-  list(page: { cursor: string | null; limit: number }): Promise<ArchivePage>
+  list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>>
   /** Closes the sockets of a subject or a token with 4401. */
   dismiss(what: Revoked): Promise<void>
   /** May they come in? Notes the document they open, so that a revocation finds them. Asked of a `registryName`. */

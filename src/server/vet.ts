@@ -617,16 +617,18 @@ class Reader {
   /** A varuint of at most 2^53 - 1. */
   number(): number {
     const from = this.at
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      if (this.at >= this.bytes.length) throw refusal("number cut off", from)
-      const byte = this.bytes[this.at++]!
-      value += (byte & 127) * factor
-      if (value > Number.MAX_SAFE_INTEGER) throw refusal("number above 2^53 - 1", from)
-      if (byte < 128) return value
+    const first = this.byte()
+    if (first < 128) return first
+    let value = first & 127
+    for (let factor = 128; ; factor *= 128) {
       // Eight bytes carry 56 bits. Without an end, zero bits would go on until the factor is infinite and the sum NaN.
-      if (factor === 2 ** 49) throw refusal("number of more than eight bytes", from)
+      if (factor === 2 ** 56) throw refusal("number of more than eight bytes", from)
+      const byte = this.byte()
+      value += (byte & 127) * factor
+      if (byte < 128) break
     }
+    if (value > Number.MAX_SAFE_INTEGER) throw refusal("number above 2^53 - 1", from)
+    return value
   }
 
   /** A number of things that follow, each of which takes a byte at least. */
@@ -640,7 +642,7 @@ class Reader {
   }
 
   byte(): number {
-    if (this.at >= this.bytes.length) throw refusal("end of bytes", this.at)
+    if (this.at >= this.bytes.length) throw refusal("end of the update", this.at)
     return this.bytes[this.at++]!
   }
 
@@ -939,8 +941,8 @@ class Reader {
       if (factor > 2 ** 48) throw refusal("number of more than eight bytes", from)
       byte = this.byte()
       value += (byte & 127) * factor
-      if (value > Number.MAX_SAFE_INTEGER) throw refusal("number above 2^53 - 1", from)
     }
+    if (value > Number.MAX_SAFE_INTEGER) throw refusal("number above 2^53 - 1", from)
   }
 
   /** Read the options of a subdocument: Yjs spreads them over the arguments of `new Y.Doc`. */

@@ -57,9 +57,9 @@ it("[A2] keeps trying while the archive fails, and says so in status", async () 
   faults.failures = 4
   room.type(0, "patient")
   await room.leave(0)
-  await until(async () => (await room.stub.status())?.archiveError !== null, "status shows the error")
+  await until(async () => (await room.status())?.archiveError !== null, "status shows the error")
   await archives(room, "patient")
-  await until(async () => (await room.stub.status())?.archiveError === null, "status shows that it is over")
+  await until(async () => (await room.status())?.archiveError === null, "status shows that it is over")
 })
 
 it("[A3] does not overwrite a newer revision, and merges it instead", async () => {
@@ -72,7 +72,7 @@ it("[A3] does not overwrite a newer revision, and merges it instead", async () =
     const text = await archivedText(room.id)
     return text?.includes("mine ") && text.includes("theirs ")
   }, "the archive holds both")
-  const status = await room.stub.status()
+  const status = await room.status()
   expect(status?.revision).toBeGreaterThan(1000)
 })
 
@@ -102,8 +102,8 @@ it("[A5] stays responsive while the archive hangs, and gives up on the call in t
   room.type(1, "b")
   await room.saves(1)
   await room.converges()
-  await until(async () => (await room.stub.status())?.archiveError !== null, "status shows the error")
-  expect((await room.stub.status())?.archiveError).toMatch(/did not answer store within 500 ms/)
+  await until(async () => (await room.status())?.archiveError !== null, "status shows the error")
+  expect((await room.status())?.archiveError).toMatch(/did not answer store within 500 ms/)
 })
 
 it("starts from the archive when nothing is stored, and goes on from its revision", async () => {
@@ -111,7 +111,7 @@ it("starts from the archive when nothing is stored, and goes on from its revisio
   await putIntoArchive(room.id, "from the archive", 41)
   await room.join()
   expect(room.text(0)).toBe("from the archive")
-  expect((await room.stub.status())?.revision).toBe(41)
+  expect((await room.status())?.revision).toBe(41)
   room.type(0, "!")
   await room.leave(0)
   await archives(room, "from the archive!")
@@ -132,20 +132,20 @@ it("deletes everywhere, and a late flush of an older revision does not revive it
   const room = await openRoom({ peers: 2 })
   room.type(0, "soon gone")
   await archives(room, "soon gone")
-  expect(await room.stub.remove(room.grant)).toBe(true)
+  expect(await room.remove()).toBe(true)
   expect((await room.closing(0)).code).toBe(4404)
   expect((await room.closing(1)).code).toBe(4404)
   expect(await archivedText(room.id)).toBeNull()
   await putIntoArchive(room.id, "late", 1)
   expect(await archivedText(room.id)).toBeNull()
-  expect(await room.stub.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
+  expect(await room.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
 })
 
 it("lets a document of the same id begin anew after a deletion", async () => {
   const room = await openRoom({ peers: 1 })
   room.type(0, "old")
   await room.saves(0)
-  await room.stub.remove(room.grant)
+  await room.remove()
   await room.evict()
   const again = await openRoom({ id: room.id, peers: 1 })
   expect(again.text(0)).toBe("")
@@ -156,8 +156,8 @@ it("lets a document of the same id begin anew after a deletion", async () => {
 
 it("does not create a document by asking for it", async () => {
   const room = await openRoom()
-  expect(await room.stub.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
-  expect(await room.stub.status()).toBeNull()
+  expect(await room.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
+  expect(await room.status()).toBeNull()
   const tables = await room.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
   expect(tables).toEqual([])
 })

@@ -29,7 +29,7 @@ it("[D1] says saved only after the update is committed in the room's own databas
 it("[D1] answers a saved request at once when there is nothing to write", async () => {
   const room = await openRoom({ peers: 1 })
   await room.saves(0)
-  expect(await room.stub.status()).toBeNull()
+  expect(await room.status()).toBeNull()
 })
 
 it("[D2] keeps what was acknowledged when the room loses its memory and its sockets", async () => {
@@ -59,11 +59,11 @@ it("[D3] keeps an update whose dependency has not arrived, and applies both when
 
   const room = await openRoom({ peers: 1 })
   const [first, second] = updates
-  await room.stub.merge(second!, room.grant)
+  await room.merge(second!)
   await room.evict()
   const again = await openRoom({ id: room.id, peers: 1 })
   expect(again.text(0)).toBe("")
-  await again.stub.merge(first!, room.grant)
+  await again.merge(first!)
   await again.reads(0, "first second")
 })
 
@@ -75,7 +75,7 @@ it("[D4] folds the log into a snapshot when the last one leaves, and the documen
   }
   const text = room.text(0)
   await room.leave(0)
-  await until(async () => (await room.stub.status())?.logRows === 0, "the log is folded in")
+  await until(async () => (await room.status())?.logRows === 0, "the log is folded in")
   const again = await openRoom({ id: room.id, peers: 1 })
   expect(again.text(0)).toBe(text)
 })
@@ -89,12 +89,12 @@ it("[D4] keeps through a compaction what still waits for its dependency", async 
 
   const room = await openRoom({ peers: 1 })
   room.type(0, ".")
-  await room.stub.merge(updates[1]!, room.grant)
+  await room.merge(updates[1]!)
   await room.leave(0)
-  await until(async () => (await room.stub.status())?.logRows === 0, "the log is folded in")
+  await until(async () => (await room.status())?.logRows === 0, "the log is folded in")
   await room.evict()
   const again = await openRoom({ id: room.id, peers: 1 })
-  await again.stub.merge(updates[0]!, room.grant)
+  await again.merge(updates[0]!)
   await until(() => again.text(0).includes("first second"), "the waiting update is applied")
 })
 
@@ -110,7 +110,7 @@ it("[D5] stores nothing larger than a row may be, for a paste of 5 MB and a docu
     expect(stored!.total).toBeGreaterThan(5_000_000)
   }
   await room.leave(0)
-  await until(async () => (await room.stub.status())?.logRows === 0, "the log is folded in")
+  await until(async () => (await room.status())?.logRows === 0, "the log is folded in")
   const [snapshot] = await room.rows<{ largest: number; total: number }>(sizes)
   expect(snapshot!.largest).toBeLessThanOrEqual(1024 * 1024)
   expect(snapshot!.total).toBeGreaterThan(10_000_000)
@@ -130,7 +130,7 @@ it("[D6] quarantines a log row that fails its checksum, reports it, and loads th
   await room.evict()
   const again = await openRoom({ id: room.id, peers: 1 })
   expect(again.text(0)).toContain("from one")
-  expect((await again.stub.status())?.quarantined).toBe(1)
+  expect((await again.status())?.quarantined).toBe(1)
 })
 
 it("[D6] gets a quarantined edit back from whoever still holds it", async () => {
@@ -153,7 +153,7 @@ it("[D6] loads the archived document when the snapshot is damaged", async () => 
   const room = await openRoom({ peers: 1 })
   room.type(0, "archived")
   await room.leave(0)
-  await until(async () => (await room.stub.status())?.archivedRevision === 1, "the archive has it")
+  await until(async () => (await room.status())?.archivedRevision === 1, "the archive has it")
   await room.damage("UPDATE snapshot SET crc = crc + 1")
   await room.evict()
   const again = await openRoom({ id: room.id, peers: 1 })
@@ -195,6 +195,6 @@ it("keeps one client id for all server-side edits, also after a wake", async () 
     await room.edit((doc) => doc.getMap("map").set("n", i))
     await room.evict()
   }
-  const vector = await room.stub.export({ format: "state-vector", root: null, ifNoneMatch: null })
+  const vector = await room.export({ format: "state-vector", root: null, ifNoneMatch: null })
   expect(Y.decodeStateVector(vector!.body as Uint8Array).size).toBe(1)
 })

@@ -10,7 +10,14 @@ import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from "y-protoc
 import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
 import type { Grant } from "../../src/server/access.ts"
-import { encodeGrant, GRANT_HEADER } from "../../src/server/rpc.ts"
+import {
+  type DocumentStatus,
+  type Exported,
+  encodeGrant,
+  GRANT_HEADER,
+  type RoomRpc,
+  unwrap,
+} from "../../src/server/rpc.ts"
 import type { Room } from "./worker.ts"
 
 /** What open mode on localhost grants. */
@@ -131,8 +138,6 @@ export class Visitor {
 export class TestRoom {
   readonly id: string
   readonly visitors: Visitor[] = []
-  /** With what REST calls are made. */
-  readonly grant = WRITER
   readonly stub: DurableObjectStub<Room>
 
   constructor(id: string) {
@@ -243,6 +248,26 @@ export class TestRoom {
     const visitor = this.visitors[who]!
     await until(() => visitor.closed, `visitor ${who} is closed`)
     return visitor.closed!
+  }
+
+  /** GET /docs/{id}/status */
+  status(): Promise<DocumentStatus | null> {
+    return unwrap(this.stub.status())
+  }
+
+  /** GET /docs/{id} */
+  export(want: Parameters<RoomRpc["export"]>[0]): Promise<Exported | null> {
+    return unwrap(this.stub.export(want))
+  }
+
+  /** PATCH /docs/{id} */
+  merge(update: Uint8Array): Promise<{ revision: number }> {
+    return unwrap(this.stub.merge(update, WRITER))
+  }
+
+  /** DELETE /docs/{id} */
+  remove(): Promise<boolean> {
+    return unwrap(this.stub.remove(WRITER))
   }
 
   /** Edit the document on the server, as a subclass would. */
