@@ -152,7 +152,7 @@ export function trim(update: Uint8Array, sections: readonly Section[], known: Cl
 
 /**
  * Judge an "overlap" with the document, for a caller that applies it untrimmed: each straddling item must continue
- * its known part in the same place, and that part must not have been collected.
+ * its known part in the same place, or both must have been collected: Yjs throws when it is only the known part.
  *
  * @param sections of the verdict
  * @param doc the document whose state vector the verdict was made against
@@ -164,10 +164,15 @@ export function vetOverlap(sections: readonly Section[], doc: Y.Doc): string | n
     const state = Y.getState(doc.store, client)
     if (state <= straddler.clock || state >= straddler.end) continue
     const last = doc.store.clients.get(client)?.at(-1)
-    if (!(last instanceof Y.Item)) return `client ${client} continues at clock ${state} what was collected`
     const place = placeOf(straddler, doc)
-    if (place === null || place.parent !== last.parent || place.key !== last.parentSub)
-      return `client ${client} continues at clock ${state} in another place than it began`
+    const isSame =
+      last instanceof Y.Item
+        ? place !== null &&
+          place !== "collected" &&
+          place.parent === last.parent &&
+          place.key === last.parentSub
+        : place === "collected"
+    if (!isSame) return `client ${client} continues at clock ${state} in another place than it began`
   }
   return null
 }
@@ -212,17 +217,18 @@ export function absorb(update: Uint8Array, doc: Y.Doc): Uint8Array {
   return made
 }
 
-/** Where Yjs would put a straddling item: the parent and key it names, or those of its left or else right neighbour. */
-function placeOf(item: Straddler, doc: Y.Doc): { parent: unknown; key: string | null } | null {
-  const neighbour = item.origin ?? item.right
-  if (neighbour !== null) {
-    const found = itemAt(neighbour, doc)
-    return found && { parent: found.parent, key: found.parentSub }
-  }
-  if (item.parent === null) return null
+/**
+ * Where Yjs would put a straddling item: the parent and key it names, or those of its left or else right neighbour.
+ * "collected" when nothing is left of that, null when it is not there (yet).
+ */
+function placeOf(item: Straddler, doc: Y.Doc): { parent: unknown; key: string | null } | "collected" | null {
   if (typeof item.parent === "string") return { parent: doc.share.get(item.parent), key: item.key }
-  const content = itemAt(item.parent, doc)?.content
-  return content instanceof Y.ContentType ? { parent: content.type, key: item.key } : null
+  const id = item.origin ?? item.right ?? item.parent
+  if (id === null || id.clock >= Y.getState(doc.store, id.client)) return null
+  const found = itemAt(id, doc)
+  if (found === null) return "collected"
+  if (item.parent === null) return { parent: found.parent, key: found.parentSub }
+  return found.content instanceof Y.ContentType ? { parent: found.content.type, key: item.key } : "collected"
 }
 
 function itemAt({ client, clock }: Id, doc: Y.Doc): Y.Item | null {
