@@ -15,8 +15,8 @@ export interface Place {
 
 /** A stroke that has not grown for this long is finished, ms. */
 const FINISHED_AFTER_MS = 400
-/** While the board moves, painting everything may take this long a frame; otherwise the picture is moved and painted after, ms. */
-const PAINT_BUDGET_MS = 10
+/** Where a frame that paints everything takes longer, a moving board shows the old picture moved, and is painted now and then, ms. */
+const FRAME_BUDGET_MS = 34
 const MOVING_REPAINT_MS = 150
 const ZOOM_RANGE = [0.1, 8] as const
 const MARGIN = 40
@@ -38,7 +38,9 @@ export class Board {
   #view = { x: 0, y: 0, zoom: 1 }
   /** The view the lower canvas was painted for. */
   #paintedView = this.#view
-  #paintMs = 0
+  /** How long the last frame took that painted everything, ms; it began at `#wholeAt`, if that is not measured yet. */
+  #wholeMs = 0
+  #wholeAt = 0
   #repaintAt = 0
   #upperIsEmpty = true
   #frame = 0
@@ -159,18 +161,21 @@ export class Board {
   #paint(): void {
     this.#frame = 0
     const now = performance.now()
+    // The canvas is rasterized after the script that paints it: the time to the next frame is what it cost.
+    if (this.#wholeAt > 0) this.#wholeMs = now - this.#wholeAt
+    this.#wholeAt = 0
     for (const [sketch, grewAt] of this.#growing) {
       if (now - grewAt > FINISHED_AFTER_MS) this.#growing.delete(sketch)
     }
     this.#paintLower(now)
     this.#paintUpper()
-    if (this.#growing.size > 0 || this.#view !== this.#paintedView) this.#schedule()
+    if (this.#growing.size > 0 || this.#view !== this.#paintedView || this.#wholeAt > 0) this.#schedule()
   }
 
   #paintLower(now: number): void {
     const { sketches } = this.#drawing
     const moved = this.#view !== this.#paintedView
-    if (moved && this.#painted > 0 && this.#paintMs > PAINT_BUDGET_MS && now < this.#repaintAt) {
+    if (moved && this.#painted > 0 && this.#wholeMs > FRAME_BUDGET_MS && now < this.#repaintAt) {
       this.#lower.style.transform = this.#transformFrom(this.#paintedView)
       return
     }
@@ -188,7 +193,7 @@ export class Board {
       this.#painted += 1
     }
     if (!isWhole) return
-    this.#paintMs = performance.now() - now
+    this.#wholeAt = now
     this.#repaintAt = now + MOVING_REPAINT_MS
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Provider } from "../src/client/provider.ts"
 import { el, find, icon } from "./element.ts"
-import { COLORS, isReadOnly, me, page, rename, watchMe, watchRights } from "./page.ts"
+import { avoidColors, COLORS, isReadOnly, me, page, rename, watchMe, watchRights } from "./page.ts"
 import { listPeople, type Person } from "./people.ts"
 
 /** What the state line can say; one at a time. */
@@ -80,6 +80,10 @@ function introduce(provider: Provider, { introduces }: { introduces?: boolean })
   if (introduces) provider.on("status", publish)
   else publish()
   watchMe(publish)
+  provider.once("sync", () => {
+    const others = listPeople(awareness).filter(({ isMe }) => !isMe)
+    avoidColors(new Set(others.map(({ color }) => color)))
+  })
 }
 
 // ---- is it saved?
@@ -249,6 +253,9 @@ function meForm(): HTMLElement {
     radio.checked = color === me().color
     radio.style.background = color
     radio.addEventListener("change", () => rename({ color }))
+    watchMe((now) => {
+      radio.checked = color === now.color
+    })
     return radio
   }
   const name = el("input", {

@@ -139,6 +139,15 @@ export function rename(change: Partial<Pick<Visitor, "name" | "color">>): void {
   become(change)
 }
 
+/** Take another colour if others have the one that was made up for this visitor. */
+export function avoidColors(taken: ReadonlySet<string>): void {
+  const chosen = claims?.color ?? localStorage.getItem("color")
+  const [free] = COLORS.find(([color]) => !taken.has(color)) ?? []
+  if (chosen !== null || free === undefined || !taken.has(visitor.color)) return
+  sessionStorage.setItem("color", free)
+  become({ color: free })
+}
+
 /** Be told of every change of `me()`. @returns a function that ends it */
 export function watchMe(listener: (visitor: Visitor) => void): () => void {
   watchers.add(listener)

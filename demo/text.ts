@@ -1,7 +1,8 @@
 /** A text that everyone who opens it writes together: CodeMirror, and one provider. */
 import { markdown } from "@codemirror/lang-markdown"
+import { keymap } from "@codemirror/view"
 import { basicSetup, EditorView } from "codemirror"
-import { yCollab } from "y-codemirror.next"
+import { yCollab, yUndoManagerKeymap } from "y-codemirror.next"
 import * as Y from "yjs"
 import { Provider } from "../src/client/provider.ts"
 import { look } from "./codemirror-look.ts"
@@ -25,7 +26,14 @@ const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.
 
 new EditorView({
   parent: find("editor"),
-  extensions: [basicSetup, markdown(), yCollab(text, provider.awareness), look(provider)],
+  extensions: [
+    // Before CodeMirror's own: undo takes back what was typed here, not what came from others.
+    keymap.of(yUndoManagerKeymap),
+    basicSetup,
+    markdown(),
+    yCollab(text, provider.awareness),
+    look(provider),
+  ],
 })
 
 showHeader(provider, { title: "Text" })
