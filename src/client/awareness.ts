@@ -118,7 +118,10 @@ export class Voice {
   /** Comes after `change`, and also where a clock moved and the state did not. */
   readonly #onUpdate = ({ added, updated, removed }: Change, origin: unknown): void => {
     const own = this.#awareness.clientID
-    const isRenewal = updated.some((client) => client !== own && !this.#changed.includes(client))
+    const isRenewal =
+      updated.some((client) => client !== own && !this.#changed.includes(client)) ||
+      // Awareness takes no entry of clock 0, so a stock client that never set a state is first seen when it renews.
+      added.some((client) => Object.keys(this.#awareness.getStates().get(client) ?? {}).length === 0)
     this.#changed = []
     if ([...added, ...updated, ...removed].includes(own)) {
       // Somebody else has spoken for us, so our clock went past theirs: contradict, though we say nothing new.

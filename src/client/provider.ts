@@ -79,7 +79,7 @@ interface Session {
   readonly fresh: boolean
   /** The room's step 1, until it is answered. */
   stateVector: Uint8Array | null
-  /** The room's step 2, until its step 1 is answered. */
+  /** The room's step 2, until its step 1 is answered; null for a fresh document. */
   update: Uint8Array | null
   /** The room's step 2 has come. */
   synced: boolean
@@ -356,7 +356,8 @@ export class Provider extends ObservableV2<ProviderEvents> {
 
   #takeStep2(update: Uint8Array, session: Session): void {
     const first = !session.synced
-    session.update = update
+    // The whole document, where there was nothing to compare it with: not worth keeping.
+    session.update = session.fresh ? null : update
     session.synced = true
     this.#triedFreshToken = false
     try {
@@ -386,8 +387,9 @@ export class Provider extends ObservableV2<ProviderEvents> {
     // All there is came from the room.
     if (fresh && !level && !this.hasUnsavedChanges) return null
     if (update !== null) return missingUpdate(this.doc, { stateVector, update })
-    // It asks again, for something has not reached it.
-    return lacksStructs(this.doc, stateVector) ? Y.encodeStateAsUpdate(this.doc, stateVector) : null
+    // Level already, and asked again: something has not reached it, or all has by now.
+    if (level && !lacksStructs(this.doc, stateVector)) return null
+    return Y.encodeStateAsUpdate(this.doc, stateVector)
   }
 
   #apply(update: Uint8Array): void {
