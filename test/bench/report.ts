@@ -1,6 +1,7 @@
 /** The result of a run: medians over its rounds, as a table for the terminal and as JSON for keeping. */
 
 import type { Result } from "./measure.ts"
+import { scenarioNamed } from "./scenarios/all.ts"
 import { type SystemName, systemNamed } from "./servers.ts"
 import { ratioTo, round, type Verdict, verdicts } from "./targets.ts"
 
@@ -77,6 +78,7 @@ export function asText(report: Report): string {
   ])
   const parts = [...tables]
   if (targets.length > 0) parts.push(columns([["", "scenario", "target", "measured"], ...targets]))
+  if (report.quick) parts.push("A quick run: sizes and times are smaller than the titles say.")
   return `${parts.join("\n\n")}\n`
 }
 
@@ -100,7 +102,12 @@ function scenarioTable(report: Report, name: string): string {
       [...remarks, ...(result.notes ?? [])].filter(Boolean).join("; "),
     ]
   })
-  const head = ["", ...names, measured.length > 1 ? "Yurt is" : "", ""]
+  const head = [
+    "",
+    ...names,
+    measured.length > 1 ? `Yurt is (${scenarioNamed(name).headline.figure})` : "",
+    "",
+  ]
   return `${name}: ${title}\n${columns([head, ...rows])}`
 }
 
