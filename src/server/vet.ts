@@ -31,6 +31,8 @@ export const TYPE_DEPTH = 256
 export const KEY_BYTES = 4096
 /** Clients an update may introduce: a session each, so some years of a busy document; about 100 B each in memory. */
 export const NEW_CLIENTS = 65_536
+/** Structs of one update: Yjs keeps some 150 B for each, and a Durable Object has 128 MB. */
+export const STRUCTS = 1_000_000
 /** Different root names in one update: a root costs every peer about 700 B whether it is used or not. */
 export const ROOTS = 4096
 
@@ -245,6 +247,7 @@ function judge(reader: Reader): Verdict {
   let straddles = false
   let secondPass = false
   let newClients = 0
+  let allStructs = 0
   let types = 0
   let previous = Number.POSITIVE_INFINITY
 
@@ -253,6 +256,8 @@ function judge(reader: Reader): Verdict {
     const at = reader.at
     const structs = reader.count("structs")
     if (structs === 0) throw refusal("empty section", at)
+    allStructs += structs
+    if (allStructs > STRUCTS) throw refusal(`more than ${STRUCTS} structs`, at)
     const client = reader.number()
     if (client >= previous) throw refusal(`section of client ${client} after that of ${previous}`, at)
     previous = client
@@ -357,7 +362,7 @@ function newWalk({ client, clock, end }: Section, at: number): Walk {
 /** Stands for the section that an update does not have. */
 const NOWHERE = newWalk({ client: NONE, clock: 0, end: 0 }, 0)
 
-/** Whether an item is under a key; a number from 2 on: like the known struct `#known[home - 2]`. */
+/** Whether an item is under a key; a number from 2 on: like the known struct in that place. */
 const UNKEYED = 0
 const KEYED = 1
 const LIKE_KNOWN = 2
@@ -376,8 +381,9 @@ class Integration {
   readonly #reader: Reader
   readonly #deletesAt: number
   readonly #walks = new Map<number, Walk>()
-  /** Known structs that items of this update have as neighbours. */
-  readonly #known: Id[] = []
+  /** Known structs that items of this update have as neighbours; plain numbers, as there may be a million. */
+  readonly #knownClients: number[] = []
+  readonly #knownClocks: number[] = []
   readonly #doubts = new Set<number>()
   #deletes: Map<number, number[]> | null = null
   /** The place of the last struct found, in its walk. */
@@ -396,7 +402,10 @@ class Integration {
 
   /** The known structs of which an item longer than one clock is a neighbour, itself or through others. */
   doubts(): Id[] {
-    return Array.from(this.#doubts, (home) => this.#known[home - LIKE_KNOWN]!)
+    return Array.from(this.#doubts, (home) => ({
+      client: this.#knownClients[home - LIKE_KNOWN]!,
+      clock: this.#knownClocks[home - LIKE_KNOWN]!,
+    }))
   }
 
   /** Whether every item finds what it refers to; sections that wait in a circle never do. */
@@ -492,9 +501,8 @@ class Integration {
   }
 
   #likeKnown(client: number, clock: number): number {
-    const last = this.#known.at(-1)
-    if (last?.client !== client || last.clock !== clock) this.#known.push({ client, clock })
-    return this.#known.length - 1 + LIKE_KNOWN
+    this.#knownClients.push(client)
+    return this.#knownClocks.push(clock) - 1 + LIKE_KNOWN
   }
 
   /** The walk that has passed a struct, with `#index` set to its place there; null for one not in this update. */

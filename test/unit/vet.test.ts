@@ -6,6 +6,7 @@ import {
   absorb,
   KEY_BYTES,
   ROOTS,
+  STRUCTS,
   TYPE_DEPTH,
   trim,
   VALUE_DEPTH,
@@ -179,7 +180,12 @@ it.each<[string, Uint8Array]>([
   expect(said(bytes)).toBe(reason)
 })
 
-it("[W3] refuses more root names and deeper types than a document has", () => {
+it("[W3] refuses more structs, more root names and deeper types than a document has", () => {
+  const many = encoding.createEncoder()
+  for (let i = 0; i <= STRUCTS; i++) encoding.writeUint16(many, 0x0100) // a GC of length 1
+  expect(said(write(1, STRUCTS + 1, 77, 0, encoding.toUint8Array(many), 0))).toBe(
+    `more than ${STRUCTS} structs at byte 1`,
+  )
   const roots = (count: number) =>
     update(Array.from({ length: count }, (_, i) => [byte(STRING), 1, `root ${i}`, "a"]))
   expect(said(roots(ROOTS))).toBe("accept")
