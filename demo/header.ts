@@ -4,7 +4,18 @@
  */
 import type { Provider } from "../src/client/provider.ts"
 import { el, find, icon } from "./element.ts"
-import { avoidColors, COLORS, isReadOnly, me, page, rename, watchMe, watchRights } from "./page.ts"
+import {
+  avoidColors,
+  COLORS,
+  isReadOnly,
+  me,
+  page,
+  rename,
+  requestHeaders,
+  requestUrl,
+  watchMe,
+  watchRights,
+} from "./page.ts"
 import { listPeople, type Person } from "./people.ts"
 
 /** What the state line can say; one at a time. */
@@ -159,6 +170,29 @@ function showRefusals(provider: Provider): void {
     )
   })
   provider.on("refused", ({ reason }) => show(`Not taken: ${reason}`))
+  provider.on("sync", (synced) => {
+    if (synced) banner.hidden = true
+  })
+  provider.on("connection-error", async () => {
+    const reason = await askWhy(provider)
+    if (reason !== undefined && !provider.synced) show(`The server says: ${reason}`)
+  })
+}
+
+/**
+ * Why the room is not to be had. A browser tells a page nothing about a WebSocket that was refused at the door, so
+ * the same door is tried as a plain request.
+ * @returns undefined when it is the network that is missing
+ */
+async function askWhy(provider: Provider): Promise<string | undefined> {
+  const party = new URL(provider.name).pathname.slice(0, -page.docId.length - 1)
+  try {
+    const answer = await fetch(requestUrl(party), { method: "GET", headers: requestHeaders() })
+    if (![401, 403, 503].includes(answer.status)) return undefined
+    return ((await answer.json()) as { message: string }).message
+  } catch {
+    return undefined
+  }
 }
 
 // ---- who is here?

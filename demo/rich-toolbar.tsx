@@ -71,13 +71,14 @@ export function Toolbar({ provider }: { provider: Provider }) {
   const [editable, setEditable] = useState(editor.isEditable())
 
   useEffect(() => {
-    watchRights(provider, (readOnly) => editor.setEditable(!readOnly))
-    return mergeRegister(
+    const stop = mergeRegister(
       editor.registerUpdateListener(({ editorState }) => setHere(editorState.read($look))),
       editor.registerEditableListener(setEditable),
       editor.registerCommand(CAN_UNDO_COMMAND, listen(setCanUndo), COMMAND_PRIORITY_LOW),
       editor.registerCommand(CAN_REDO_COMMAND, listen(setCanRedo), COMMAND_PRIORITY_LOW),
     )
+    watchRights(provider, (readOnly) => editor.setEditable(!readOnly))
+    return stop
   }, [editor, provider])
 
   const makeBlock = (block: Block): void => {
