@@ -59,6 +59,12 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
+  /**
+   * An empty room whose archive has everything drops its own storage after this long, ms, and starts from the
+   * archive the next time. 0: never. A Durable Object's storage costs about as much as D1's, so this is for those whose
+   * archive must be the only copy.
+   */
+  retentionMs: 0,
 
   // ---- presence
   /** One awareness state, bytes of JSON. */

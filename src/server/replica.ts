@@ -75,6 +75,11 @@ export class Replica {
     return this.#uncommitted.length > 0
   }
 
+  /** Something is kept that waits for another update. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Stored size, bytes: snapshot and log. */
   get bytes(): number {
     return this.#log.state.snapshotBytes + this.#log.state.logBytes + this.#uncommittedBytes

@@ -271,6 +271,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
     const peer = new Peer(connection, decodeGrant(request), this.limits)
     const { replica, presence } = this.#room
+    this.#stir()
     this.#admit(peer)
     this.#attach(peer)
     // A reader has nothing to give, so it is not asked.
@@ -458,6 +459,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     const wrote = replica.hasUncommitted
     const revision = replica.commit()
     if (wrote) {
+      this.#stir()
       outbox.touch()
       this.#arm()
       this.#paceCommits()
@@ -510,12 +512,40 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       this.#emptied = false
       if (outbox.dueAtMs !== null && outbox.dueAtMs <= now && !this.#removing) await this.#flush()
       if (this.#peers.size === 0) replica.dehydrate()
+      if (this.#retireAtMs !== null && this.#retireAtMs <= now) return await this.#retire()
     } catch (thrown) {
       console.error("The alarm failed and will come again", thrown)
       return
     }
     this.#alarmAt = null
     if (this.#arm() === null) await this.ctx.storage.deleteAlarm()
+  }
+
+  /** When this room may drop its own storage, since the archive has everything; null: not as things are. */
+  get #retireAtMs(): number | null {
+    const { replica, outbox, log } = this.#room
+    const { retentionMs } = this.limits
+    if (retentionMs === 0 || this.#peers.size > 0 || this.archive === null) return null
+    if (!log.exists || outbox.dirty || replica.isWaiting || replica.hasUncommitted) return null
+    const idleSince = log.noted<number>("idle_since")
+    if (idleSince !== null) return idleSince + retentionMs
+    log.note("idle_since", Date.now())
+    return Date.now() + retentionMs
+  }
+
+  /** Someone came or something was written: the time of idling begins anew. */
+  #stir(): void {
+    const { log } = this.#room
+    if (this.limits.retentionMs > 0 && log.noted("idle_since") !== null) log.note("idle_since", null)
+  }
+
+  /** Drop the room's own storage. The next one to come finds a room that starts from the archive. */
+  async #retire(): Promise<void> {
+    this.#parts = null
+    this.#opening = null
+    this.#alarmAt = null
+    await this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
   }
 
   #compactionDue(replica: Replica): boolean {
@@ -558,7 +588,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   /** Set the alarm to the earliest thing that will be due; null where nothing is. */
   #arm(): number | null {
     const { replica, outbox } = this.#room
-    const due = [outbox.dueAtMs]
+    const due = [outbox.dueAtMs, this.#retireAtMs]
     if (this.#compactionDue(replica)) due.push(Date.now())
     for (const { grant } of this.#peers) due.push(grant.expiresAtMs)
     const at = due.reduce<number | null>((soonest, time) => (time === null ? soonest : Math.min(time, soonest ?? time)), null)

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers"
 import { afterEach, expect, it } from "vitest"
 import * as Y from "yjs"
 import { d1Archive } from "../../src/archive/d1.ts"
-import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+import { freshId, openRoom, TestRoom, until } from "./vocabulary.ts"
 import { faults } from "./worker.ts"
 
 const archive = d1Archive(env.DB)
@@ -64,9 +64,9 @@ it("[A2] keeps trying while the archive fails, and says so in status", async () 
 
 it("[A3] does not overwrite a newer revision, and merges it instead", async () => {
   const room = await openRoom({ peers: 1 })
+  await putIntoArchive(room.id, "theirs ", 1000)
   room.type(0, "mine ")
   await room.saves(0)
-  await putIntoArchive(room.id, "theirs ", 1000)
   await room.leave(0)
   await until(async () => {
     const text = await archivedText(room.id)
@@ -160,4 +160,20 @@ it("does not create a document by asking for it", async () => {
   expect(await room.status()).toBeNull()
   const tables = await room.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
   expect(tables).toEqual([])
+})
+
+it("drops its own storage when it has idled long enough, and loses nothing", async () => {
+  const room = new TestRoom(freshId(), env.Retiring)
+  await room.join()
+  room.type(0, "only the archive has it")
+  await room.saves(0)
+  await room.leave(0)
+  await archives(room, "only the archive has it")
+  const tables = "SELECT name FROM sqlite_master WHERE name = 'log'"
+  await until(async () => (await room.rows(tables)).length === 0, "the room has dropped its storage")
+  await room.join()
+  expect(room.text(1)).toBe("only the archive has it")
+  room.type(1, ", again")
+  await room.leave(1)
+  await archives(room, "only the archive has it, again")
 })

@@ -2,6 +2,7 @@ declare namespace Cloudflare {
   interface Env {
     readonly DB: D1Database
     readonly Room: DurableObjectNamespace<import("./worker.ts").Room>
+    readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
   }
 }

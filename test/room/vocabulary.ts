@@ -140,9 +140,9 @@ export class TestRoom {
   readonly visitors: Visitor[] = []
   readonly stub: DurableObjectStub<Room>
 
-  constructor(id: string) {
+  constructor(id: string, rooms: DurableObjectNamespace<Room> = env.Room) {
     this.id = id
-    this.stub = env.Room.getByName(id)
+    this.stub = rooms.getByName(id)
   }
 
   /** Someone connects; resolves to their number once they are synced. */

@@ -1,7 +1,7 @@
 /** The Worker under test: the real one, with an archive whose faults a test can order. */
 import type { Archive, ArchiveLookup, ArchivePage, ArchiveWrite } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
-import { LIMITS } from "../../src/server/limits.ts"
+import { LIMITS, type Limits } from "../../src/server/limits.ts"
 import { type Peer, Room as YurtRoom } from "../../src/server/room.ts"
 import { routeDocuments } from "../../src/server/routes.ts"
 
@@ -9,6 +9,7 @@ export interface Env {
   readonly DB: D1Database
   readonly Room: DurableObjectNamespace<Room>
   readonly Counter: DurableObjectNamespace<Counter>
+  readonly Retiring: DurableObjectNamespace<Retiring>
 }
 
 /** What the archive does next: fail this many calls, or hang in all of them until released. */
@@ -47,7 +48,7 @@ function faultyArchive(archive: Archive): Archive {
 
 export class Room extends YurtRoom<Env> {
   readonly archive = faultyArchive(d1Archive(this.env.DB))
-  override readonly limits = {
+  override readonly limits: Limits = {
     ...LIMITS,
     flushMs: 300,
     archiveTimeoutMs: 500,
@@ -59,6 +60,11 @@ export class Room extends YurtRoom<Env> {
   override onCustomMessage(_peer: Peer, message: string): void {
     this.sendCustomMessage(`heard ${message}`)
   }
+}
+
+/** A room that keeps nothing which the archive has. */
+export class Retiring extends Room {
+  override readonly limits: Limits = { ...LIMITS, flushMs: 50, retentionMs: 100 }
 }
 
 /** The subclass the README shows. */
