@@ -95,6 +95,9 @@ function asId(name: string): string {
   return (
     name
       .trim()
+      // Without their accents: "Zoë" is zoe.
+      .normalize("NFD")
+      .replaceAll(/\p{Mark}/gu, "")
       .toLowerCase()
       .replaceAll(/[^a-z0-9._~:-]+/g, "-") || "someone"
   )
