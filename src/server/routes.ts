@@ -14,6 +14,7 @@ import { asSyncError, SyncError } from "../errors.ts"
 import { authorize, corsHeaders, echoedProtocol, type Grant, type Need, withoutToken } from "./access.ts"
 import { chooseFormat, type Format, mediaType } from "./formats.ts"
 import { LIMITS } from "./limits.ts"
+import { limitUpgrades } from "./rate.ts"
 import { checkRevoked, type Place, revoke } from "./revocations.ts"
 import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, type Revoked, type RoomRpc, unwrap } from "./rpc.ts"
 
@@ -111,6 +112,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       const rooms = findRooms(env, party, options)
       const rights = request.method === "DELETE" ? "admin" : /^P/.test(request.method) ? "write" : "read"
       const grant = await admit(request, { id, rights }, isSocket ? { party, id } : null)
+      if (isSocket) await limitUpgrades(env, grant.subject)
       const room = rooms.getByName(id)
       return isSocket ? connect(request, room, grant) : answerDocument(request, room, { id, grant })
     }
