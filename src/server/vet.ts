@@ -29,7 +29,7 @@ export const VALUE_DEPTH = 64
 export const TYPE_DEPTH = 256
 /** Bytes of a map key, root name, format key or node name: every peer keeps them; a long URL fits. */
 export const KEY_BYTES = 4096
-/** Clients an update may introduce: a session each, so some years of a busy document; about 100 B each in memory. */
+/** Clients an update may introduce: one a visit, so some years of a busy document; about 100 B each in memory. */
 export const NEW_CLIENTS = 65_536
 /** Structs of one update: Yjs keeps some 150 B for each, and a Durable Object has 128 MB. */
 export const STRUCTS = 1_000_000
