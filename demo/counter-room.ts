@@ -1,6 +1,6 @@
 import { Room } from "../src/index.ts"
 
-/** A room that counts: every POST raises the number, and every open page shows it. */
+/** Every POST raises the number; every open page shows it. */
 export class Counter extends Room {
   override async onPost(): Promise<Response> {
     const n = await this.edit((doc) => {

@@ -26,8 +26,11 @@ find("raise").addEventListener("click", async () => {
     if (!answer.ok) throw new Error(((await answer.json()) as { message: string }).message)
     problem.hidden = true
   } catch (error) {
-    const sentence = navigator.onLine ? String(error) : "You are offline, and it is the server that counts."
-    problem.replaceChildren(sentence)
+    // What `fetch` throws says nothing to a visitor.
+    const unreachable = "The server cannot be reached, and it is the one that counts."
+    problem.replaceChildren(
+      error instanceof TypeError || !(error instanceof Error) ? unreachable : error.message,
+    )
     problem.hidden = false
   }
 })

@@ -118,26 +118,31 @@ function fault(what: string): void {
   console.error(what)
 }
 
+/** Documents of this run alone: the server may still have those of the last one. */
+const run = Date.now().toString(36)
 mkdirSync(folder, { recursive: true })
 const browser = await launchBrowser()
-for (const [name, scene] of Object.entries(scenes)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
-  for (const size of ["desk", "phone"] as const) {
-    for (const dark of [false, true]) {
-      const shot = `${name}-${size}${dark ? "-dark" : ""}`
-      const address = new URL(scene.path, `${base}/`)
-      if (name !== "start") address.searchParams.set("doc", `screens-${shot}`)
-      const first = await person(browser, { size: "desk", dark, name: "Ana Lima", color: "#0369a1" })
-      const second = await person(browser, { size, dark, name: "Bo", color: "#c2410c" })
-      await Promise.all([first.goto(address.href), second.goto(address.href)])
-      await scene.act(first)
-      await second.waitForSelector(scene.arrives)
-      // Presence and carets follow the text by a frame or two.
-      await second.waitForTimeout(name === "start" ? 2500 : 600)
-      await second.screenshot({ path: join(folder, `${shot}.png`), fullPage: scene.whole === true })
-      console.log(shot)
-      await Promise.all([first.context().close(), second.context().close()])
+try {
+  for (const [name, scene] of Object.entries(scenes)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
+    for (const size of ["desk", "phone"] as const) {
+      for (const dark of [false, true]) {
+        const shot = `${name}-${size}${dark ? "-dark" : ""}`
+        const address = new URL(scene.path, `${base}/`)
+        if (name !== "start") address.searchParams.set("doc", `${shot}-${run}`)
+        const first = await person(browser, { size: "desk", dark, name: "Ana Lima", color: "#0369a1" })
+        const second = await person(browser, { size, dark, name: "Bo", color: "#c2410c" })
+        await Promise.all([first.goto(address.href), second.goto(address.href)])
+        await scene.act(first)
+        await second.waitForSelector(scene.arrives)
+        // Presence and carets follow the text by a frame or two.
+        await second.waitForTimeout(name === "start" ? 2500 : 600)
+        await second.screenshot({ path: join(folder, `${shot}.png`), fullPage: scene.whole === true })
+        console.log(shot)
+        await Promise.all([first.context().close(), second.context().close()])
+      }
     }
   }
+} finally {
+  await browser.close()
 }
-await browser.close()
