@@ -69,7 +69,7 @@ async function unpackChromium(): Promise<string> {
     if (previous === undefined) delete process.env.TMPDIR
     else process.env.TMPDIR = previous
   }
-  // The package's own fonts.conf names /tmp/fonts and nothing of the system's.
+  // The package's own fonts.conf looks elsewhere, and at nothing of the system's.
   const fonts =
     `<fontconfig><include ignore_missing="yes">/etc/fonts/fonts.conf</include>` +
     `<dir>${folder}/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>`
