@@ -32,10 +32,12 @@ export const LIMITS = {
   valueBytes: 1 * MB,
   /** A commit starts at once when this much waits for it, bytes. */
   commitBytes: 256 * KB,
-  /** Commits are at least this far apart while a room is busy, ms: at most 5 rows a second. */
-  commitWindowMs: 200,
-  /** ... and never farther apart than this, ms, however slow the disk is. */
-  commitCeilingMs: 1000,
+  /**
+   * While edits keep coming, commits are this far apart, ms; the first one after a pause comes at once. Below a second, so
+   * that every edit is durable within one; not less, because many rooms share one disk (a commit costs it 0.4–1 ms), and
+   * every commit is a billed row.
+   */
+  commitWindowMs: 800,
 
   // ---- fan-out
   /** The window never grows beyond this, ms. */

@@ -281,11 +281,8 @@ export class Replica {
     const verdict = vet(update, this.#clocks)
     if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
     const { sections } = verdict
-    const repeats = sections.some(({ client, clock, end }) => {
-      const known = this.#clockOf(client)
-      return clock < known && known < end
-    })
-    if (!repeats && verdict.kind !== "overlap") return { news: update, verdict }
+    const repeats = sections.some(({ client, clock }) => clock < this.#clockOf(client))
+    if (verdict.kind !== "overlap" && !repeats) return { news: update, verdict }
     const news = trim(update, sections, this.#clocks)
     const again = vet(news, this.#clocks)
     if (again.kind === "refuse") throw new SyncError("bad-update", again.reason)

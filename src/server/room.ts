@@ -52,9 +52,6 @@ import {
 } from "./rpc.ts"
 import { UpdateLog } from "./update-log.ts"
 
-/** While a busy room waits for the disk this long, it spends this many times as long gathering. */
-const COMMIT_REST = 20
-
 const DONE = Promise.resolve()
 
 /** What a socket's attachment keeps through a hibernation. Never a token. */
@@ -109,8 +106,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   #nextCommitAt = 0
   #commitTimer: ReturnType<typeof setTimeout> | null = null
   #attachTimer: ReturnType<typeof setTimeout> | null = null
+  #nextAttachAt = 0
   #alarmAt: number | null = null
   #removing = false
+  #welcoming: readonly Uint8Array[] | null = null
   /** The last one has left since the last alarm. */
   #emptied = false
 
@@ -137,6 +136,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     await this.#ready()
     const { replica, fanOut } = this.#room
     const { result, update } = replica.edit(change)
+    this.#welcoming = null
     // First the log, then the peers: the output gate holds the frames until the commit is durable.
     this.#commit()
     if (update !== null) fanOut.update(update, null)
@@ -193,6 +193,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       }
       for (const peer of this.#peers) this.#close(peer, new SyncError("deleted", "The document was deleted"))
       replica.erase()
+      this.#welcoming = null
       await this.ctx.storage.deleteAlarm()
       this.#alarmAt = null
       await this.ctx.storage.sync()
@@ -345,7 +346,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       }
       case "saved":
         peer.awaitsSaved = frame.payload
-        return this.#commitSoon()
+        // With nothing left to write, the answer waits only for a commit that is still on its way to the disk.
+        return this.#room.replica.hasUncommitted ? this.#commitSoon() : void this.#commit()
       case "renewal":
         return void this.#renew(peer, new TextDecoder().decode(frame.payload))
       case "refusal":
@@ -372,8 +374,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     const { changed, renewed, echo } = presence.note(peer, entries)
     if (echo) return this.#markRead(peer)
     if (changed.length === 0) return
-    this.#unattached.add(peer)
-    this.#attachTimer ??= setTimeout(() => this.#attachAll(), this.limits.attachMs)
+    this.#attachSoon(peer)
     fanOut.awareness(changed, renewed ? null : peer)
   }
 
@@ -395,12 +396,24 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     if (!hasNothing && !peer.frames.take(this.limits.step1Frames, Date.now())) {
       throw new SyncError("rate-limited", "Too many step 1 in a short time")
     }
-    const updates = hasNothing ? replica.whole() : [replica.diff(stateVector)]
-    const last = updates.pop()!
-    // A client calls itself synced after step 2, so that comes last.
-    const frames = [...updates.map(writeUpdate), writeStep2(last)]
+    const frames = hasNothing ? this.#welcome() : [writeStep2(replica.diff(stateVector))]
     for (const frame of frames) peer.allowedBytes += frame.length
     for (const frame of frames) this.#send(peer, frame)
+  }
+
+  /**
+   * The whole document as frames. Kept while nothing is written: a crowd that comes at once, after a deploy say, shares
+   * one copy of a large document.
+   */
+  #welcome(): readonly Uint8Array[] {
+    const { replica } = this.#room
+    if (this.#welcoming === null) {
+      const updates = replica.whole()
+      const last = updates.pop()!
+      // A client calls itself synced after step 2, so that comes last.
+      this.#welcoming = [...updates.map(writeUpdate), writeStep2(last)]
+    }
+    return this.#welcoming
   }
 
   /** A fresh token for an open socket. Verified outside of the turn; meanwhile the old grant holds. */
@@ -433,6 +446,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       ...(subject !== null && { claim: (client: number) => claimClient(log, client, subject) }),
     })
     if (received.kind === "taken") {
+      this.#welcoming = null
       fanOut.update(received.update, sender)
       for (const released of received.released) fanOut.update(released, null)
     }
@@ -462,7 +476,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       this.#stir()
       outbox.touch()
       this.#arm()
-      this.#paceCommits()
+      this.#nextCommitAt = Date.now() + this.limits.commitWindowMs
     }
     for (const peer of this.#peers) {
       if (peer.awaitsSaved === null) continue
@@ -471,17 +485,6 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       this.#send(peer, writeSaved(payload))
     }
     return revision
-  }
-
-  /** The slower the disk (500 rooms may share one), the more a commit gathers; never longer than the ceiling. */
-  #paceCommits(): void {
-    const startedAt = Date.now()
-    const { commitWindowMs, commitCeilingMs } = this.limits
-    this.#nextCommitAt = startedAt + commitWindowMs
-    void this.ctx.storage.sync().then(() => {
-      const windowMs = Math.min(Math.max((Date.now() - startedAt) * COMMIT_REST, commitWindowMs), commitCeilingMs)
-      this.#nextCommitAt = startedAt + windowMs
-    })
   }
 
   // ---- time passes
@@ -511,7 +514,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
       if (this.#compactionDue(replica)) replica.compact()
       this.#emptied = false
       if (outbox.dueAtMs !== null && outbox.dueAtMs <= now && !this.#removing) await this.#flush()
-      if (this.#peers.size === 0) replica.dehydrate()
+      if (this.#peers.size === 0) {
+        replica.dehydrate()
+        this.#welcoming = null
+      }
       if (this.#retireAtMs !== null && this.#retireAtMs <= now) return await this.#retire()
     } catch (thrown) {
       console.error("The alarm failed and will come again", thrown)
@@ -580,6 +586,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     if (found.kind === "found") {
       const received = replica.receive(found.document.update, { whole: true })
       if (received.kind === "taken") fanOut.update(received.update, null)
+      this.#welcoming = null
     }
     this.#commit()
     outbox.touch()
@@ -767,8 +774,18 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     }
   }
 
+  /** At once after a pause, so that a renewal does not keep the room awake for a timer; then once a window for all. */
+  #attachSoon(peer: Peer): void {
+    this.#unattached.add(peer)
+    const waitMs = this.#nextAttachAt - Date.now()
+    if (waitMs <= 0) this.#attachAll()
+    else this.#attachTimer ??= setTimeout(() => this.#attachAll(), waitMs)
+  }
+
   #attachAll(): void {
+    if (this.#attachTimer !== null) clearTimeout(this.#attachTimer)
     this.#attachTimer = null
+    this.#nextAttachAt = Date.now() + this.limits.attachMs
     for (const peer of this.#unattached) this.#attach(peer)
     this.#unattached.clear()
   }

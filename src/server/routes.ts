@@ -16,7 +16,7 @@ import { chooseFormat, type Format, mediaType } from "./formats.ts"
 import { LIMITS } from "./limits.ts"
 import { limitUpgrades } from "./rate.ts"
 import { checkRevoked, type Place, revoke } from "./revocations.ts"
-import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, type Revoked, type RoomRpc, unwrap } from "./rpc.ts"
+import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, isDefaultParty, type Revoked, type RoomRpc, unwrap } from "./rpc.ts"
 
 export interface RouteOptions {
   /** The Durable Object binding of `/docs` and of the party "main". Default "Room". */
@@ -55,7 +55,12 @@ export async function routeDocuments(
     // A 101 carries its socket: a copy with more headers would lose it.
     if (response.status === 101) return response
   } catch (thrown) {
-    response = answerError(thrown)
+    const error = asSyncError(thrown)
+    const { closeCode } = error
+    // A browser shows a refused upgrade as a broken one, to be tried again. Our provider is told the reason in a way it
+    // can read; stock ones are not, since some reset their backoff on open.
+    if (echoedProtocol(request) === "yurt" && closeCode >= 4400 && closeCode < 4500) return refuseSocket(error)
+    response = answerError(error)
   }
   const headers = new Headers(response.headers)
   for (const [name, value] of Object.entries(corsHeaders(request, env))) {
@@ -102,14 +107,16 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
     }
     case "status": {
       const rooms = findRooms(env, target.party, options)
-      await admit(request, { id: target.id, rights: "read" })
-      const status = await unwrap(rooms.getByName(target.id).status())
-      if (status === null) throw notFound(target.id)
+      const name = nameRoom(target, options)
+      await admit(request, { id: name, rights: "read" })
+      const status = await unwrap(rooms.getByName(name).status())
+      if (status === null) throw notFound(name)
       return Response.json(status, uncached)
     }
     case "document": {
-      const { id, party } = target
+      const { party } = target
       const rooms = findRooms(env, party, options)
+      const id = nameRoom(target, options)
       const rights = request.method === "DELETE" ? "admin" : /^P/.test(request.method) ? "write" : "read"
       const grant = await admit(request, { id, rights }, isSocket ? { party, id } : null)
       if (isSocket) await limitUpgrades(env, grant.subject)
@@ -209,6 +216,15 @@ async function connect(request: Request, room: RoomRpc, grant: Grant): Promise<R
   return new Response(null, { status: 101, webSocket, headers } as ResponseInit)
 }
 
+/** Accept, and close for good with the reason. No room is woken. */
+function refuseSocket({ closeCode, message }: SyncError): Response {
+  const { 0: client, 1: server } = new WebSocketPair()
+  server.accept()
+  server.close(closeCode, message.slice(0, 120))
+  const headers = { "sec-websocket-protocol": "yurt" }
+  return new Response(null, { status: 101, webSocket: client, headers } as ResponseInit)
+}
+
 /** The request as it goes on to a room: without its token, with what the token was worth. */
 function bearing(grant: Grant, request: Request): Request {
   const bare = withoutToken(request)
@@ -265,6 +281,22 @@ export function parseId(encoded: string): string {
     throw new SyncError("bad-id", `The id ${shown} is not one: ${grammar}.`)
   }
   return id
+}
+
+/**
+ * The name of a document's room, which is also its id in the archive and in a token: the plain id in the default
+ * rooms, `party@id` in others. `@` is outside the grammar of ids, so no two documents share a name.
+ *
+ * @throws SyncError "bad-id" where party and id together are too long for the platform
+ */
+export function nameRoom(
+  { party, id }: { party: string | null; id: string },
+  options: RouteOptions = {},
+): string {
+  if (party === null || isDefaultParty(party, options)) return id
+  const name = `${party}@${id}`
+  if (name.length > 256) throw new SyncError("bad-id", `${name.length} characters with the party; at most 256.`)
+  return name
 }
 
 // ---- queries and bodies
@@ -338,8 +370,7 @@ export async function readBody(
 
 // ---- errors
 
-function answerError(thrown: unknown): Response {
-  const error = asSyncError(thrown)
+function answerError(error: SyncError): Response {
   if (error.code === "internal") console.error("routes:", error.cause ?? error)
   const headers = new Headers({ "cache-control": "no-store" })
   const retryAfter = RETRY_AFTER_S[error.status]

@@ -143,12 +143,17 @@ export function findRooms(
   options: { binding?: string } = {},
 ): RoomNamespace {
   const binding = options.binding ?? "Room"
-  const isMain = party === null || party === "main"
+  const isMain = party === null || isDefaultParty(party, options)
   for (const [name, value] of Object.entries(env)) {
     if ((isMain ? name === binding : kebabCase(name) === party) && isRoomNamespace(value)) return value
   }
   if (isMain) throw new TypeError(`the environment has no Durable Object binding ${binding}`)
   throw new SyncError("not-found", `There is no party ${party}.`)
+}
+
+/** "main", and the default binding's own name. */
+export function isDefaultParty(party: string, { binding = "Room" }: { binding?: string } = {}): boolean {
+  return party === "main" || party === kebabCase(binding)
 }
 
 function kebabCase(name: string): string {

@@ -177,11 +177,16 @@ export function writeCustom(message: string): string {
   return CUSTOM_PREFIX + message
 }
 
+/** One allocation of the right size: an encoder would copy a large update three times while it grows. */
 function writeSync(step: number, bytes: Uint8Array): Uint8Array {
-  return write(SYNC, (encoder) => {
+  const head = write(SYNC, (encoder) => {
     encoding.writeVarUint(encoder, step)
-    encoding.writeVarUint8Array(encoder, bytes)
+    encoding.writeVarUint(encoder, bytes.length)
   })
+  const frame = new Uint8Array(head.length + bytes.length)
+  frame.set(head)
+  frame.set(bytes, head.length)
+  return frame
 }
 
 function write(type: number, rest: (encoder: encoding.Encoder) => void): Uint8Array {

@@ -124,3 +124,23 @@ it("refuses what would wait beyond the limit, and takes the whole when it comes"
     expect(replica.document().getText("text").length).toBe(20_000)
   })
 })
+
+it("[W3] cuts off a forged repetition of what is known, so that a merge cannot prefer it", async () => {
+  const author = new Y.Doc()
+  author.getText("text").insert(0, "abcd")
+  const forger = new Y.Doc()
+  forger.clientID = author.clientID
+  forger.getText("text").insert(0, "abcZ")
+  const other = new Y.Doc()
+  other.getText("fresh").insert(0, "new")
+  const forged = Y.mergeUpdates([Y.encodeStateAsUpdate(forger), Y.encodeStateAsUpdate(other)])
+  await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
+    const replica = new Replica(new UpdateLog(state.storage, LIMITS), { limits: LIMITS, onDamage: () => {} })
+    replica.receive(Y.encodeStateAsUpdate(author))
+    replica.receive(forged)
+    const newcomer = new Y.Doc()
+    for (const update of replica.whole()) Y.applyUpdate(newcomer, update)
+    expect(newcomer.getText("text").toString()).toBe("abcd")
+    expect(newcomer.getText("fresh").toString()).toBe("new")
+  })
+})

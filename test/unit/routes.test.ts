@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { chooseFormat, entityTag, matchesEntityTag } from "../../src/server/formats.ts"
 import {
+  nameRoom,
   parseId,
   parsePage,
   parsePath,
@@ -341,5 +342,19 @@ describe("a request that no room needs to see", () => {
     const response = await ask("/health", { method: "HEAD" })
     expect(response.status).toBe(200)
     expect(await response.text()).toBe("")
+  })
+})
+
+describe("a room's name", () => {
+  it("is the plain id in the default rooms, whatever they are called", () => {
+    for (const party of [null, "main", "room"]) expect(nameRoom({ party, id: "team/a" })).toBe("team/a")
+    expect(nameRoom({ party: "doc-room", id: "x" }, { binding: "DocRoom" })).toBe("x")
+  })
+
+  it("has the party before it in others, so that no archive row and no token is of two documents", () => {
+    expect(nameRoom({ party: "counter", id: "x" })).toBe("counter@x")
+    expect(() => nameRoom({ party: "counter", id: "x".repeat(250) })).toThrow(
+      expect.objectContaining({ code: "bad-id" }),
+    )
   })
 })
