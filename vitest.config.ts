@@ -7,7 +7,12 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.{ts,tsx}"], testTimeout: 30_000 } },
       {
-        plugins: [cloudflareTest({ main: "test/room/worker.ts", wrangler: { configPath: "test/room/wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            main: "test/room/worker.ts",
+            wrangler: { configPath: "test/room/wrangler.toml" },
+          }),
+        ],
         test: { name: "room", include: ["test/room/**/*.test.ts"], testTimeout: 30_000 },
       },
       {

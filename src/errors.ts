@@ -20,7 +20,11 @@ const CODES = {
   "not-acceptable": { status: 406, close: 4406, says: "a format this server does not write" },
   "too-large": { status: 413, close: 4413, says: "more bytes than the limit" },
   "document-full": { status: 413, close: 4413, says: "the document would outgrow its limit" },
-  "unsupported-media-type": { status: 415, close: 4415, says: "a body of a kind this resource does not take" },
+  "unsupported-media-type": {
+    status: 415,
+    close: 4415,
+    says: "a body of a kind this resource does not take",
+  },
   "pending-full": { status: 409, close: 4409, says: "too much waits for an update that has not arrived" },
   "rate-limited": { status: 429, close: 4429, says: "too much in too short a time" },
   "slow-receiver": { status: 503, close: 1013, says: "a socket that does not read what is sent" },

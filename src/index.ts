@@ -23,7 +23,8 @@ export class Room extends YurtRoom<Env> {
 export default {
   fetch(request: Request, env: Env): Response | Promise<Response> {
     const { pathname } = new URL(request.url)
-    if (pathname === "/" && env.ASSETS !== undefined) return env.ASSETS.fetch(new URL("/index.html", request.url))
+    if (pathname === "/" && env.ASSETS !== undefined)
+      return env.ASSETS.fetch(new URL("/index.html", request.url))
     // Where the edge saw the request come from; the demos show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     return routeDocuments(request, env)

@@ -32,7 +32,10 @@ export class Outbox {
   #ledger: Ledger
   #flight: Promise<"newer" | "done"> | null = null
 
-  constructor(id: string, { archive, log, limits }: { archive: Archive | null; log: UpdateLog; limits: Limits }) {
+  constructor(
+    id: string,
+    { archive, log, limits }: { archive: Archive | null; log: UpdateLog; limits: Limits },
+  ) {
     this.#id = id
     this.#archive = archive
     this.#log = log
@@ -58,7 +61,8 @@ export class Outbox {
 
   /** Something was committed. The first time, this sets when it is due. */
   touch(): void {
-    if (this.dirty && this.#ledger.dueAtMs === null) this.#note({ dueAtMs: Date.now() + this.#limits.flushMs })
+    if (this.dirty && this.#ledger.dueAtMs === null)
+      this.#note({ dueAtMs: Date.now() + this.#limits.flushMs })
   }
 
   /** The last one left: due now, unless the archive is failing; then the backoff holds. */
@@ -158,7 +162,9 @@ export class Outbox {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         abort.abort()
-        reject(new SyncError("archive-unavailable", `Archive ${name} did not answer ${what} within ${limitMs} ms`))
+        reject(
+          new SyncError("archive-unavailable", `Archive ${name} did not answer ${what} within ${limitMs} ms`),
+        )
       }, limitMs)
     })
     try {

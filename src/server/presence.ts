@@ -177,7 +177,8 @@ export class Presence<Socket> {
     if (clock >= MAX_CLOCK || client > Number.MAX_SAFE_INTEGER) return false
     if (state === "null") return true
     // Its UTF-8 is at least as long as its UTF-16 and at most three times.
-    if (state.length * 3 > this.#limits.awarenessBytes && utf8Length(state) > this.#limits.awarenessBytes) return false
+    if (state.length * 3 > this.#limits.awarenessBytes && utf8Length(state) > this.#limits.awarenessBytes)
+      return false
     return isObject(state, this.#limits.awarenessDepth)
   }
 }
@@ -222,7 +223,9 @@ function readEntries(bytes: Uint8Array): Entry[] {
       entries.push({ client, clock, state: decoding.readVarString(decoder) })
     }
   } catch (cause) {
-    throw new SyncError("bad-frame", `Awareness entries of ${bytes.length} bytes end inside an entry`, { cause })
+    throw new SyncError("bad-frame", `Awareness entries of ${bytes.length} bytes end inside an entry`, {
+      cause,
+    })
   }
   if (decoding.hasContent(decoder)) {
     throw new SyncError("bad-frame", `Awareness entries of ${bytes.length} bytes have bytes left over`)

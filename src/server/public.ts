@@ -1,5 +1,12 @@
 /** What "yurt/server" exports: the Room to subclass, the routes, and what a subclass touches. */
-export type { Archive, ArchivedDocument, ArchiveEntry, ArchiveLookup, ArchivePage, ArchiveWrite } from "../archive/archive.ts"
+export type {
+  Archive,
+  ArchivedDocument,
+  ArchiveEntry,
+  ArchiveLookup,
+  ArchivePage,
+  ArchiveWrite,
+} from "../archive/archive.ts"
 export { type ErrorCode, SyncError } from "../errors.ts"
 export { type AccessSettings, authorize, type Grant } from "./access.ts"
 export { LIMITS, type Limits } from "./limits.ts"

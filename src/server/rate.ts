@@ -54,5 +54,6 @@ export async function limitUpgrades(env: object, subject: string | null): Promis
   const { UPGRADES } = env as { UPGRADES?: RateLimitBinding }
   if (UPGRADES === undefined || subject === null) return
   const { success } = await UPGRADES.limit({ key: subject })
-  if (!success) throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
+  if (!success)
+    throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
 }

@@ -105,7 +105,10 @@ export class Replica {
    */
   receive(update: Uint8Array, { whole = false, claim }: { whole?: boolean; claim?: Claim } = {}): Received {
     if (update.length > this.#limits.updateBytes) {
-      throw new SyncError("too-large", `Update of ${update.length} bytes; at most ${this.#limits.updateBytes}`)
+      throw new SyncError(
+        "too-large",
+        `Update of ${update.length} bytes; at most ${this.#limits.updateBytes}`,
+      )
     }
     const { news, verdict } = this.#vet(update)
     const fresh = verdict.sections.filter((section) => section.end > this.#clockOf(section.client))
@@ -115,7 +118,8 @@ export class Replica {
     if (claim !== undefined) for (const { client } of fresh) claim(client)
     this.#makeRoom(news.length)
     if (verdict.kind === "pending") return this.#hold(news)
-    const judged = verdict.doubts !== undefined || (whole && deletes) ? this.#judge(news, verdict.doubts) : news
+    const judged =
+      verdict.doubts !== undefined || (whole && deletes) ? this.#judge(news, verdict.doubts) : news
     if (judged === null) return { kind: "known" }
     this.#take(judged, { sections: fresh, applied: judged !== news })
     return { kind: "taken", update: judged, released: this.#waiting.size > 0 ? this.#release() : [] }
@@ -170,7 +174,9 @@ export class Replica {
     try {
       return Y.encodeStateAsUpdate(this.document(), stateVector)
     } catch (cause) {
-      throw new SyncError("bad-frame", `State vector of ${stateVector.length} bytes cannot be read`, { cause })
+      throw new SyncError("bad-frame", `State vector of ${stateVector.length} bytes cannot be read`, {
+        cause,
+      })
     }
   }
 
@@ -244,7 +250,9 @@ export class Replica {
     try {
       Y.applyUpdate(doc, update)
     } catch (cause) {
-      throw new SyncError("bad-update", `The archived document of ${update.length} bytes does not load`, { cause })
+      throw new SyncError("bad-update", `The archived document of ${update.length} bytes does not load`, {
+        cause,
+      })
     }
     const snapshot = withoutPending(doc) ? Y.encodeStateAsUpdate(doc) : update
     this.#log.adopt(snapshot, { clocks: Y.encodeStateVector(doc), revision })
@@ -308,10 +316,7 @@ export class Replica {
     }
   }
 
-  #take(
-    update: Uint8Array,
-    { sections, applied }: { sections: readonly Section[]; applied: boolean },
-  ): void {
+  #take(update: Uint8Array, { sections, applied }: { sections: readonly Section[]; applied: boolean }): void {
     for (const { client, end } of sections) this.#advance(client, end)
     if (this.#doc !== null && !applied) this.#feed.push(update)
     this.#uncommitted.push(update)
@@ -354,7 +359,9 @@ export class Replica {
             released.push(made)
           }
         } catch (thrown) {
-          console.warn(`Dropped an update of ${held.length} bytes that had waited: ${asSyncError(thrown).message}`)
+          console.warn(
+            `Dropped an update of ${held.length} bytes that had waited: ${asSyncError(thrown).message}`,
+          )
         }
         moved = true
         this.#waiting.delete(id)
@@ -468,7 +475,8 @@ function prove(snapshot: Uint8Array, doc: Y.Doc): void {
   Y.applyUpdate(fresh, snapshot)
   const same = Y.equalSnapshots(Y.snapshot(fresh), Y.snapshot(doc))
   fresh.destroy()
-  if (!same) throw new SyncError("internal", `Snapshot of ${snapshot.length} bytes does not load to its document`)
+  if (!same)
+    throw new SyncError("internal", `Snapshot of ${snapshot.length} bytes does not load to its document`)
 }
 
 /** Take out of a document what waits inside it for something that has not arrived. @returns whether there was anything */

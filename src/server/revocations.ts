@@ -74,7 +74,5 @@ export async function checkRevoked(
 export async function revoke(env: object, who: Revoked, options: { binding?: string } = {}): Promise<void> {
   const registry = findRooms(env, null, options).getByName(await registryName(who))
   const visits = await registry.revoke()
-  await Promise.all(
-    visits.map(({ party, id }) => findRooms(env, party, options).getByName(id).dismiss(who)),
-  )
+  await Promise.all(visits.map(({ party, id }) => findRooms(env, party, options).getByName(id).dismiss(who)))
 }

@@ -36,8 +36,8 @@ import { LIMITS, type Limits } from "./limits.ts"
 import { Outbox } from "./outbox.ts"
 import { type Entry, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
-import { type Received, Replica } from "./replica.ts"
 import { render } from "./render.ts"
+import { type Received, Replica } from "./replica.ts"
 import { checkRevoked, Registry } from "./revocations.ts"
 import {
   type Answer,
@@ -85,7 +85,10 @@ export class Peer {
   }
 }
 
-export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends Server<Env> implements RoomRpc {
+export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
+  extends Server<Env>
+  implements RoomRpc
+{
   static override options = { hibernate: true }
 
   /** The external database of this room's document; null: the room's own storage is all there is. */
@@ -266,7 +269,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     if (subject === null) return
     let own = 0
     for (const peer of this.#peers) if (peer.grant.subject === subject) own++
-    if (own >= socketsPerSubject) throw new SyncError("rate-limited", `${own} sockets are open; at most ${socketsPerSubject}`)
+    if (own >= socketsPerSubject)
+      throw new SyncError("rate-limited", `${own} sockets are open; at most ${socketsPerSubject}`)
   }
 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
@@ -321,7 +325,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
         throw new SyncError("rate-limited", `More than ${this.limits.framesPerSecond} frames a second`)
       }
       if (typeof message === "string") this.#receiveText(peer, message)
-      else this.#receiveFrame(peer, message instanceof ArrayBuffer ? new Uint8Array(message) : bytesOf(message))
+      else
+        this.#receiveFrame(peer, message instanceof ArrayBuffer ? new Uint8Array(message) : bytesOf(message))
     } catch (thrown) {
       this.#refuse(peer, asSyncError(thrown))
     }
@@ -381,9 +386,13 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   #receiveText(peer: Peer, text: string): void {
     if (text === PING) return // partyserver's own attachments of the auto-response can be gone after a deploy
     const message = readCustom(text)
-    if (message === null) throw new SyncError("bad-frame", `Text frame of ${text.length} characters is no custom message`)
+    if (message === null)
+      throw new SyncError("bad-frame", `Text frame of ${text.length} characters is no custom message`)
     if (message.length > this.limits.messageLength) {
-      throw new SyncError("too-large", `Message of ${message.length} characters; at most ${this.limits.messageLength}`)
+      throw new SyncError(
+        "too-large",
+        `Message of ${message.length} characters; at most ${this.limits.messageLength}`,
+      )
     }
     this.onCustomMessage(peer, message)
   }
@@ -391,7 +400,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
   /** Answer a step 1: with the stored bytes where the other has nothing, else from the hydrated document. */
   #sync(peer: Peer, stateVector: Uint8Array): void {
     const { replica } = this.#room
-    if (peer.unreadBytes > this.limits.unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
+    if (peer.unreadBytes > this.limits.unreadBytes)
+      throw new SyncError("slow-receiver", "Asks faster than it reads")
     const hasNothing = stateVector.length === 1 && stateVector[0] === 0
     if (!hasNothing && !peer.frames.take(this.limits.step1Frames, Date.now())) {
       throw new SyncError("rate-limited", "Too many step 1 in a short time")
@@ -423,7 +433,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     try {
       const grant = await verifyToken(token, this.name, this.env as AccessSettings)
       await checkRevoked(this.env, { grant, visit: null })
-      if (grant.subject !== peer.grant.subject) throw new SyncError("forbidden", "The fresh token is someone else's")
+      if (grant.subject !== peer.grant.subject)
+        throw new SyncError("forbidden", "The fresh token is someone else's")
       peer.grant = grant
       this.#attach(peer)
       this.#arm()
@@ -579,7 +590,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     const { replica, outbox, log, fanOut } = this.#room
     const found = await outbox.load()
     if (found.kind === "absent") {
-      throw new SyncError("archive-unavailable", `Archive ${this.archive?.name} has no copy of ${this.name} to merge`)
+      throw new SyncError(
+        "archive-unavailable",
+        `Archive ${this.archive?.name} has no copy of ${this.name} to merge`,
+      )
     }
     const revision = found.kind === "found" ? found.document.revision : found.revision
     log.raise(revision + 1)
@@ -598,7 +612,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env> extends 
     const due = [outbox.dueAtMs, this.#retireAtMs]
     if (this.#compactionDue(replica)) due.push(Date.now())
     for (const { grant } of this.#peers) due.push(grant.expiresAtMs)
-    const at = due.reduce<number | null>((soonest, time) => (time === null ? soonest : Math.min(time, soonest ?? time)), null)
+    const at = due.reduce<number | null>(
+      (soonest, time) => (time === null ? soonest : Math.min(time, soonest ?? time)),
+      null,
+    )
     if (at !== null && (this.#alarmAt === null || at < this.#alarmAt)) {
       this.#alarmAt = at
       void this.ctx.storage.setAlarm(at)

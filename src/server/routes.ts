@@ -16,7 +16,16 @@ import { chooseFormat, type Format, mediaType } from "./formats.ts"
 import { LIMITS } from "./limits.ts"
 import { limitUpgrades } from "./rate.ts"
 import { checkRevoked, type Place, revoke } from "./revocations.ts"
-import { encodeGrant, findRooms, GRANT_HEADER, INDEX_ROOM, isDefaultParty, type Revoked, type RoomRpc, unwrap } from "./rpc.ts"
+import {
+  encodeGrant,
+  findRooms,
+  GRANT_HEADER,
+  INDEX_ROOM,
+  isDefaultParty,
+  type Revoked,
+  type RoomRpc,
+  unwrap,
+} from "./rpc.ts"
 
 export interface RouteOptions {
   /** The Durable Object binding of `/docs` and of the party "main". Default "Room". */
@@ -59,7 +68,8 @@ export async function routeDocuments(
     const { closeCode } = error
     // A browser shows a refused upgrade as a broken one, to be tried again. Our provider is told the reason in a way it
     // can read; stock ones are not, since some reset their backoff on open.
-    if (echoedProtocol(request) === "yurt" && closeCode >= 4400 && closeCode < 4500) return refuseSocket(error)
+    if (echoedProtocol(request) === "yurt" && closeCode >= 4400 && closeCode < 4500)
+      return refuseSocket(error)
     response = answerError(error)
   }
   const headers = new Headers(response.headers)
@@ -98,7 +108,10 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
     case "index": {
       const rooms = findRooms(env, null, options)
       await admit(request, { id: null, rights: "admin" })
-      return Response.json(await unwrap(rooms.getByName(INDEX_ROOM).list(parsePage(url.searchParams))), uncached)
+      return Response.json(
+        await unwrap(rooms.getByName(INDEX_ROOM).list(parsePage(url.searchParams))),
+        uncached,
+      )
     }
     case "revocations": {
       await admit(request, { id: null, rights: "admin" })
@@ -295,7 +308,8 @@ export function nameRoom(
 ): string {
   if (party === null || isDefaultParty(party, options)) return id
   const name = `${party}@${id}`
-  if (name.length > 256) throw new SyncError("bad-id", `${name.length} characters with the party; at most 256.`)
+  if (name.length > 256)
+    throw new SyncError("bad-id", `${name.length} characters with the party; at most 256.`)
   return name
 }
 

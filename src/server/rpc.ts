@@ -64,7 +64,11 @@ export async function unwrap<Value>(answering: Promise<Answer<Value>>): Promise<
 /** A room as the Worker sees it. */
 export interface RoomRpc {
   /** null: there is no such document, and asking has not made one. */
-  export(want: { format: Format; root: string | null; ifNoneMatch: string | null }): Promise<Answer<Exported | null>>
+  export(want: {
+    format: Format
+    root: string | null
+    ifNoneMatch: string | null
+  }): Promise<Answer<Exported | null>>
   /** Merges a Yjs V1 update; resolves when it is durable. */
   merge(update: Uint8Array, grant: Grant): Promise<Answer<{ revision: number }>>
   /** Deletes the document everywhere. false: there was none. */

@@ -178,7 +178,8 @@ export class UpdateLog {
   erase(): void {
     const revision = this.#state.revision + 1
     this.#write(() => {
-      for (const table of ["log", "snapshot", "waiting", "quarantine", "owner", "meta"]) this.#sql(`DELETE FROM ${table}`)
+      for (const table of ["log", "snapshot", "waiting", "quarantine", "owner", "meta"])
+        this.#sql(`DELETE FROM ${table}`)
       this.#sql("INSERT INTO meta VALUES ('schema', ?), ('revision', ?)", MIGRATIONS.length, revision)
     })
     this.#state = { ...EMPTY, revision }
@@ -186,14 +187,23 @@ export class UpdateLog {
 
   /** Move a revision of the log out of the document's way; it is kept for a person to look at. */
   quarantine(revision: number, reason: string): void {
-    this.#setAside("log", reason, "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part", revision)
+    this.#setAside(
+      "log",
+      reason,
+      "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part",
+      revision,
+    )
     this.#sql("DELETE FROM log WHERE revision = ?", revision)
     this.#reread()
   }
 
   /** Move the snapshot out of the way. The log after it stays. */
   quarantineSnapshot(reason: string): void {
-    this.#setAside("snapshot", reason, `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`)
+    this.#setAside(
+      "snapshot",
+      reason,
+      `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`,
+    )
     this.#sql("DELETE FROM snapshot")
     this.note("snapshot_bytes", 0)
     this.note("snapshot_clocks", new Uint8Array())
@@ -240,7 +250,9 @@ export class UpdateLog {
   /** The subject who first wrote under this client id, or null. */
   ownerOf(client: number): string | null {
     if (!this.#created) return null
-    return this.#sql<{ subject: string }>("SELECT subject FROM owner WHERE client = ?", client)[0]?.subject ?? null
+    return (
+      this.#sql<{ subject: string }>("SELECT subject FROM owner WHERE client = ?", client)[0]?.subject ?? null
+    )
   }
 
   /** Remember who first wrote under a client id. */
@@ -297,7 +309,10 @@ export class UpdateLog {
 
   #setAside(source: string, reason: string, query: string, ...bindings: SqlStorageValue[]): void {
     this.#storage.transactionSync(() => {
-      for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(query, ...bindings)) {
+      for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(
+        query,
+        ...bindings,
+      )) {
         this.#sql(
           "INSERT INTO quarantine (source, revision, at, reason, bytes) VALUES (?, ?, ?, ?, ?)",
           ...[source, revision, Date.now(), reason, bytes],
@@ -348,7 +363,8 @@ type LogRow = { revision: number; part: number; parts: number; crc: number; byte
 /** Values of at most `valueBytes`; an empty input is one empty value (D5). */
 function split(bytes: Uint8Array, valueBytes: number): Uint8Array[] {
   const parts: Uint8Array[] = []
-  for (let at = 0; at === 0 || at < bytes.length; at += valueBytes) parts.push(bytes.slice(at, at + valueBytes))
+  for (let at = 0; at === 0 || at < bytes.length; at += valueBytes)
+    parts.push(bytes.slice(at, at + valueBytes))
   return parts
 }
 
@@ -363,7 +379,10 @@ function join(rows: readonly { bytes: ArrayBuffer }[]): Uint8Array {
   return whole
 }
 
-function faultOf(rows: readonly { part: number; crc: number; bytes: ArrayBuffer }[], parts: number): string | null {
+function faultOf(
+  rows: readonly { part: number; crc: number; bytes: ArrayBuffer }[],
+  parts: number,
+): string | null {
   if (rows.length !== parts) return `${rows.length} of ${parts} parts are here`
   const broken = rows.find((row) => crc32(new Uint8Array(row.bytes)) !== row.crc)
   return broken === undefined ? null : `part ${broken.part} of ${parts} fails its checksum`

@@ -67,7 +67,10 @@ export function readFrame(message: Uint8Array): Frame {
     throw new SyncError("bad-frame", `Frame of ${message.length} bytes ends inside a field`, { cause })
   }
   if (decoder.pos !== message.length) {
-    throw new SyncError("bad-frame", `Frame of ${message.length} bytes has ${message.length - decoder.pos} left over`)
+    throw new SyncError(
+      "bad-frame",
+      `Frame of ${message.length} bytes has ${message.length - decoder.pos} left over`,
+    )
   }
   return frame
 }
@@ -111,7 +114,10 @@ function readTyped(decoder: decoding.Decoder): Frame {
 function readBytes(decoder: decoding.Decoder): Uint8Array {
   const length = decoding.readVarUint(decoder)
   if (length > decoder.arr.length - decoder.pos) {
-    throw new SyncError("bad-frame", `Field of ${length} bytes in a frame with ${decoder.arr.length - decoder.pos} left`)
+    throw new SyncError(
+      "bad-frame",
+      `Field of ${length} bytes in a frame with ${decoder.arr.length - decoder.pos} left`,
+    )
   }
   return decoding.readUint8Array(decoder, length)
 }

@@ -19,7 +19,10 @@ function randomFrom(seed: number): (n: number) => number {
 }
 
 /** Several authors write on all shared types, and hear each other now and then. Every update, in the order made. */
-function honestHistory(random: (n: number) => number, length: number): { updates: Uint8Array[]; whole: Y.Doc } {
+function honestHistory(
+  random: (n: number) => number,
+  length: number,
+): { updates: Uint8Array[]; whole: Y.Doc } {
   const updates: Uint8Array[] = []
   const whole = new Y.Doc()
   const authors = Array.from({ length: 3 }, () => new Y.Doc())
@@ -78,7 +81,10 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     const arriving = shuffle([...updates, ...updates.filter(() => random(4) === 0)], random)
     await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
       const open = () =>
-        new Replica(new UpdateLog(state.storage, LIMITS), { limits: LIMITS, onDamage: () => expect.unreachable() })
+        new Replica(new UpdateLog(state.storage, LIMITS), {
+          limits: LIMITS,
+          onDamage: () => expect.unreachable(),
+        })
       let replica = open()
       const relayed = new Y.Doc()
       for (const update of arriving) {

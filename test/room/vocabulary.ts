@@ -6,7 +6,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers"
 import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
-import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from "y-protocols/awareness"
+import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness"
 import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
 import type { Grant } from "../../src/server/access.ts"
@@ -106,7 +106,8 @@ export class Visitor {
         const encoder = encoding.createEncoder()
         encoding.writeVarUint(encoder, 0)
         const step = readSyncMessage(decoder, encoder, this.doc, this)
-        if (encoding.length(encoder) > 1 && this.closed === null) this.socket.send(encoding.toUint8Array(encoder))
+        if (encoding.length(encoder) > 1 && this.closed === null)
+          this.socket.send(encoding.toUint8Array(encoder))
         if (step === 1) this.synced = true
         return
       }
@@ -174,7 +175,10 @@ export class TestRoom {
 
   /** Resolves when this visitor reads the text. */
   async reads(who: number, text: string): Promise<void> {
-    await until(() => this.text(who) === text, `visitor ${who} reads ${JSON.stringify(text)}, not ${this.text(who)}`)
+    await until(
+      () => this.text(who) === text,
+      `visitor ${who} reads ${JSON.stringify(text)}, not ${this.text(who)}`,
+    )
   }
 
   /** Resolves when everyone has the same document. */
@@ -205,9 +209,7 @@ export class TestRoom {
     await until(
       () =>
         runInDurableObject(this.stub, (_, state) =>
-          state
-            .getWebSockets()
-            .every((socket) => socket.deserializeAttachment()?.__user?.presence !== null),
+          state.getWebSockets().every((socket) => socket.deserializeAttachment()?.__user?.presence !== null),
         ),
       "presence is attached",
     )
@@ -301,7 +303,10 @@ export class TestRoom {
   }
 
   connections(): Promise<number> {
-    return runInDurableObject(this.stub, (_, state) => state.getWebSockets().filter((s) => s.readyState === 1).length)
+    return runInDurableObject(
+      this.stub,
+      (_, state) => state.getWebSockets().filter((s) => s.readyState === 1).length,
+    )
   }
 
   /** Read the room's storage. */
@@ -318,7 +323,13 @@ export class TestRoom {
 }
 
 /** A room with this many visitors in it, all synced. */
-export async function openRoom({ peers = 0, id = freshId() }: { peers?: number; id?: string } = {}): Promise<TestRoom> {
+export async function openRoom({
+  peers = 0,
+  id = freshId(),
+}: {
+  peers?: number
+  id?: string
+} = {}): Promise<TestRoom> {
   const room = new TestRoom(id)
   for (let i = 0; i < peers; i++) await room.join()
   return room

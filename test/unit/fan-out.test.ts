@@ -90,7 +90,8 @@ it("merges a tick into one update that loses nothing", () => {
   vi.runAllTimers()
   const doc = new Y.Doc()
   // A frame is two type bytes and the length of the update before it.
-  for (const { frame } of sent.filter(({ peer }) => peer === 1)) Y.applyUpdate(doc, frame.subarray(frame.length < 130 ? 3 : 4))
+  for (const { frame } of sent.filter(({ peer }) => peer === 1))
+    Y.applyUpdate(doc, frame.subarray(frame.length < 130 ? 3 : 4))
   expect(doc.getText("text").length).toBe(200)
 })
 
