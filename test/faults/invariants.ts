@@ -1,0 +1,214 @@
+/**
+ * What must hold after every fault.
+ *
+ * I1  What was acknowledged is there: over REST, for a newcomer, and on the disk.
+ * I2  All replicas are equal in state vector, delete set and JSON.
+ * I3  The archive's revision is ≤ the room's, never goes back, and catches up.
+ * I4  Honest sockets stay open unless the fault cut them.
+ * I5  The stored snapshot loads in a fresh Y.Doc.
+ */
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { crc32 } from "node:zlib"
+import * as decoding from "lib0/decoding"
+import * as Y from "yjs"
+import { until } from "../server.ts"
+import { contentOf } from "../unit/updates.ts"
+import { Editor } from "./editor.ts"
+import type { FaultServer, RoomServer } from "./harness.ts"
+
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5"
+
+/** An invariant does not hold. */
+export class Broken extends Error {
+  override readonly name = "Broken"
+  readonly invariant: Invariant
+  /** How many acknowledged edits are gone. */
+  readonly lost: number
+
+  constructor(invariant: Invariant, message: string, { lost = 0 } = {}) {
+    super(`[${invariant}] ${message}`)
+    this.invariant = invariant
+    this.lost = lost
+  }
+}
+
+/** [I1] What these editors were told is saved is in this document. */
+export function checkKept(doc: Y.Doc, editors: readonly Editor[], where: string): void {
+  const lost = editors.flatMap((editor) => editor.lostIn(doc))
+  if (lost.length === 0) return
+  const first = lost.slice(0, 5).join(", ")
+  throw new Broken("I1", `${lost.length} acknowledged edits are not ${where}: ${first}`, {
+    lost: lost.length,
+  })
+}
+
+/** [I1] The room has it, for REST and for a newcomer, though nobody else is here who could give it back. */
+export async function checkRoomKept(
+  server: RoomServer,
+  id: string,
+  editors: readonly Editor[],
+): Promise<void> {
+  const newcomer = new Editor("newcomer", 1)
+  await newcomer.connect(server.address(id))
+  newcomer.disconnect()
+  checkKept(newcomer.doc, editors, "with a newcomer")
+  const exported = await server.exported(id)
+  checkKept(exported, editors, "in the export")
+  checkEqual([exported, newcomer.doc], ["the export", "a newcomer"])
+}
+
+/** [I2] They are equal in state vector, delete set and JSON. */
+export function checkEqual(docs: readonly Y.Doc[], names: readonly string[]): void {
+  const [first, ...rest] = docs
+  rest.forEach((doc, i) => {
+    const pair = `${names[0]} and ${names[i + 1]}`
+    if (!Y.equalSnapshots(Y.snapshot(first!), Y.snapshot(doc))) {
+      const clocks = [first!, doc].map((one) => JSON.stringify([...Y.snapshot(one).sv]))
+      throw new Broken("I2", `${pair} hold different structs or deletes: ${clocks.join(" and ")}`)
+    }
+    if (contentOf(first!) !== contentOf(doc)) throw new Broken("I2", `${pair} read different`)
+  })
+}
+
+/** [I2] Everyone who is connected, and the room's export, come to the same document. */
+export async function checkConverged(
+  server: RoomServer,
+  id: string,
+  editors: readonly Editor[],
+): Promise<void> {
+  const names = ["the export", ...editors.map(({ name }) => name)]
+  await holds(async () => {
+    checkEqual([await server.exported(id), ...editors.map(({ doc }) => doc)], names)
+  })
+  for (const { name, faults } of editors) {
+    if (faults.length > 0) throw new Broken("I2", `${name} could not read the room: ${faults[0]}`)
+  }
+}
+
+/** [I3] The archive gets all there is, and its copy is the document. */
+export async function checkArchived(server: RoomServer, id: string): Promise<void> {
+  await holds(async () => {
+    const [status, entry] = [await server.status(id), await server.listed(id)]
+    if (status === null) throw new Broken("I3", "There is no room to compare with")
+    const held = entry?.revision ?? 0
+    if (held > status.revision)
+      throw new Broken("I3", `The archive is at ${held}, the room at ${status.revision}`)
+    if (held < status.revision) {
+      const error = status.archiveError ?? "no error"
+      throw new Broken("I3", `The archive stays at ${held}, the room is at ${status.revision}: ${error}`)
+    }
+    if (status.archivedRevision !== held) {
+      throw new Broken("I3", `The room takes the archive for ${status.archivedRevision}; it is at ${held}`)
+    }
+  })
+}
+
+/** [I3] Watches that the archive's revision never goes back, until the returned function is called. */
+export function watchArchive(revisionOf: () => Promise<number | null>): () => Promise<void> {
+  let watches = true
+  const done = (async () => {
+    let highest = 0
+    while (watches) {
+      // A database that is down says nothing.
+      const revision = await revisionOf().catch(() => null)
+      if (revision !== null && revision < highest) {
+        throw new Broken("I3", `The archive went back from ${highest} to ${revision}`)
+      }
+      highest = Math.max(highest, revision ?? 0)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })()
+  done.catch(() => {}) // told when it is asked
+  return async () => {
+    watches = false
+    await done
+  }
+}
+
+/** [I4] Nobody lost a connection but by the fault, which cut each this many times; and nobody was refused. */
+export function checkSockets(editors: readonly Editor[], { cuts = 0 } = {}): void {
+  for (const { name, losses, refusals } of editors) {
+    const closed = losses.filter((code) => code !== 1006)
+    if (closed.length > 0) throw new Broken("I4", `The room closed ${name} with ${closed.join(", ")}`)
+    if (losses.length > cuts)
+      throw new Broken("I4", `${name} lost ${losses.length} connections, ${cuts} by the fault`)
+    if (refusals.length > 0) throw new Broken("I4", `The room refused ${name}: ${refusals[0]}`)
+  }
+}
+
+/** [I1] [I5] What is on the disk of a server that is down: the snapshot loads, and with the log it has everything. */
+export function checkStored(server: FaultServer, id: string, editors: readonly Editor[] = []): void {
+  const { snapshot, updates } = readStored(server.databaseOf(id))
+  const doc = new Y.Doc()
+  try {
+    if (snapshot !== null) Y.applyUpdate(doc, snapshot)
+  } catch (thrown) {
+    throw new Broken("I5", `The snapshot of ${snapshot?.length} bytes does not load: ${thrown}`)
+  }
+  if (doc.store.pendingStructs !== null)
+    throw new Broken("I5", "The snapshot waits for structs it does not hold")
+  for (const update of updates) Y.applyUpdate(doc, update)
+  checkKept(doc, editors, "on the disk")
+}
+
+/** A room's database as bytes: its snapshot and its log. Reads a copy, since a look writes to a database in WAL mode. */
+export function readStored(path: string): { snapshot: Uint8Array | null; updates: Uint8Array[] } {
+  const folder = mkdtempSync(join(tmpdir(), "yurt-stored-"))
+  try {
+    for (const suffix of ["", "-wal"]) {
+      if (existsSync(path + suffix)) cpSync(path + suffix, join(folder, `room.sqlite${suffix}`))
+    }
+    const database = new DatabaseSync(join(folder, "room.sqlite"))
+    const hasTables = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'snapshot'").all().length > 0
+    if (!hasTables) return { snapshot: null, updates: [] }
+    const values = (query: string) =>
+      (database.prepare(query).all() as { crc: number; bytes: Uint8Array; revision?: number }[]).map(
+        (row) => {
+          if (crc32(row.bytes) !== row.crc)
+            throw new Broken("I5", `A stored value fails its checksum: ${query}`)
+          return row
+        },
+      )
+    const parts = values("SELECT crc, bytes FROM snapshot ORDER BY part")
+    const commits = new Map<number, Uint8Array[]>()
+    for (const { revision, bytes } of values("SELECT revision, crc, bytes FROM log ORDER BY id")) {
+      const commit = commits.get(revision!)
+      if (commit === undefined) commits.set(revision!, [bytes])
+      else commit.push(bytes)
+    }
+    database.close()
+    const updates: Uint8Array[] = []
+    for (const commit of commits.values()) {
+      const decoder = decoding.createDecoder(Buffer.concat(commit))
+      while (decoding.hasContent(decoder)) updates.push(decoding.readVarUint8Array(decoder))
+    }
+    const snapshot =
+      parts.length === 0 ? null : new Uint8Array(Buffer.concat(parts.map(({ bytes }) => bytes)))
+    return { snapshot, updates }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Wait until a check passes; where it never does, throw what it threw last. */
+async function holds(check: () => Promise<void>, { timeoutMs = 20_000 } = {}): Promise<void> {
+  let broken: unknown
+  await until(
+    async () => {
+      try {
+        await check()
+        return true
+      } catch (thrown) {
+        broken = thrown
+        return false
+      }
+    },
+    "it holds",
+    { timeoutMs },
+  ).catch(() => {
+    throw broken
+  })
+}

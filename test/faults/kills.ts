@@ -1,0 +1,225 @@
+/** Faults: the process dies, at a random moment or inside a step. */
+import * as Y from "yjs"
+import { until } from "../server.ts"
+import type { Editor } from "./editor.ts"
+import type { Patch, RoomServer } from "./harness.ts"
+import { Broken } from "./invariants.ts"
+import { startProxy } from "./proxy.ts"
+import type { Fault, World } from "./world.ts"
+
+/** Stop the world at a step, provoke that step, kill what stands still, and look at everything. */
+async function killAt(
+  world: World,
+  step: string,
+  { provoke }: { provoke: (editors: Editor[]) => unknown },
+): Promise<void> {
+  const { server } = await world.serveArchived()
+  const id = world.id()
+  const editors = await world.enter(server, id, 2)
+  for (const editor of editors) editor.write(10)
+  await Promise.all(editors.map((editor) => editor.saved()))
+  await server.order({ stop: step })
+  provoke(editors)
+  await server.stopped()
+  for (const editor of editors) editor.write(3)
+  await server.kill()
+  await server.restart()
+  await world.settle(server, id, { editors, cuts: 1 })
+}
+
+const type = (editors: Editor[]) => {
+  for (const editor of editors) {
+    editor.write(5)
+    editor.ask()
+  }
+}
+const leave = (editors: Editor[]) => {
+  for (const editor of editors) editor.disconnect()
+}
+/** The log outgrows its snapshot, and the new one is of several parts. */
+const paste = ([editor]: Editor[]) => {
+  editor!.doc.getText("text").insert(0, "x".repeat(1_500_000))
+  editor!.ask()
+}
+
+/** A next step of the schema, as a later version would bring it. */
+const NEXT_SCHEMA: Patch = {
+  file: "src/server/update-log.ts",
+  find: "   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);`,\n",
+  replace: `   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);\`,
+    "CREATE TABLE next_step (id INTEGER PRIMARY KEY); ALTER TABLE quarantine ADD COLUMN next_step TEXT;",
+`,
+}
+
+export const KILLS: readonly Fault[] = [
+  {
+    name: "SIGKILL at a random moment, while four people type",
+    rounds: { short: 10, long: 100 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 4)
+      const stops = editors.map((editor) => editor.keepWriting())
+      const momentMs = world.below(400)
+      await until(() => editors.every(({ acknowledged }) => acknowledged > 5), "something is acknowledged")
+      // The moment is random, and this is it.
+      await new Promise((resolve) => setTimeout(resolve, momentMs))
+      await server.kill()
+      for (const stop of stops) await stop()
+      await server.restart()
+      await world.settle(server, id, { editors, cuts: 1 })
+    },
+  },
+  {
+    name: "killed after the write, before its commit",
+    rounds: { short: 1, long: 5 },
+    strike: (world) => killAt(world, "^sql done INSERT INTO log", { provoke: type }),
+  },
+  {
+    name: "killed after the commit, before the acknowledgement arrives",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const proxy = await startProxy(server.port)
+      world.atEnd(() => proxy.close())
+      const id = world.id()
+      const editors = world.editors(2)
+      for (const editor of editors) await editor.connect(server.address(id, proxy.port))
+      proxy.swallow("down")
+      const before = (await server.status(id))?.revision ?? 0
+      type(editors)
+      await until(async () => ((await server.status(id))?.revision ?? 0) > before, "it is committed")
+      await server.kill()
+      await until(() => editors.every(({ connected }) => !connected), "the sockets are cut")
+      await server.restart()
+      for (const editor of editors) {
+        if (editor.acknowledged !== 0) throw new Error("An acknowledgement came through")
+      }
+      await world.settle(server, id, { editors, cuts: 1 })
+    },
+  },
+  {
+    name: "killed inside a compaction",
+    rounds: { short: 1, long: 8 },
+    strike: (world) => {
+      const steps = [
+        "sql DELETE FROM snapshot",
+        "sql done INSERT INTO snapshot",
+        "sql DELETE FROM log",
+        "sql done DELETE FROM log",
+      ]
+      return killAt(world, `^${steps[world.below(steps.length)]}`, { provoke: paste })
+    },
+  },
+  {
+    name: "killed inside the first migration",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      const steps = ["sql done CREATE TABLE meta", "sql done INSERT OR REPLACE INTO meta VALUES .'schema'"]
+      await server.order({ stop: `^${steps[world.below(steps.length)]}` })
+      type(editors)
+      await server.stopped()
+      await server.kill()
+      await server.restart()
+      await world.settle(server, id, { editors, cuts: 1 })
+    },
+  },
+  {
+    name: "killed inside a later migration",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      type(editors)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await server.kill()
+      await server.restart({ patches: [NEXT_SCHEMA], orders: { stop: "^sql done CREATE TABLE next_step" } })
+      editors[0]!.open(server.address(id))
+      await server.stopped()
+      await server.kill()
+      await server.restart({ orders: {} })
+      await world.settle(server, id, { editors, cuts: 2 })
+    },
+  },
+  {
+    name: "killed between the archive's commit and the room's own mark",
+    rounds: { short: 1, long: 5 },
+    strike: (world) => killAt(world, "^store done", { provoke: type }),
+  },
+  {
+    name: "killed inside an alarm",
+    rounds: { short: 1, long: 6 },
+    strike: (world) => {
+      const steps = ["alarm$", "set alarm", "store \\d", "alarm done"]
+      return killAt(world, `^${steps[world.below(steps.length)]}`, {
+        provoke: world.below(2) === 0 ? type : leave,
+      })
+    },
+  },
+  {
+    name: "killed, and the alarm is due while the process is down",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      const { server, receiver } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      receiver.fault("refuses")
+      type(editors)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await server.kill()
+      receiver.fault("none")
+      const dueAt = Date.now() + 1_000
+      await until(() => Date.now() > dueAt, "the alarm is long due")
+      const before = receiver.received.length
+      await server.restart()
+      // Nobody opens the room: the alarm alone has to do it.
+      await until(() => receiver.received.length > before, "the room flushes by itself")
+      await world.settle(server, id, { editors, cuts: 1 })
+    },
+  },
+  {
+    name: "killed while an update that had waited waits for its commit",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      // A long window, so that what is released is in it for sure.
+      const { server } = await world.serveArchived({ limits: { commitWindowMs: 1_000 } })
+      const id = world.id()
+      const [typist, reader] = (await world.enter(server, id, 2)) as [Editor, Editor]
+      const author = new Y.Doc()
+      const updates: Uint8Array[] = []
+      author.on("update", (update: Uint8Array) => updates.push(update))
+      author.getMap("map").set("first", 1)
+      author.getMap("map").set("second", 2)
+      const [first, second] = updates as [Uint8Array, Uint8Array]
+      // Acknowledged with 200; it waits for the first.
+      await patch(server, id, second)
+      // A commit at once, after which the room is busy: it gathers for the next one.
+      typist.write()
+      await until(async () => (await server.status(id))?.revision === 1, "it is committed", { everyMs: 1 })
+      Y.applyUpdate(typist.doc, first)
+      await until(() => reader.doc.getMap("map").has("second"), "it waits no longer", { everyMs: 1 })
+      await server.kill()
+      await server.restart()
+      // Those who saw it do not come back, and what it waited for comes once more.
+      await patch(server, id, first)
+      if (!(await server.exported(id)).getMap("map").has("second")) {
+        throw new Broken("I1", "An update that was acknowledged while it waited is gone", { lost: 1 })
+      }
+      await world.settle(server, id, { editors: [typist], cuts: 1 })
+    },
+  },
+]
+
+/** Merge an update by REST; resolves when it is acknowledged. */
+export async function patch(server: RoomServer, id: string, update: Uint8Array): Promise<void> {
+  const response = await fetch(`${server.url}/docs/${id}`, {
+    method: "PATCH",
+    headers: { "content-type": "application/octet-stream" },
+    body: update as BodyInit,
+  })
+  if (!response.ok) throw new Error(`PATCH ${id}: ${response.status} ${await response.text()}`)
+}

@@ -1,0 +1,351 @@
+/** Faults: the disk, the database files, the memory and the clock under a room. */
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { until } from "../server.ts"
+import { Broken, checkArchived, checkConverged, checkRoomKept, checkSockets } from "./invariants.ts"
+import type { Fault, World } from "./world.ts"
+
+const DAY_MS = 24 * 3600 * 1000
+
+/** The disk of a server, small enough to fill. */
+interface SmallDisk {
+  readonly folder?: string
+  /** Without a disk of its own the server gets a limit for its files. */
+  readonly fileBytes?: number
+  /** From now on nothing more fits. */
+  fill(): void
+  empty(): void
+}
+
+/** A tmpfs where the process may mount one (Linux, root), else null. */
+function mountSmallDisk(world: World): SmallDisk | null {
+  const folder = mkdtempSync(join(tmpdir(), "yurt-small-disk-"))
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], { stdio: "ignore" })
+  } catch {
+    rmSync(folder, { recursive: true })
+    return null
+  }
+  world.atEnd(() => {
+    execFileSync("umount", ["--lazy", folder])
+    rmSync(folder, { recursive: true })
+  })
+  const ballast = join(folder, "ballast")
+  return {
+    folder,
+    fill() {
+      mkdirSync(ballast)
+      // Down to the last page.
+      for (const bytes of [256 * 1024, 4096]) {
+        try {
+          for (let i = 0; ; i++) writeFileSync(join(ballast, `${bytes}-${i}`), Buffer.alloc(bytes, 1))
+        } catch (thrown) {
+          if ((thrown as NodeJS.ErrnoException).code !== "ENOSPC") throw thrown
+        }
+      }
+    },
+    empty: () => rmSync(ballast, { recursive: true }),
+  }
+}
+
+/** A room with things in its log and snapshot, kept and down; its editors hold all of it. */
+async function writeAndKill(world: World, { folded }: { folded: boolean }) {
+  const { server, receiver } = await world.serveArchived()
+  const id = world.id()
+  const editors = await world.enter(server, id, 2)
+  for (const editor of editors) editor.write(20)
+  await Promise.all(editors.map((editor) => editor.saved()))
+  if (folded) {
+    for (const editor of editors) editor.disconnect()
+    await until(async () => (await server.status(id))?.logRows === 0, "the log is folded in")
+    await checkArchived(server, id)
+    await Promise.all(editors.map((editor) => editor.connect(server.address(id))))
+  }
+  for (let i = 0; i < 3; i++) {
+    for (const editor of editors) editor.write(5)
+    await Promise.all(editors.map((editor) => editor.saved()))
+  }
+  await checkConverged(server, id, editors)
+  await server.locate(id)
+  await server.kill()
+  return { server, receiver, id, editors }
+}
+
+/** Flip one bit of a value in a room's database. */
+function flipBit(world: World, path: string, table: "log" | "snapshot"): void {
+  const database = new DatabaseSync(path)
+  const key = table === "log" ? "id" : "part"
+  const rows = database.prepare(`SELECT ${key} AS key, bytes FROM ${table}`).all() as {
+    key: number
+    bytes: Uint8Array
+  }[]
+  const { key: of, bytes } = rows[world.below(rows.length)]!
+  const at = world.below(bytes.length)
+  bytes[at] = bytes[at]! ^ (1 << world.below(8))
+  database.prepare(`UPDATE ${table} SET bytes = ? WHERE ${key} = ?`).run(bytes, of)
+  database.close()
+}
+
+/** The room reports the damage, and those who hold what is missing give it back. */
+async function checkHealed(
+  world: World,
+  { server, id, editors }: Awaited<ReturnType<typeof writeAndKill>>,
+): Promise<void> {
+  await server.restart()
+  for (const editor of editors) editor.disconnect()
+  await Promise.all(editors.map((editor) => editor.connect(server.address(id))))
+  // The document is hydrated by an export at the latest: then the damage is seen.
+  await server.exported(id)
+  if (((await server.status(id))?.quarantined ?? 0) === 0) {
+    throw new Broken("I5", "A flipped bit went unnoticed")
+  }
+  await world.settle(server, id, { editors, cuts: 1, alone: false })
+}
+
+export const STORAGE: readonly Fault[] = [
+  {
+    name: "a full disk, and space again",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      const disk = mountSmallDisk(world)
+      const { server } = await world.serveArchived(disk === null ? {} : { folder: disk.folder! })
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(10)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      if (disk === null) {
+        // A file of the room may not grow beyond what it is now.
+        await server.kill()
+        await server.restart({ fileBytes: 96 * 1024 })
+        for (const editor of editors) editor.forgive()
+        await Promise.all(editors.map((editor) => editor.connect(server.address(id))))
+      } else disk.fill()
+      // Larger than the free pages of the files that are open.
+      const text = editors[0]!.doc.getText("text")
+      text.insert(0, "x".repeat(600_000))
+      for (const editor of editors) {
+        editor.write(3)
+        editor.ask()
+      }
+      const full = () => /full|IOERR|disk I\/O|No space|File too large|EFBIG|ENOSPC/i.test(server.output)
+      await until(full, "the server notices that the disk is full")
+      for (const editor of editors) editor.write(3)
+      if (disk === null) {
+        await server.kill()
+        await server.restart({ fileBytes: undefined })
+      } else disk.empty()
+      // Whether it cut its sockets or not, it may do so: what it cannot store it must not promise.
+      for (const editor of editors) {
+        editor.disconnect()
+        editor.forgive()
+      }
+      await checkRoomKept(server, id, editors)
+      await world.settle(server, id, { editors, cuts: 0 })
+    },
+  },
+  {
+    name: "a write that fails, and a kill before it is tried again",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await server.order({ fail: { step: "^sql INSERT INTO log", times: 1_000 } })
+      for (const editor of editors) {
+        editor.write(5)
+        editor.ask()
+      }
+      await until(() => server.output.includes("a step fails"), "the write fails")
+      // What it sent before is here by now, for answers of one server do not overtake each other by much.
+      await server.status(id)
+      await server.status(id)
+      await server.kill()
+      await server.restart()
+      for (const editor of editors) {
+        editor.disconnect()
+        editor.forgive()
+      }
+      await world.settle(server, id, { editors })
+    },
+  },
+  {
+    name: "a write that fails once",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      // In the turn of a message or in that of a timer.
+      if (world.below(2) === 0) for (const editor of editors) editor.write()
+      await server.order({ fail: { step: "^sql INSERT INTO log", times: 1 } })
+      for (const editor of editors) {
+        editor.write(5)
+        editor.ask()
+      }
+      await until(() => server.output.includes("a step fails"), "the write fails")
+      // Who lost the connection over it comes back; nobody else does anything.
+      await until(() => {
+        for (const editor of editors) if (!editor.connected) editor.open(server.address(id))
+        return editors.every(({ acknowledged, made }) => acknowledged === made)
+      }, "everyone is told that all is saved", { timeoutMs: 10_000, everyMs: 200 })
+      for (const editor of editors) editor.forgive()
+      await world.settle(server, id, { editors })
+    },
+  },
+  {
+    name: "folded into a snapshot twice, and a kill",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = world.editors(2)
+      for (let i = 0; i < 2; i++) {
+        await Promise.all(editors.map((editor) => editor.connect(server.address(id))))
+        for (const editor of editors) editor.write(20)
+        await Promise.all(editors.map((editor) => editor.saved()))
+        for (const editor of editors) editor.disconnect()
+        await until(async () => (await server.status(id))?.logRows === 0, "the log is folded in")
+      }
+      await server.kill()
+      await server.restart()
+      await world.settle(server, id, { editors })
+    },
+  },
+  {
+    name: "a flipped bit in a log row",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const room = await writeAndKill(world, { folded: false })
+      flipBit(world, room.server.databaseOf(room.id), "log")
+      await checkHealed(world, room)
+    },
+  },
+  {
+    name: "a flipped bit in a snapshot",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const room = await writeAndKill(world, { folded: true })
+      flipBit(world, room.server.databaseOf(room.id), "snapshot")
+      await checkHealed(world, room)
+    },
+  },
+  {
+    name: "a deleted -wal file",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const { server, id, editors } = await writeAndKill(world, { folded: world.below(2) === 0 })
+      rmSync(`${server.databaseOf(id)}-wal`)
+      rmSync(`${server.databaseOf(id)}-shm`, { force: true })
+      await server.restart()
+      // The disk has lost it; whoever was there, and the archive, still hold it.
+      await world.settle(server, id, { editors, cuts: 1, alone: false })
+    },
+  },
+  {
+    name: "a deploy under load",
+    rounds: { short: 1, long: 5 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 4)
+      const stops = editors.map((editor) => editor.keepWriting())
+      await until(() => editors.every(({ acknowledged }) => acknowledged > 5), "something is acknowledged")
+      await server.deploy({ patches: [NEW_RELEASE] })
+      await Promise.all(editors.map((editor) => editor.connect(server.address(id))))
+      const before = editors.map(({ acknowledged }) => acknowledged)
+      await until(() => editors.every(({ acknowledged }, i) => acknowledged > before[i]!), "they go on")
+      for (const stop of stops) await stop()
+      await world.settle(server, id, { editors, cuts: 1 })
+    },
+  },
+  {
+    name: "eviction after 10 s of idling, with sockets that sleep on",
+    rounds: { short: 0, long: 2 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(10)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await wakesAnew(server, async () => {
+        editors[0]!.write()
+        await editors[0]!.saved()
+      })
+      checkSockets(editors)
+      await world.settle(server, id, { editors })
+    },
+  },
+  {
+    name: "eviction after 10 s of idling, with nobody connected",
+    rounds: { short: 0, long: 2 },
+    async strike(world) {
+      const { server } = await world.serveArchived()
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(10)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      for (const editor of editors) editor.disconnect()
+      await wakesAnew(server, () => checkRoomKept(server, id, editors))
+      await world.settle(server, id, { editors })
+    },
+  },
+  {
+    name: "the wall clock a day back, while people type",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      // So long that the clock is set while a commit gathers. No archive, whose alarm would commit as well.
+      const server = await world.serve({ limits: { commitWindowMs: 1_000 } })
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      editors[0]!.write()
+      await until(async () => (await server.status(id))?.revision === 1, "it is committed", { everyMs: 1 })
+      await server.order({ clockMs: -DAY_MS })
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.saved({ timeoutMs: 5_000 })))
+      await world.settle(server, id, { editors, archived: false })
+    },
+  },
+  {
+    name: "the wall clock a day back, while a flush is due",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      const postgres = await world.postgres()
+      const vars = { POSTGRES_URL: postgres.url, POSTGRES_MIGRATE: "true" }
+      const server = await world.serve({ vars, limits: { flushMs: 1_000 } })
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(10)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await server.order({ clockMs: -DAY_MS })
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      // People stay, so nothing but the alarm flushes.
+      await checkArchived(server, id)
+      await world.settle(server, id, { editors })
+    },
+  },
+]
+
+/** Another bundle, with the same behaviour. */
+const NEW_RELEASE = {
+  file: "test/faults/worker.ts",
+  find: 'console.log("a room is in memory")',
+  replace: 'console.log("a room is in memory, of a new release")',
+}
+
+/** Wait until the platform has put an idle room out of memory; `poke` then finds it awake anew. */
+async function wakesAnew(server: { readonly output: string }, poke: () => Promise<unknown>): Promise<void> {
+  const wakes = () => server.output.split("a room is in memory").length
+  const before = wakes()
+  for (let idleMs = 11_000; wakes() === before; idleMs += 3_000) {
+    if (idleMs > 20_000) throw new Error("The room is never put out of memory")
+    // Any look would keep it awake, so there is nothing to wait for but time.
+    await new Promise((resolve) => setTimeout(resolve, idleMs))
+    await poke()
+  }
+}
