@@ -60,7 +60,7 @@ class Party {
   #words = 0
   #strangers = 0
   #typing: NodeJS.Timeout | undefined
-  #renewing: NodeJS.Timeout | undefined
+  #moving: NodeJS.Timeout | undefined
 
   private constructor(server: TestServer, hasKey: boolean) {
     this.#server = server
@@ -171,25 +171,28 @@ class Party {
       else this.#people.push(new RawClient(await this.#address(`honest-${i}`)))
     }
     await until(() => this.#people.every(({ synced }) => synced), "everyone is synced")
-    for (const [i, person] of this.#people.entries()) {
-      person.awareness.setLocalState({ name: `honest ${i}` })
-      this.#edit(person)
-    }
+    this.#move()
+    for (const person of this.#people) this.#edit(person)
     this.#keepEditing()
-    // Only y-websocket does so by itself, and it forgets those who have not for 30 s.
-    this.#renewing = setInterval(() => {
-      for (const { awareness } of this.#people) awareness.setLocalState(awareness.getLocalState())
-    }, 5_000)
+    // y-websocket renews by itself, and forgets those who have not for 30 s.
+    this.#moving = setInterval(() => this.#move(), 5_000)
   }
 
   #disperse(): void {
     clearInterval(this.#typing)
-    clearInterval(this.#renewing)
+    clearInterval(this.#moving)
     for (const person of this.#people.splice(0)) person.leave()
   }
 
   #keepEditing(): void {
     this.#typing = setInterval(() => this.#edit(this.#people[this.#words % HONEST]!), 10)
+  }
+
+  /** Everyone's cursor moves on; YProvider would keep a state that is as before to itself. */
+  #move(): void {
+    for (const [i, { awareness }] of this.#people.entries()) {
+      awareness.setLocalState({ name: `honest ${i}`, at: this.#words })
+    }
   }
 
   /** A word somewhere in the text, and now and then one less. */

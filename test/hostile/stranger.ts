@@ -12,10 +12,10 @@
 import { request as httpRequest } from "node:http"
 import { connect as connectTcp, type Socket } from "node:net"
 import * as decoding from "lib0/decoding"
-import * as encoding from "lib0/encoding"
 import { WebSocket } from "ws"
 import type { Client } from "../clients.ts"
 import { until } from "../server.ts"
+import { raw, step1 } from "./bytes.ts"
 
 /** A server, the room that honest people are in, and who they are. */
 export interface Target {
@@ -54,8 +54,9 @@ export class Stranger {
   readonly #heard: string[]
   #closed: number | null = null
   #refusals = 0
-  #saved = 0
+  /** Step 1 frames sent, and step 2 frames received. */
   #asked = 0
+  #answered = 0
 
   private constructor(socket: WebSocket, heard: string[]) {
     this.socket = socket
@@ -106,21 +107,16 @@ export class Stranger {
 
   send(...messages: (Uint8Array | string)[]): void {
     for (const message of messages) {
-      if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message)
+      if (this.socket.readyState !== WebSocket.OPEN) return
+      if (typeof message !== "string" && message[0] === 0 && message[1] === 0) this.#asked++
+      this.socket.send(message)
     }
   }
 
-  /** What it got for what it has sent so far: asked with a question that a healthy socket answers in turn. */
+  /** What it got for what it has sent so far: asked with a step 1, which a healthy socket answers in turn. */
   async outcome(): Promise<string> {
-    const question = ++this.#asked
-    const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, question))
-    this.send(
-      encoding.encode((encoder) => {
-        encoding.writeVarUint(encoder, 102)
-        encoding.writeVarUint8Array(encoder, payload)
-      }),
-    )
-    await until(() => this.#closed !== null || this.#saved === question, "the stranger has its answer", {
+    this.send(step1(raw(0)))
+    await until(() => this.closed || this.#answered >= this.#asked, "the stranger has its answer", {
       everyMs: 2,
     })
     if (this.#closed !== null) return `closed ${this.#closed}`
@@ -144,15 +140,10 @@ export class Stranger {
   #listen(data: Uint8Array): void {
     const decoder = decoding.createDecoder(data)
     const type = decoding.readVarUint(decoder)
-    if (type === 2) {
-      this.#refusals++
-      this.#heard.push(Buffer.from(data).toString())
-    }
-    if (type !== 102) return
-    const payload = decoding.readVarUint8Array(decoder)
-    // The payload of someone's own choice may be no number at all.
-    if (payload.length > 0 && payload.length < 8)
-      this.#saved = decoding.readVarUint(decoding.createDecoder(payload))
+    if (type === 0 && decoding.readVarUint(decoder) === 1) this.#answered++
+    if (type !== 2) return
+    this.#refusals++
+    this.#heard.push(Buffer.from(data).toString())
   }
 }
 
@@ -346,7 +337,7 @@ export function webSocketFrame(payload: Uint8Array | number[], parts: FrameParts
     head.push(mask | 127)
     for (let shift = 56n; shift >= 0n; shift -= 8n) head.push(Number((length >> shift) & 255n))
   }
-  const key = masked ? [1, 2, 3, 4] : []
-  const body = masked ? Uint8Array.from(payload, (byte, i) => byte ^ key[i % 4]!) : payload
-  return Uint8Array.from([...head, ...key, ...body])
+  // The key is zero: what is masked with it looks as before.
+  const key = masked ? [0, 0, 0, 0] : []
+  return Buffer.concat([Buffer.from([...head, ...key]), Buffer.from(payload)])
 }

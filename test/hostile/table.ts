@@ -530,7 +530,7 @@ const resources: Row[] = [
     Array.from({ length: 5_000 }, (_, i) => b.saved(b.bytes(i))),
   ),
   frames("10,000 pings", "open", () => Array.from({ length: 10_000 }, () => "ping")),
-  frames("2,000 step 1 with nothing", ["closed 1013", "closed 4429"], () =>
+  frames("2,000 step 1 with nothing", ["open", "closed 1013", "closed 4429"], () =>
     Array.from({ length: 2_000 }, () => b.step1(b.raw(0))),
   ),
   frames("4,000 step 1 with something", ["closed 1013", "closed 4429"], () =>
@@ -673,6 +673,7 @@ const names: Row[] = [
   enter("a connection id of 300 characters", ["open", "400 bad-request"], {
     query: `&_pk=${"x".repeat(300)}`,
   }),
+  enter("a query of 14 kB", ["open", "400 bad-request", "414", "431"], { query: `&x=${"x".repeat(14_000)}` }),
   enter("an empty connection id", "open", { query: "&_pk=" }),
   enter("the connection id of someone who is here", "open", { query: "&_pk=honest" }),
 ]
