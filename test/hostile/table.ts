@@ -504,11 +504,7 @@ const presence: Row[] = [
 
 const resources: Row[] = [
   frames("a frame of 26 MB and a byte", "closed 4413", () => new Uint8Array(26 * MB + 1)),
-  frames(
-    "a frame larger than the platform takes",
-    ["closed 1009", "closed 1006"],
-    () => new Uint8Array(34 * MB),
-  ),
+  stall("a frame larger than the platform takes", webSocketFrame(new Uint8Array(34 * MB))),
   frames(
     "30 MB of zeros, compressed to a few kB",
     ["closed 4413", "closed 1009"],
@@ -674,6 +670,20 @@ const names: Row[] = [
     query: `&_pk=${"x".repeat(300)}`,
   }),
   enter("a query of 14 kB", ["open", "400 bad-request", "414", "431"], { query: `&x=${"x".repeat(14_000)}` }),
+  {
+    // Together more than a socket's attachment holds, 16 kB.
+    what: "a query of 14 kB and a state of 4 kB",
+    gets: ["open", "400 bad-request", "414", "431"],
+    attack: (target) =>
+      visit(
+        target,
+        (stranger) => {
+          stranger.send(b.awareness([client(), 1, JSON.stringify({ name: "n".repeat(4_000) })]))
+          for (const { awareness } of target.honest) awareness.setLocalStateField("moved", true)
+        },
+        { query: `&x=${"x".repeat(14_000)}` },
+      ),
+  },
   enter("an empty connection id", "open", { query: "&_pk=" }),
   enter("the connection id of someone who is here", "open", { query: "&_pk=honest" }),
 ]
