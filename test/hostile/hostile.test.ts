@@ -28,10 +28,9 @@ let locked: Party
 let open: Party
 
 beforeAll(async () => {
-  ;[locked, open] = await Promise.all([
-    Party.begin([`--var=AUTH_SECRET:${SECRET}`], true),
-    Party.begin([], false),
-  ])
+  // One after the other: a free port is free only until another server takes it.
+  locked = await Party.begin([`--var=AUTH_SECRET:${SECRET}`], true)
+  open = await Party.begin([], false)
 })
 afterAll(() => Promise.all([locked?.end(), open?.end()]))
 
