@@ -16,6 +16,8 @@ export const LIMITS = {
   bodyBytes: 25 * MB,
   /** A document's snapshot plus its log, bytes: what fits a Durable Object's 128 MB when it is hydrated. */
   documentBytes: 50 * MB,
+  /** What a `saved` request asks to have echoed, bytes: a version number. */
+  questionBytes: 64,
   /** A custom text message, UTF-16 units. */
   messageLength: 64 * KB,
   /** Frames a socket may send at once, and each second for as long as it likes. A whole editing history replayed at once still fits. */

@@ -73,6 +73,11 @@ export class Presence<Socket> {
     return entry === undefined ? null : { client: entry.client, clock: entry.clock, state: entry.state }
   }
 
+  /** The socket that speaks for this client now, or null. */
+  speakerOf(client: number): Socket | null {
+    return this.#entries.get(client)?.socket ?? null
+  }
+
   /** Put back what an attachment kept. */
   restore(socket: Socket, entry: Entry): void {
     this.#entries.set(entry.client, { ...entry, socket })

@@ -12,7 +12,7 @@ import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "./limits.ts"
 import { groupsOf, mergeInGroups } from "./merge.ts"
 import type { UpdateLog } from "./update-log.ts"
-import { absorb, type Id, type Section, trim, type Verdict, vet, vetDoubts } from "./vet.ts"
+import { absorb, type Section, trim, type Verdict, vet, vetDepth, vetDoubts } from "./vet.ts"
 
 /** A log smaller than this is not worth a compaction, bytes with row overhead. */
 const COMPACT_FLOOR_BYTES = 128 * 1024
@@ -28,6 +28,8 @@ export type Received =
   | { readonly kind: "waiting" }
   /** All of it was here before. */
   | { readonly kind: "known" }
+
+type Accepted = Extract<Verdict, { kind: "accept" }>
 
 /** Decides whether new structs may be added under a client id; throws a SyncError where not. */
 export type Claim = (client: number) => void
@@ -118,8 +120,8 @@ export class Replica {
     if (claim !== undefined) for (const { client } of fresh) claim(client)
     this.#makeRoom(news.length)
     if (verdict.kind === "pending") return this.#hold(news)
-    const judged =
-      verdict.doubts !== undefined || (whole && deletes) ? this.#judge(news, verdict.doubts) : news
+    const needsDocument = verdict.doubts !== undefined || verdict.types !== undefined || (whole && deletes)
+    const judged = needsDocument ? this.#judge(news, verdict) : news
     if (judged === null) return { kind: "known" }
     this.#take(judged, { sections: fresh, applied: judged !== news })
     return { kind: "taken", update: judged, released: this.#waiting.size > 0 ? this.#release() : [] }
@@ -302,16 +304,19 @@ export class Replica {
    * Let the document settle what the bytes alone cannot.
    * @returns what the document made of the update; null where nothing of it is new
    */
-  #judge(update: Uint8Array, doubts: readonly Id[] | undefined): Uint8Array | null {
+  #judge(update: Uint8Array, { sections, doubts, types }: Accepted): Uint8Array | null {
     const doc = this.document()
-    const reason = doubts === undefined ? null : vetDoubts(doubts, doc)
-    if (reason !== null) throw new SyncError("bad-update", reason)
+    const doubt = doubts === undefined ? null : vetDoubts(doubts, doc)
+    if (doubt !== null) throw new SyncError("bad-update", doubt)
     try {
       const made = absorb(update, doc)
+      const depth = types === undefined ? null : vetDepth(sections, doc)
+      if (depth !== null) throw new SyncError("bad-update", depth)
       return isEmpty(made) ? null : made
     } catch (cause) {
       // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
       this.dehydrate()
+      if (cause instanceof SyncError) throw cause
       throw new SyncError("bad-update", `Update of ${update.length} bytes does not apply`, { cause })
     }
   }
@@ -353,7 +358,7 @@ export class Replica {
         try {
           const { news, verdict } = this.#vet(held)
           if (verdict.kind === "pending") continue
-          const made = this.#judge(news, verdict.doubts)
+          const made = this.#judge(news, verdict)
           if (made !== null) {
             this.#take(made, { sections: verdict.sections, applied: true })
             released.push(made)

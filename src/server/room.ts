@@ -112,6 +112,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #nextAttachAt = 0
   #alarmAt: number | null = null
   #removing = false
+  /** Who owns which client id, as far as it was asked since the wake. */
+  readonly #owners = new Map<number, string>()
   #welcoming: readonly Uint8Array[] | null = null
   /** The last one has left since the last alarm. */
   #emptied = false
@@ -196,6 +198,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       }
       for (const peer of this.#peers) this.#close(peer, new SyncError("deleted", "The document was deleted"))
       replica.erase()
+      this.#owners.clear()
       this.#welcoming = null
       await this.ctx.storage.deleteAlarm()
       this.#alarmAt = null
@@ -250,6 +253,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       // partyserver answers a throw of its start with the stack: start first, where it can be caught.
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
+      checkConnectionId(new URL(request.url).searchParams.get("_pk"))
       await this.#ready()
       this.#checkCrowd(decodeGrant(request))
       return await super.fetch(request)
@@ -297,6 +301,17 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     this.#started = true
     const peer = this.#room && this.#peerOf.get(connection)
     if (peer) this.#receive(peer, message)
+  }
+
+  /** partyserver echoes a goodbye where its code can be sent; the others would be left waiting for an answer. */
+  override async webSocketClose(
+    socket: WebSocket,
+    code: number,
+    reason: string,
+    wasClean: boolean,
+  ): Promise<void> {
+    await super.webSocketClose(socket, code, reason, wasClean)
+    if (wasClean) closeQuietly(socket, { code: 1000, reason: "" })
   }
 
   override onClose(connection: Connection): void {
@@ -350,7 +365,14 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         return this.#send(peer, writeAwareness(presence.encode(presence.clients())))
       }
       case "saved":
-        peer.awaitsSaved = frame.payload
+        if (frame.payload.length > this.limits.questionBytes) {
+          throw new SyncError(
+            "too-large",
+            `Question of ${frame.payload.length} bytes; at most ${this.limits.questionBytes}`,
+          )
+        }
+        // A copy: the payload is a view that would keep the whole message alive.
+        peer.awaitsSaved = frame.payload.slice()
         // With nothing left to write, the answer waits only for a commit that is still on its way to the disk.
         return this.#room.replica.hasUncommitted ? this.#commitSoon() : void this.#commit()
       case "renewal":
@@ -450,11 +472,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     update: Uint8Array,
     { grant, sender, whole }: { grant: Grant; sender: Peer | null; whole: boolean },
   ): Received {
-    const { replica, fanOut, log } = this.#room
+    const { replica, fanOut } = this.#room
     const { subject } = grant
     const received = replica.receive(update, {
       whole,
-      ...(subject !== null && { claim: (client: number) => claimClient(log, client, subject) }),
+      ...(subject !== null && { claim: (client: number) => this.#claim(client, subject) }),
     })
     if (received.kind === "taken") {
       this.#welcoming = null
@@ -462,6 +484,19 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       for (const released of received.released) fanOut.update(released, null)
     }
     return received
+  }
+
+  /**
+   * A client id belongs to the subject who first wrote under it, and before that to who shows themselves under it.
+   * @throws SyncError forbidden
+   */
+  #claim(client: number, subject: string): void {
+    if (this.#owners.get(client) === subject) return
+    const { log, presence } = this.#room
+    const owner = log.ownerOf(client) ?? presence.speakerOf(client)?.grant.subject ?? subject
+    if (owner !== subject) throw new SyncError("forbidden", `Client id ${client} belongs to someone else`)
+    log.own(client, subject)
+    this.#owners.set(client, subject)
   }
 
   /** At once when quiet; under load what comes within the window becomes one row. */
@@ -561,6 +596,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     this.#parts = null
     this.#opening = null
     this.#alarmAt = null
+    this.#owners.clear()
     await this.ctx.storage.deleteAlarm()
     await this.ctx.storage.deleteAll()
   }
@@ -784,11 +820,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   #close(peer: Peer, error: SyncError): void {
     this.#dismiss(peer)
-    try {
-      peer.connection.close(error.closeCode, error.message.slice(0, 120))
-    } catch {
-      // Closed already.
-    }
+    closeQuietly(peer.connection, { code: error.closeCode, reason: error.message.slice(0, 120) })
   }
 
   /** At once after a pause, so that a renewal does not keep the room awake for a timer; then once a window for all. */
@@ -821,11 +853,19 @@ interface Parts {
   readonly fanOut: FanOut<Peer>
 }
 
-/** A client id belongs to the subject who first wrote under it. */
-function claimClient(log: UpdateLog, client: number, subject: string): void {
-  const owner = log.ownerOf(client)
-  if (owner === null) log.own(client, subject)
-  else if (owner !== subject) throw new SyncError("forbidden", `Client id ${client} belongs to someone else`)
+/** `?_pk=` becomes partyserver's connection id and a tag, which the platform caps at 256 characters. */
+function checkConnectionId(id: string | null): void {
+  if (id !== null && id.length > 128)
+    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most 128`)
+}
+
+/** Close a socket that may be closed already. */
+function closeQuietly(connection: WebSocket, { code, reason }: { code: number; reason: string }): void {
+  try {
+    connection.close(code, reason)
+  } catch {
+    // It is what was asked for.
+  }
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {

@@ -108,9 +108,15 @@ export interface Section {
 export type Verdict =
   /**
    * Every struct and delete integrates now; afterwards the state vector is max(known, end) per section.
-   * With `doubts` only the document can tell whether it is safe: see `vetDoubts`.
+   * With `doubts` only the document can tell whether it is safe: see `vetDoubts`. With `types` it creates that many
+   * shared types, and only the document knows how deep they then lie: see `vetDepth`.
    */
-  | { readonly kind: "accept"; readonly sections: readonly Section[]; readonly doubts?: readonly Id[] }
+  | {
+      readonly kind: "accept"
+      readonly sections: readonly Section[]
+      readonly doubts?: readonly Id[]
+      readonly types?: number
+    }
   /** Well-formed, but something it refers to has not arrived. Vet it again when more is known; not safe before. */
   | { readonly kind: "pending"; readonly sections: readonly Section[] }
   /** An item straddles the known clock: see `trim` and `vetOverlap`. Whether the rest waits is not said. */
@@ -199,6 +205,38 @@ export function vetDoubts(doubts: readonly Id[], doc: Y.Doc): string | null {
       return `an item longer than 1 next to clock ${id.clock} of client ${id.client}, under a key`
   }
   return null
+}
+
+/**
+ * Whether the shared types that an update has just added to a document lie too deep: an update nests few, many
+ * updates could nest any number. Deleting or exporting them is recursive in Yjs.
+ *
+ * @param sections of the verdict on the update
+ * @returns the reason to refuse the update and to forget this document, or null
+ */
+export function vetDepth(sections: readonly Section[], doc: Y.Doc): string | null {
+  for (const { client, clock, end } of sections) {
+    const structs = doc.store.clients.get(client) ?? []
+    for (let i = structs.length - 1; i >= 0; i--) {
+      const struct = structs[i]!
+      if (struct.id.clock + struct.length <= clock) break
+      if (struct.id.clock >= end || !(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentType))
+        continue
+      const depth = depthOf(struct)
+      if (depth > TYPE_DEPTH)
+        return `a type nested more than ${TYPE_DEPTH} deep at clock ${struct.id.clock} of client ${client}`
+    }
+  }
+  return null
+}
+
+/** How many items lie around this one, itself included; counting stops past the limit. */
+function depthOf(item: Y.Item): number {
+  let depth = 0
+  for (let at: Y.Item | null = item; at !== null && depth <= TYPE_DEPTH; depth++) {
+    at = at.parent instanceof Y.AbstractType ? at.parent._item : null
+  }
+  return depth
 }
 
 /**
@@ -291,12 +329,19 @@ function judge(reader: Reader): Verdict {
     throw refusal(`${reader.bytes.length - reader.at} trailing bytes`, reader.at)
   }
   if (straddles) return { kind: "overlap", sections }
-  if (waits || !(secondPass || types > TYPE_DEPTH)) return { kind: waits ? "pending" : "accept", sections }
+  if (waits) return { kind: "pending", sections }
+  if (!secondPass && types <= TYPE_DEPTH)
+    return types === 0 ? { kind: "accept", sections } : { kind: "accept", sections, types }
   const integration = new Integration(reader, deletesAt)
   for (let i = 0; i < count; i++) integration.add(sections[i]!, starts[i]!)
   if (!integration.completes()) return { kind: "pending", sections }
   const doubts = integration.doubts()
-  return doubts.length === 0 ? { kind: "accept", sections } : { kind: "accept", sections, doubts }
+  return {
+    kind: "accept",
+    sections,
+    ...(doubts.length > 0 && { doubts }),
+    ...(types > 0 && { types }),
+  }
 }
 
 /** Read the deletes; whether one of them is of a struct that is neither known nor in these sections. */
