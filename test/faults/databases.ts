@@ -29,7 +29,7 @@ function ofPostgres(
     async strike(world) {
       const database = await world.postgres()
       const server = await world.serve({
-        vars: { POSTGRES_URL: await roleOf(database), POSTGRES_MIGRATE: "true" },
+        vars: await world.postgresVars(),
       })
       const id = world.id()
       const editors = await world.enter(server, id, 2)
@@ -64,16 +64,6 @@ function ofPostgres(
       await world.settle(server, id, { editors })
     },
   }
-}
-
-/** Connect as somebody whose rights can be taken away. */
-async function roleOf({ url, query, kind }: TestPostgres): Promise<string> {
-  if (kind === "pglite") return url
-  await query(`do $$ begin
-    if not exists (select from pg_roles where rolname = 'yurt') then create role yurt login; end if;
-    grant create, usage on schema public to yurt;
-  end $$`)
-  return url.replace("postgres:postgres@", "yurt:yurt@")
 }
 
 /** Hold a lock on the table until the returned function is called. */
@@ -157,7 +147,7 @@ const POSTGRES: readonly Fault[] = [
     async strike(world) {
       const database = await world.postgres()
       const server = await world.serve({
-        vars: { POSTGRES_URL: await roleOf(database), POSTGRES_MIGRATE: "true" },
+        vars: await world.postgresVars(),
       })
       const id = world.id()
       const editors = await world.enter(server, id, 2)
@@ -166,6 +156,10 @@ const POSTGRES: readonly Fault[] = [
       await database.query("drop table yurt_documents")
       // What the room does not know to be gone comes back with the next edit, whole.
       for (const editor of editors) editor.write(5)
+      await until(
+        async () => (await server.listed(id)) !== null,
+        "the table is there again, and the document in it",
+      )
       await world.settle(server, id, { editors })
     },
   },
@@ -175,7 +169,7 @@ const POSTGRES: readonly Fault[] = [
     async strike(world) {
       const database = await world.postgres()
       const server = await world.serve({
-        vars: { POSTGRES_URL: await roleOf(database), POSTGRES_MIGRATE: "true" },
+        vars: await world.postgresVars(),
       })
       const id = world.id()
       const editors = await world.enter(server, id, 2)

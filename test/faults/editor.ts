@@ -169,8 +169,9 @@ export class Editor {
     this.refusals.length = 0
   }
 
-  /** Send an update that is not of the own document, as somebody else's relay would. */
-  sendUpdate(update: Uint8Array): void {
+  /** Take somebody else's update and send it on as it is, as a relay would. */
+  passOn(update: Uint8Array): void {
+    Y.applyUpdate(this.doc, update, this)
     this.#write(SYNC, (encoder) => writeUpdate(encoder, update))
   }
 

@@ -1,9 +1,10 @@
 /** Faults: the process dies, at a random moment or inside a step. */
+import { execFileSync } from "node:child_process"
 import * as Y from "yjs"
-import { until } from "../server.ts"
+import { startServer, type TestServer, until } from "../server.ts"
 import type { Editor } from "./editor.ts"
-import type { Patch, RoomServer } from "./harness.ts"
-import { Broken } from "./invariants.ts"
+import { type Patch, RoomServer } from "./harness.ts"
+import { Broken, checkArchived } from "./invariants.ts"
 import { startProxy } from "./proxy.ts"
 import type { Fault, World } from "./world.ts"
 
@@ -51,6 +52,43 @@ const NEXT_SCHEMA: Patch = {
 `,
 }
 
+/** Kill what `npm start` runs while people type, start it again, and look at everything but the files. */
+async function killStart(world: World, kill: (server: TestServer) => Promise<void>): Promise<void> {
+  const started = await startServer()
+  world.atEnd(() => started.stop())
+  const server = new RoomServer(Number(new URL(started.url).port))
+  const id = world.id()
+  const editors = await world.enter(server, id, 3)
+  const stops = editors.map((editor) => editor.keepWriting())
+  await until(() => editors.every(({ acknowledged }) => acknowledged > 20), "something is acknowledged")
+  await kill(started)
+  await until(() => editors.every(({ connected }) => !connected), "everyone is cut")
+  for (const stop of stops) await stop()
+  await started.restart()
+  // Its archive flushes when the last one leaves; while people stay it may take half a minute.
+  await world.settle(server, id, { editors, cuts: 1, archived: false })
+  for (const editor of editors) editor.disconnect()
+  await checkArchived(server, id)
+}
+
+/** The workerd processes under the wrangler that keeps its data in this folder. */
+function workerdsOf(storage: string): number[] {
+  const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" }).trim().split("\n")
+  const processes = lines.map((line) => {
+    const [, pid, parent, command] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)!
+    return { pid: Number(pid), parent: Number(parent), command: command! }
+  })
+  const family = new Set(processes.filter(({ command }) => command.includes(storage)).map(({ pid }) => pid))
+  // Parents stand before their children often, not always: until nobody joins.
+  for (let size = 0; size !== family.size; ) {
+    size = family.size
+    for (const { pid, parent } of processes) if (family.has(parent)) family.add(pid)
+  }
+  return processes
+    .filter(({ pid, command }) => family.has(pid) && /workerd\b.* serve/.test(command))
+    .map(({ pid }) => pid)
+}
+
 export const KILLS: readonly Fault[] = [
   {
     name: "SIGKILL at a random moment, while four people type",
@@ -69,6 +107,21 @@ export const KILLS: readonly Fault[] = [
       await server.restart()
       await world.settle(server, id, { editors, cuts: 1 })
     },
+  },
+  {
+    name: "SIGKILL of all that `npm start` runs, while people type",
+    rounds: { short: 0, long: 5 },
+    strike: (world) => killStart(world, (server) => server.kill()),
+  },
+  {
+    name: "SIGKILL of the workerd under `npm start` alone, while people type",
+    rounds: { short: 0, long: 5 },
+    strike: (world) =>
+      killStart(world, async (server) => {
+        for (const pid of workerdsOf(server.storage)) process.kill(pid, "SIGKILL")
+        // What is left of it serves nobody.
+        await server.kill()
+      }),
   },
   {
     name: "killed after the write, before its commit",

@@ -49,7 +49,7 @@ export const NETWORK: readonly Fault[] = [
       const all = shuffle(world.random, [...updates, ...updates, ...derived])
       for (const update of all) {
         const editor = editors[world.below(editors.length)]!
-        editor.sendUpdate(update)
+        editor.passOn(update)
         if (world.below(10) === 0) editor.write()
       }
       const whole = new Y.Doc()
@@ -120,7 +120,7 @@ export const NETWORK: readonly Fault[] = [
       }
       const editors = world.editors(proxies.length)
       const reconnect = (who: number) => editors[who]!.open(server.address(id, proxies[who]!.port))
-      editors.forEach((_, who) => reconnect(who))
+      for (const who of editors.keys()) reconnect(who)
       for (let step = 0; step < 150; step++) {
         const who = world.below(editors.length)
         const editor = editors[who]!

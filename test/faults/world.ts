@@ -52,7 +52,10 @@ export class World {
 
   /** Start a server; it ends with the round. */
   async serve(options: ServerOptions = {}): Promise<FaultServer> {
-    const server = await FaultServer.start({ ...options, patches: [...this.#patches, ...(options.patches ?? [])] })
+    const server = await FaultServer.start({
+      ...options,
+      patches: [...this.#patches, ...(options.patches ?? [])],
+    })
     this.atEnd(() => server.stop())
     return server
   }
@@ -88,6 +91,17 @@ export class World {
   postgres(): Promise<TestPostgres> {
     sharedPostgres ??= startPostgres()
     return sharedPostgres
+  }
+
+  /** What makes it the archive; as somebody whose rights can be taken away, where there are such. */
+  async postgresVars(): Promise<Record<string, string>> {
+    const { url, query, kind } = await this.postgres()
+    if (kind === "pglite") return { POSTGRES_URL: url, POSTGRES_MIGRATE: "true" }
+    await query(`do $$ begin
+      if not exists (select from pg_roles where rolname = 'yurt') then create role yurt login; end if;
+      grant create, usage on schema public to yurt;
+    end $$`)
+    return { POSTGRES_URL: url.replace("postgres:postgres@", "yurt:yurt@"), POSTGRES_MIGRATE: "true" }
   }
 
   /** Do this when the round is over. */
