@@ -11,6 +11,7 @@ import {
   trim,
   VALUE_DEPTH,
   vet,
+  vetDepth,
   vetDoubts,
   vetOverlap,
 } from "../../src/server/vet.ts"
@@ -232,7 +233,11 @@ it("[W3] accepts every kind of content, with the length that Yjs gives it", () =
     underKey(SUBDOC, "k", "guid", byte(118), 1, "meta", byte(117), 1, byte(126)),
     [byte(0), 5],
   ])
-  expect(vet(bytes, NOTHING)).toEqual({ kind: "accept", sections: [{ client: 77, clock: 0, end: 23 }] })
+  expect(vet(bytes, NOTHING)).toEqual({
+    kind: "accept",
+    sections: [{ client: 77, clock: 0, end: 23 }],
+    types: 1,
+  })
   const doc = new Y.Doc()
   Y.applyUpdate(doc, bytes)
   expect(stateOf(doc)).toEqual(new Map([[77, 23]]))
@@ -495,4 +500,26 @@ it("[W3] is stricter than decoding: what it accepts, Yjs reads to the last byte"
     for (const struct of structs) expect(struct.length).toBeGreaterThan(0)
     for (const ranges of ds.clients.values()) for (const range of ranges) expect(range.len).toBeGreaterThan(0)
   }
+})
+
+it("[W3] refuses types that many updates nest too deep, whoever made the ones above", () => {
+  const doc = new Y.Doc()
+  let parent = doc.getArray<Y.Array<unknown>>("root") as Y.Array<unknown>
+  const updates: Uint8Array[] = []
+  doc.on("update", (update: Uint8Array) => updates.push(update))
+  for (let depth = 0; depth < 300; depth++) {
+    const child = new Y.Array<unknown>()
+    parent.insert(0, [child])
+    parent = child
+  }
+  const room = new Y.Doc()
+  const reasons = updates.map((update) => {
+    const verdict = vet(update, stateOf(room))
+    if (verdict.kind !== "accept") throw new Error(`${verdict.kind} is not what this is about`)
+    expect(verdict.types).toBe(1)
+    absorb(update, room)
+    return vetDepth(verdict.sections, room)
+  })
+  expect(reasons.slice(0, 256).every((reason) => reason === null)).toBe(true)
+  expect(reasons[256]).toContain("nested more than 256 deep")
 })
