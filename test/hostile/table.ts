@@ -404,7 +404,7 @@ const strange: Row[] = [
   }),
   frames(
     "types nested 5,000 deep that wait for a letter, which comes, and then deleted",
-    ["open", BAD_UPDATE],
+    ["open", "refused", BAD_UPDATE],
     () => {
       const own = client()
       const place = { root: "deep-and-late" }
