@@ -253,7 +253,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       // partyserver answers a throw of its start with the stack: start first, where it can be caught.
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
-      checkConnectionId(new URL(request.url).searchParams.get("_pk"))
+      checkQuery(new URL(request.url))
       await this.#ready()
       this.#checkCrowd(decodeGrant(request))
       return await super.fetch(request)
@@ -835,8 +835,16 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     if (this.#attachTimer !== null) clearTimeout(this.#attachTimer)
     this.#attachTimer = null
     this.#nextAttachAt = Date.now() + this.limits.attachMs
-    for (const peer of this.#unattached) this.#attach(peer)
+    const changed = [...this.#unattached]
     this.#unattached.clear()
+    for (const peer of changed) {
+      try {
+        this.#attach(peer)
+      } catch (thrown) {
+        // One socket whose attachment is too large must not cost the others theirs.
+        this.#refuse(peer, asSyncError(thrown))
+      }
+    }
   }
 
   #attach(peer: Peer): void {
@@ -853,10 +861,19 @@ interface Parts {
   readonly fanOut: FanOut<Peer>
 }
 
-/** `?_pk=` becomes partyserver's connection id and a tag, which the platform caps at 256 characters. */
-function checkConnectionId(id: string | null): void {
-  if (id !== null && id.length > 128)
+/**
+ * partyserver keeps the whole URI in the socket's attachment, which holds 16 KB beside the presence, and makes `?_pk=` a
+ * tag, which holds 256 characters.
+ * @throws SyncError bad-request
+ */
+function checkQuery({ search, searchParams }: URL): void {
+  const id = searchParams.get("_pk")
+  if (id !== null && id.length > 128) {
     throw new SyncError("bad-request", `_pk has ${id.length} characters; at most 128`)
+  }
+  if (search.length > 2048) {
+    throw new SyncError("bad-request", `The query has ${search.length} characters; at most 2048`)
+  }
 }
 
 /** Close a socket that may be closed already. */
