@@ -10,8 +10,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Build the pages into demo/dist. */
 export async function buildPages(): Promise<void> {
+  // Vite builds for production only where NODE_ENV says so, and a test runner has set it to "test".
+  const { NODE_ENV = "production" } = process.env
+  process.env.NODE_ENV = "production"
   const { build } = await import("vite")
   await build({ root: join(root, "demo"), configFile: join(root, "demo/vite.config.ts"), logLevel: "warn" })
+  process.env.NODE_ENV = NODE_ENV
 }
 
 /** Serve pages and API through `wrangler dev` with these flags. */
