@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url"
 import postgres from "postgres"
 import { createTestHarness } from "wrangler"
 import { postgresArchive } from "../../src/archive/postgres.ts"
+import type { Limits } from "../../src/server/limits.ts"
 import type { TestPostgres } from "../postgres.ts"
 import { until } from "../server.ts"
 import type { Editor } from "./editor.ts"
@@ -25,6 +26,7 @@ function ofPostgres(
 ): Fault {
   return {
     name: `Postgres: ${name}`,
+    rule: "A5",
     rounds,
     async strike(world) {
       const database = await world.postgres()
@@ -86,6 +88,8 @@ async function lockTable({ url }: TestPostgres): Promise<() => Promise<void>> {
   }
 }
 
+const DAY_MS = 24 * 3600 * 1000
+
 let unlock = async () => {}
 
 const POSTGRES: readonly Fault[] = [
@@ -143,6 +147,7 @@ const POSTGRES: readonly Fault[] = [
   ),
   {
     name: "Postgres: table dropped",
+    rule: "A2",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const database = await world.postgres()
@@ -165,6 +170,7 @@ const POSTGRES: readonly Fault[] = [
   },
   {
     name: "Postgres: an older revision that arrives late",
+    rule: "A3",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const database = await world.postgres()
@@ -194,15 +200,17 @@ const POSTGRES: readonly Fault[] = [
 function ofBinding(binding: "D1" | "R2", kind: "fail" | "hang", rounds: Fault["rounds"]): Fault {
   const step = binding === "D1" ? "^d1 batch" : "^r2 put"
   return {
-    name: `${binding}: ${kind === "fail" ? "five calls fail" : "two calls hang"}`,
+    name: `${binding}: ${kind === "fail" ? "five calls fail" : "a call hangs"}`,
+    rule: "A5",
     rounds,
     async strike(world) {
-      const server = await serveBinding(world, binding)
+      // A call that hangs once: its error has to be there long enough to be seen.
+      const server = await serveBinding(world, binding, kind === "hang" ? { retryMs: 800 } : {})
       const id = world.id()
       const editors = await world.enter(server, id, 2)
       for (const editor of editors) editor.write(5)
       await checkArchived(server, id)
-      await server.order({ [kind]: { step, times: kind === "fail" ? 5 : 2 } })
+      await server.order({ [kind]: { step, times: kind === "fail" ? 5 : 1 } })
       for (let i = 0; i < 3; i++) {
         for (const editor of editors) editor.write(5)
         await Promise.all(editors.map((editor) => editor.saved({ timeoutMs: 5_000 })))
@@ -220,7 +228,11 @@ function ofBinding(binding: "D1" | "R2", kind: "fail" | "hang", rounds: Fault["r
 // wrangler would look for an example of request.cf on the internet.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false"
 
-async function serveBinding(world: World, binding: "D1" | "R2"): Promise<RoomServer> {
+async function serveBinding(
+  world: World,
+  binding: "D1" | "R2",
+  limits: Partial<Limits>,
+): Promise<RoomServer> {
   const bindings =
     binding === "D1"
       ? { d1_databases: [{ binding: "DB", database_name: "yurt", database_id: "yurt" }] }
@@ -234,7 +246,7 @@ async function serveBinding(world: World, binding: "D1" | "R2"): Promise<RoomSer
           compatibility_date: "2026-10-23",
           durable_objects: { bindings: [{ name: "Room", class_name: "Room" }] },
           migrations: [{ tag: "v1", new_sqlite_classes: ["Room"] }],
-          vars: { OPEN_ON_LOCALHOST: "true", LIMITS: JSON.stringify(QUICK) },
+          vars: { OPEN_ON_LOCALHOST: "true", LIMITS: JSON.stringify({ ...QUICK, ...limits }) },
           ...bindings,
         },
       },
@@ -248,6 +260,7 @@ async function serveBinding(world: World, binding: "D1" | "R2"): Promise<RoomSer
 export const DATABASES: readonly Fault[] = [
   {
     name: "an edit that arrives while a flush is under way",
+    rule: "A4",
     rounds: { short: 1, long: 5 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -264,6 +277,25 @@ export const DATABASES: readonly Fault[] = [
     },
   },
   ...POSTGRES,
+  {
+    name: "the wall clock a day back, while a flush is due",
+    rule: "A1",
+    rounds: { short: 1, long: 3 },
+    async strike(world) {
+      const vars = await world.postgresVars()
+      const server = await world.serve({ vars, limits: { flushMs: 1_000 } })
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(10)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await server.order({ clockMs: -DAY_MS })
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      // People stay, so nothing but the alarm flushes.
+      await checkArchived(server, id)
+      await world.settle(server, id, { editors })
+    },
+  },
   ofBinding("D1", "fail", { short: 1, long: 3 }),
   ofBinding("D1", "hang", { short: 0, long: 3 }),
   ofBinding("R2", "fail", { short: 0, long: 3 }),

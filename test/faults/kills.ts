@@ -92,6 +92,7 @@ function workerdsOf(storage: string): number[] {
 export const KILLS: readonly Fault[] = [
   {
     name: "SIGKILL at a random moment, while four people type",
+    rule: "D2",
     rounds: { short: 10, long: 100 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -110,11 +111,13 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "SIGKILL of all that `npm start` runs, while people type",
+    rule: "D2",
     rounds: { short: 0, long: 5 },
     strike: (world) => killStart(world, (server) => server.kill()),
   },
   {
     name: "SIGKILL of the workerd under `npm start` alone, while people type",
+    rule: "D2",
     rounds: { short: 0, long: 5 },
     strike: (world) =>
       killStart(world, async (server) => {
@@ -125,11 +128,13 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed after the write, before its commit",
+    rule: "D1",
     rounds: { short: 1, long: 5 },
     strike: (world) => killAt(world, "^sql done INSERT INTO log", { provoke: type }),
   },
   {
     name: "killed after the commit, before the acknowledgement arrives",
+    rule: "D1",
     rounds: { short: 1, long: 5 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -153,6 +158,7 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed inside a compaction",
+    rule: "D4",
     rounds: { short: 1, long: 8 },
     strike: (world) => {
       const steps = [
@@ -166,6 +172,7 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed inside the first migration",
+    rule: "D2",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -182,6 +189,7 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed inside a later migration",
+    rule: "D2",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -200,11 +208,13 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed between the archive's commit and the room's own mark",
+    rule: "A4",
     rounds: { short: 1, long: 5 },
     strike: (world) => killAt(world, "^store done", { provoke: type }),
   },
   {
     name: "killed inside an alarm",
+    rule: "A2",
     rounds: { short: 1, long: 6 },
     strike: (world) => {
       const steps = ["alarm$", "set alarm", "store \\d", "alarm done"]
@@ -215,6 +225,7 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed, and the alarm is due while the process is down",
+    rule: "A2",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const { server, receiver } = await world.serveArchived()
@@ -236,6 +247,7 @@ export const KILLS: readonly Fault[] = [
   },
   {
     name: "killed while an update that had waited waits for its commit",
+    rule: "D3",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       // A long window, so that what is released is in it for sure.

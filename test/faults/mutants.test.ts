@@ -28,7 +28,7 @@ async function brokenBy(name: string, patch: Patch): Promise<Invariant | null> {
 it("[D1] catches a room that acknowledges without waiting for the commit", async () => {
   const mutant: Patch = {
     file: "src/server/room.ts",
-    find: "        peer.awaitsSaved = frame.payload\n",
+    find: "        peer.awaitsSaved = frame.payload.slice()\n",
     replace: "        this.#send(peer, writeSaved(frame.payload))\n",
   }
   expect(await brokenBy("SIGKILL at a random moment, while four people type", mutant)).toBe("I1")

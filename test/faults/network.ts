@@ -13,6 +13,7 @@ const STORM_SOCKETS = 1_000
 export const NETWORK: readonly Fault[] = [
   {
     name: "a connection that is half open",
+    rule: "D2",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -40,6 +41,7 @@ export const NETWORK: readonly Fault[] = [
   },
   {
     name: "updates that come twice and in any order",
+    rule: "D3",
     rounds: { short: 1, long: 20 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -66,6 +68,7 @@ export const NETWORK: readonly Fault[] = [
   },
   {
     name: "a 5 MB update, and a kill right after its acknowledgement",
+    rule: "D5",
     rounds: { short: 1, long: 3 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -81,6 +84,7 @@ export const NETWORK: readonly Fault[] = [
   },
   {
     name: `a reconnect storm of ${STORM_SOCKETS} sockets`,
+    rule: "D2",
     rounds: { short: 0, long: 1 },
     async strike(world) {
       const { server } = await world.serveArchived()
@@ -108,6 +112,7 @@ export const NETWORK: readonly Fault[] = [
   },
   {
     name: "random edits of all shared types over a lossy, slow, reordering network",
+    rule: "D2",
     rounds: { short: 1, long: 20 },
     async strike(world) {
       const { server } = await world.serveArchived()

@@ -25,20 +25,24 @@ const chosen = FAULTS.filter(
     positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())),
 )
 console.log(`seed ${seed}, ${chosen.length} faults`)
-const table = ["| fault | runs | acknowledged edits | lost |", "|---|---|---|---|"]
+const table = ["| fault | runs | held | acknowledged edits | lost |", "|---|---|---|---|---|"]
 for (const fault of chosen) {
   const rounds = Number(values.rounds ?? fault.rounds.long)
   let acknowledged = 0
   let lost = 0
+  let held = 0
   for (let round = 0; round < rounds; round++) {
     const played = await playRound(fault, seed + round)
     acknowledged += played.acknowledged
     lost += played.lost
-    if (played.failure === null) continue
+    if (played.failure === null) {
+      held++
+      continue
+    }
     process.exitCode = 1
     console.log(`${fault.name}, seed ${seed + round}: ${played.failure.stack}`)
   }
-  const row = `| ${fault.name} | ${rounds} | ${acknowledged.toLocaleString("en")} | ${lost} |`
+  const row = `| ${fault.name} | ${rounds} | ${held} | ${acknowledged.toLocaleString("en")} | ${lost} |`
   console.log(row)
   table.push(row)
 }

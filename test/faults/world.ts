@@ -10,6 +10,8 @@ import { checkArchived, checkConverged, checkRoomKept, checkSockets, checkStored
 export interface Fault {
   /** As the table names it. */
   readonly name: string
+  /** The rule of the house that it tries. */
+  readonly rule: string
   /** Rounds in the test command, and in the long run. */
   readonly rounds: { readonly short: number; readonly long: number }
   /** Strike once and check the invariants; throws where one is broken. */
