@@ -106,7 +106,8 @@ export class FanOut<Peer> {
   }
 
   #schedule(): void {
-    const waitMs = this.#nextTickAt - Date.now()
+    // The wall clock may have been set back: a wait is never longer than the longest window.
+    const waitMs = Math.min(this.#nextTickAt - Date.now(), this.#limits.tickCeilingMs)
     if (waitMs <= 0 || this.#bytes >= this.#limits.commitBytes) this.flush()
     else this.#timer ??= setTimeout(() => this.flush(), waitMs)
   }

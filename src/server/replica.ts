@@ -45,6 +45,8 @@ export class Replica {
   readonly #waiting: Map<number, Uint8Array>
   #uncommitted: Uint8Array[] = []
   #uncommittedBytes = 0
+  /** Held updates that are uncommitted now: they leave the waiting room in the turn that commits them, not before. */
+  #released: number[] = []
   #doc: Y.Doc | null = null
   /** Taken by the room, not yet by the hydrated document. */
   #feed: Uint8Array[] = []
@@ -204,6 +206,8 @@ export class Replica {
   commit(): number {
     if (this.#uncommitted.length === 0) return this.#log.state.revision
     const revision = this.#log.append(this.#uncommitted, Y.encodeStateVector(this.#moved))
+    for (const id of this.#released) this.#log.release(id)
+    this.#released = []
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) {
@@ -280,6 +284,7 @@ export class Replica {
     this.#clocks.clear()
     this.#moved.clear()
     this.#waiting.clear()
+    this.#released = []
     this.#log.erase()
   }
 
@@ -370,7 +375,7 @@ export class Replica {
         }
         moved = true
         this.#waiting.delete(id)
-        this.#log.release(id)
+        this.#released.push(id)
       }
     }
     return released

@@ -501,7 +501,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /** At once when quiet; under load what comes within the window becomes one row. */
   #commitSoon(): void {
-    const waitMs = this.#nextCommitAt - Date.now()
+    // The wall clock may have been set back: a wait is never longer than its window.
+    const waitMs = Math.min(this.#nextCommitAt - Date.now(), this.limits.commitWindowMs)
     if (waitMs <= 0 || this.#room.replica.uncommittedBytes >= this.limits.commitBytes) this.#commit()
     else this.#commitTimer ??= setTimeout(() => this.#commit(), waitMs)
   }
@@ -826,7 +827,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** At once after a pause, so that a renewal does not keep the room awake for a timer; then once a window for all. */
   #attachSoon(peer: Peer): void {
     this.#unattached.add(peer)
-    const waitMs = this.#nextAttachAt - Date.now()
+    const waitMs = Math.min(this.#nextAttachAt - Date.now(), this.limits.attachMs)
     if (waitMs <= 0) this.#attachAll()
     else this.#attachTimer ??= setTimeout(() => this.#attachAll(), waitMs)
   }
