@@ -145,7 +145,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     // First the log, then the peers: the output gate holds the frames until the commit is durable.
     this.#commit()
     if (update !== null) fanOut.update(update, null)
-    await this.ctx.storage.sync()
+    await this.#durable()
     return result
   }
 
@@ -180,7 +180,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       this.#take(update, { grant, sender: null, whole: true })
       const revision = this.#commit()
-      await this.ctx.storage.sync()
+      await this.#durable()
       return { revision }
     })
   }
@@ -518,7 +518,15 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     const { replica, outbox, fanOut } = this.#room
     if (replica.hasUncommitted) fanOut.flush()
     const wrote = replica.hasUncommitted
-    const revision = replica.commit()
+    try {
+      replica.commit()
+    } catch (thrown) {
+      // Nothing was acknowledged, and what was taken is still here: it is tried again, whoever comes or not.
+      console.error(`A commit of ${this.name} failed and will be tried again`, thrown)
+      this.#commitTimer = setTimeout(() => this.#commit(), this.limits.commitWindowMs)
+      return this.#room.log.state.revision
+    }
+    const { revision } = this.#room.log.state
     if (wrote) {
       this.#stir()
       outbox.touch()
@@ -532,6 +540,13 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       this.#send(peer, writeSaved(payload))
     }
     return revision
+  }
+
+  /** @throws SyncError unavailable where the commit before it has failed */
+  async #durable(): Promise<void> {
+    if (this.#room.replica.hasUncommitted)
+      throw new SyncError("unavailable", "The disk did not take it; try again.")
+    await this.ctx.storage.sync()
   }
 
   // ---- time passes
