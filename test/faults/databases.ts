@@ -90,6 +90,12 @@ async function lockTable({ url }: TestPostgres): Promise<() => Promise<void>> {
 
 const DAY_MS = 24 * 3600 * 1000
 
+/** Somebody waits for the lock. PGlite has one connection, which could not be asked. */
+async function isLocked({ query }: TestPostgres): Promise<boolean> {
+  const waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'yurt'"
+  return (await query(waits)).length > 0
+}
+
 let unlock = async () => {}
 
 const POSTGRES: readonly Fault[] = [
@@ -105,12 +111,14 @@ const POSTGRES: readonly Fault[] = [
     "killed in the middle of a flush",
     { short: 1, long: 3 },
     {
-      async strike({ postgres, editors }) {
+      async strike({ postgres, server, editors }) {
         unlock = await lockTable(postgres)
+        // Nothing is hung up: the order makes the Worker say that it goes there.
+        await server.order({ hang: { step: "^store", times: 1, ms: 1 } })
         for (const editor of editors) editor.write(5)
-        const waits =
-          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'yurt'"
-        await until(async () => (await postgres.query(waits)).length > 0, "a flush is under way")
+        await until(() => server.output.includes("store waits"), "a flush is under way")
+        if (postgres.kind === "postgres")
+          await until(() => isLocked(postgres), "the flush waits for the lock")
         await postgres.kill()
       },
       async mend({ postgres }) {
@@ -141,8 +149,19 @@ const POSTGRES: readonly Fault[] = [
     "rights revoked",
     { short: 0, long: 3 },
     {
-      strike: ({ postgres }) => postgres.query("alter table yurt_documents owner to postgres"),
-      mend: ({ postgres }) => postgres.query("alter table yurt_documents owner to yurt"),
+      // PGlite knows one user, who may do everything: there a column is hidden instead.
+      strike: ({ postgres }) =>
+        postgres.query(
+          postgres.kind === "postgres"
+            ? "alter table yurt_documents owner to postgres"
+            : "alter table yurt_documents rename column update to hidden",
+        ),
+      mend: ({ postgres }) =>
+        postgres.query(
+          postgres.kind === "postgres"
+            ? "alter table yurt_documents owner to yurt"
+            : "alter table yurt_documents rename column hidden to update",
+        ),
     },
   ),
   {

@@ -266,9 +266,7 @@ export class Wire {
     await until(
       () => this.#ended || this.#received.includes(echo) || this.#sawClose(),
       "the wire is answered",
-      {
-        everyMs: 2,
-      },
+      { everyMs: 2 },
     )
     return this.#received.includes(echo) ? "open" : "ended"
   }
@@ -277,11 +275,19 @@ export class Wire {
     this.#socket.destroy()
   }
 
-  /** A close frame, unmasked and short, at the end of what came. */
+  /**
+   * A close frame came. Found by walking from frame to frame: what others write arrives here too, and may hold any
+   * bytes.
+   */
   #sawClose(): boolean {
-    const tail = this.#received.subarray(-127)
-    for (let at = 0; at + 1 < tail.length; at++) {
-      if (tail[at] === 0x88 && at + 2 + tail[at + 1]! === tail.length) return true
+    let at = this.#received.indexOf("\r\n\r\n") + 4
+    while (at + 2 <= this.#received.length) {
+      if ((this.#received[at]! & 0x0f) === 8) return true
+      const length = this.#received[at + 1]!
+      if (length < 126) at += 2 + length
+      else if (at + 10 > this.#received.length) return false
+      else if (length === 126) at += 4 + this.#received.readUInt16BE(at + 2)
+      else at += 10 + Number(this.#received.readBigUInt64BE(at + 2))
     }
     return false
   }
