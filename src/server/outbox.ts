@@ -51,7 +51,11 @@ export class Outbox {
 
   /** When the next flush is due, ms since 1970; null where nothing is missing or there is no archive. */
   get dueAtMs(): number | null {
-    return this.#archive === null ? null : this.#ledger.dueAtMs
+    const { dueAtMs } = this.#ledger
+    if (this.#archive === null || dueAtMs === null) return null
+    const { flushMs, retryCeilingMs } = this.#limits
+    // Further away than anything is put off: the clock was set back since. Then it is due now.
+    return dueAtMs > Date.now() + Math.max(flushMs, retryCeilingMs) ? Date.now() : dueAtMs
   }
 
   /** The archive lacks something that is committed. */

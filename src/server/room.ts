@@ -575,7 +575,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       this.#commit()
       if (this.#compactionDue(replica)) replica.compact()
       this.#emptied = false
-      if (outbox.dueAtMs !== null && outbox.dueAtMs <= now && !this.#removing) await this.#flush()
+      const { dueAtMs } = outbox
+      if (dueAtMs !== null && dueAtMs <= Date.now() && !this.#removing) await this.#flush()
       if (this.#peers.size === 0) {
         replica.dehydrate()
         this.#welcoming = null

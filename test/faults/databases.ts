@@ -299,7 +299,7 @@ export const DATABASES: readonly Fault[] = [
   {
     name: "the wall clock a day back, while a flush is due",
     rule: "A1",
-    rounds: { short: 0, long: 3 },
+    rounds: { short: 1, long: 3 },
     async strike(world) {
       const vars = await world.postgresVars()
       const server = await world.serve({ vars, limits: { flushMs: 1_000 } })
