@@ -20,7 +20,7 @@
  */
 import { writeAwareness, writeUpdate } from "../wire/y-websocket.ts"
 import type { Limits } from "./limits.ts"
-import { mergeInGroups } from "./merge.ts"
+import { mergeUpdates } from "./merge.ts"
 
 /** What one send costs, ms; measured on workerd, several sends to a socket in one turn share it. */
 const SEND_MS = 0.025
@@ -86,7 +86,7 @@ export class FanOut<Peer> {
     const gathered = this.#updates.size + this.#awareness.size
     const updates = this.#updates.take()
     if (updates !== null && this.#hasReceivers(updates.sender)) {
-      relay(writeUpdate(mergeInGroups(updates.items)), updates.sender)
+      relay(writeUpdate(mergeUpdates(updates.items)), updates.sender)
     }
     const clients = this.#awareness.take()
     if (clients !== null && this.#hasReceivers(clients.sender)) {

@@ -10,7 +10,7 @@
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "./limits.ts"
-import { groupsOf, mergeInGroups } from "./merge.ts"
+import { groupsOf, mergeUpdates } from "./merge.ts"
 import type { UpdateLog } from "./update-log.ts"
 import { absorb, type Section, trim, type Verdict, vet, vetDepth, vetDoubts } from "./vet.ts"
 
@@ -190,7 +190,7 @@ export class Replica {
     if (damaged) this.#doc = this.#hydrate({ damaged })
     const rest = [...updates.map(({ update }) => update), ...this.#uncommitted]
     const all = snapshot === null ? [] : [snapshot]
-    if (rest.length > 0) all.push(mergeInGroups(rest))
+    if (rest.length > 0) all.push(mergeUpdates(rest))
     return all.length > 0 ? all : [EMPTY_UPDATE]
   }
 
@@ -473,7 +473,7 @@ function capture<Result>(doc: Y.Doc, change: () => Result): { result: Result; up
   doc.on("update", keep)
   try {
     const result = change()
-    return { result, update: updates.length === 0 ? null : mergeInGroups(updates) }
+    return { result, update: updates.length === 0 ? null : mergeUpdates(updates) }
   } finally {
     doc.off("update", keep)
   }

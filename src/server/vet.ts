@@ -78,6 +78,8 @@ const NONE = -1
 /** What the room knows without its document: per client the clock up to which every struct is known (a state vector). */
 export type Clocks = ReadonlyMap<number, number>
 
+const NOTHING_KNOWN: Clocks = new Map()
+
 /** The id of a struct. */
 export interface Id {
   readonly client: number
@@ -137,6 +139,49 @@ export function vet(update: Uint8Array, known: Clocks): Verdict {
   } catch (thrown) {
     return { kind: "refuse", reason: thrown instanceof Refusal ? thrown.reason : `unreadable: ${thrown}` }
   }
+}
+
+/** Where the parts of an update lie in its bytes. */
+export interface Outline {
+  /** Of each section: its clocks [clock, end), and the bytes [from, to) of its structs. */
+  readonly sections: readonly {
+    readonly client: number
+    readonly clock: number
+    readonly end: number
+    readonly structs: number
+    readonly from: number
+    readonly to: number
+  }[]
+  /** Of each client: clock, length, clock, length, … */
+  readonly deletes: readonly { readonly client: number; readonly ranges: number[] }[]
+}
+
+/** The outline of an update that was vetted before; null where it has gaps (Skip structs), as a merged one may. */
+export function outline(update: Uint8Array): Outline | null {
+  const reader = new Reader(update, NOTHING_KNOWN)
+  reader.isVetted = true
+  const sections: Outline["sections"][number][] = []
+  for (let count = reader.number(); count > 0; count--) {
+    const structs = reader.number()
+    const client = reader.number()
+    const clock = reader.number()
+    const from = reader.at
+    let end = clock
+    for (let i = 0; i < structs; i++) {
+      reader.readStruct(client, end)
+      if (reader.kind === SKIP) return null
+      end += reader.length
+    }
+    sections.push({ client, clock, end, structs, from, to: reader.at })
+  }
+  const deletes: Outline["deletes"][number][] = []
+  for (let count = reader.number(); count > 0; count--) {
+    const client = reader.number()
+    const ranges: number[] = []
+    for (let numbers = 2 * reader.number(); numbers > 0; numbers--) ranges.push(reader.number())
+    deletes.push({ client, ranges })
+  }
+  return { sections, deletes }
 }
 
 /**
