@@ -12,7 +12,17 @@ import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "./limits.ts"
 import { groupsOf, mergeUpdates } from "./merge.ts"
 import type { UpdateLog } from "./update-log.ts"
-import { absorb, type Section, trim, type Verdict, vet, vetDepth, vetDoubts } from "./vet.ts"
+import {
+  absorb,
+  depthOf,
+  type Section,
+  TYPE_DEPTH,
+  trim,
+  type Verdict,
+  vet,
+  vetDepth,
+  vetDoubts,
+} from "./vet.ts"
 
 /** A log smaller than this is not worth a compaction, bytes with row overhead. */
 const COMPACT_FLOOR_BYTES = 128 * 1024
@@ -51,6 +61,8 @@ export class Replica {
   /** Taken by the room, not yet by the hydrated document. */
   #feed: Uint8Array[] = []
   #neededAt = 0
+  /** No shared type lies deeper than this; null until a document was looked at. */
+  #depth: number | null = null
 
   /** @param onDamage something stored was quarantined: the clocks went back, others may hold what is missing */
   constructor(log: UpdateLog, { limits, onDamage }: { limits: Limits; onDamage: () => void }) {
@@ -122,7 +134,8 @@ export class Replica {
     if (claim !== undefined) for (const { client } of fresh) claim(client)
     this.#makeRoom(news.length)
     if (verdict.kind === "pending") return this.#hold(news)
-    const needsDocument = verdict.doubts !== undefined || verdict.types !== undefined || (whole && deletes)
+    const { doubts, levels = 0 } = verdict
+    const needsDocument = doubts !== undefined || !this.#hasDepthFor(levels) || (whole && deletes)
     const judged = needsDocument ? this.#judge(news, verdict) : news
     if (judged === null) return { kind: "known" }
     this.#take(judged, { sections: fresh, applied: judged !== news })
@@ -141,6 +154,7 @@ export class Replica {
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
+        this.#depth = null
         this.#readClocks(doc)
         this.#take(update, { sections: [], applied: true })
       }
@@ -240,10 +254,14 @@ export class Replica {
   compact(): void {
     this.commit()
     if (this.#log.state.logRows === 0) return
-    const doc = this.document()
-    const snapshot = Y.encodeStateAsUpdate(doc)
-    prove(snapshot, doc)
-    this.#log.compact(snapshot, Y.encodeStateVector(doc))
+    const { clientID } = this.document()
+    const folded = fold(this.document())
+    // One Y.Doc at a time: a large one and its proof would not fit the platform's memory together.
+    this.dehydrate()
+    const doc = prove(folded)
+    doc.clientID = clientID
+    this.#doc = doc
+    this.#log.compact(folded.snapshot, Y.encodeStateVector(doc))
     this.#moved.clear()
   }
 
@@ -264,6 +282,7 @@ export class Replica {
     this.#log.adopt(snapshot, { clocks: Y.encodeStateVector(doc), revision })
     if (snapshot !== update) this.#hold(update)
     this.#doc = doc
+    this.#depth = null
     this.#neededAt = Date.now()
     this.#readClocks(doc)
     this.#moved.clear()
@@ -309,14 +328,17 @@ export class Replica {
    * Let the document settle what the bytes alone cannot.
    * @returns what the document made of the update; null where nothing of it is new
    */
-  #judge(update: Uint8Array, { sections, doubts, types }: Accepted): Uint8Array | null {
+  #judge(update: Uint8Array, { sections, doubts, levels }: Accepted): Uint8Array | null {
     const doc = this.document()
     const doubt = doubts === undefined ? null : vetDoubts(doubts, doc)
     if (doubt !== null) throw new SyncError("bad-update", doubt)
     try {
       const made = absorb(update, doc)
-      const depth = types === undefined ? null : vetDepth(sections, doc)
-      if (depth !== null) throw new SyncError("bad-update", depth)
+      if (levels !== undefined) {
+        const depth = vetDepth(sections, doc)
+        if (depth !== null) throw new SyncError("bad-update", depth)
+        this.#depth = depthOf(doc)
+      }
       return isEmpty(made) ? null : made
     } catch (cause) {
       // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
@@ -324,6 +346,17 @@ export class Replica {
       if (cause instanceof SyncError) throw cause
       throw new SyncError("bad-update", `Update of ${update.length} bytes does not apply`, { cause })
     }
+  }
+
+  /**
+   * Whether types that nest so many levels fit wherever in the document they go. Only a bound is kept, so that most new
+   * paragraphs and shapes need no document; when it is used up, the document is looked at.
+   */
+  #hasDepthFor(levels: number): boolean {
+    if (levels === 0) return true
+    if (this.#depth === null || this.#depth + levels > TYPE_DEPTH) return false
+    this.#depth += levels
+    return true
   }
 
   #take(update: Uint8Array, { sections, applied }: { sections: readonly Section[]; applied: boolean }): void {
@@ -479,14 +512,23 @@ function capture<Result>(doc: Y.Doc, change: () => Result): { result: Result; up
   }
 }
 
-/** The snapshot loads in a fresh Y.Doc to the same structs and deletes. */
-function prove(snapshot: Uint8Array, doc: Y.Doc): void {
-  const fresh = new Y.Doc()
-  Y.applyUpdate(fresh, snapshot)
-  const same = Y.equalSnapshots(Y.snapshot(fresh), Y.snapshot(doc))
-  fresh.destroy()
-  if (!same)
+/** A document as bytes, and the clocks and deletes by which to know it again. */
+interface Folded {
+  readonly snapshot: Uint8Array
+  readonly state: Y.Snapshot
+}
+
+function fold(doc: Y.Doc): Folded {
+  return { snapshot: Y.encodeStateAsUpdate(doc), state: Y.snapshot(doc) }
+}
+
+/** The snapshot loads in a fresh Y.Doc to the same structs and deletes. @returns that document */
+function prove({ snapshot, state }: Folded): Y.Doc {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, snapshot)
+  if (!Y.equalSnapshots(Y.snapshot(doc), state))
     throw new SyncError("internal", `Snapshot of ${snapshot.length} bytes does not load to its document`)
+  return doc
 }
 
 /** Take out of a document what waits inside it for something that has not arrived. @returns whether there was anything */

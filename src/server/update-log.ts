@@ -105,9 +105,7 @@ export class UpdateLog {
    * @returns the room's new revision
    */
   append(updates: readonly Uint8Array[], moved: Uint8Array): number {
-    const bytes = encoding.encode((encoder) => {
-      for (const update of updates) encoding.writeVarUint8Array(encoder, update)
-    })
+    const bytes = pack(updates)
     const revision = this.#state.revision + 1
     const parts = split(bytes, this.#limits.valueBytes)
     const logRows = this.#state.logRows + parts.length
@@ -141,12 +139,13 @@ export class UpdateLog {
       while (end < rows.length && rows[end]!.revision === revision) end++
       const values = rows.slice(i, end)
       i = end
-      const fault = faultOf(values, parts)
-      if (fault !== null) {
-        this.quarantine(revision, fault)
+      const bytes = values.reduce((total, value) => total + value.bytes.byteLength, 0)
+      const whole = gather(values, { parts, bytes })
+      if (typeof whole === "string") {
+        this.quarantine(revision, whole)
         continue
       }
-      const decoder = decoding.createDecoder(join(values))
+      const decoder = decoding.createDecoder(whole)
       while (decoding.hasContent(decoder)) {
         updates.push({ revision, update: decoding.readVarUint8Array(decoder) })
       }
@@ -275,12 +274,13 @@ export class UpdateLog {
   }
 
   #loadSnapshot(): Uint8Array | null {
-    if (this.#state.snapshotBytes === 0) return null
-    const parts = Math.ceil(this.#state.snapshotBytes / this.#limits.valueBytes)
-    const values = this.#sql<LogRow>("SELECT part, crc, bytes FROM snapshot ORDER BY part")
-    const fault = faultOf(values, parts)
-    if (fault === null) return join(values)
-    this.quarantineSnapshot(fault)
+    const { snapshotBytes } = this.#state
+    if (snapshotBytes === 0) return null
+    const parts = Math.ceil(snapshotBytes / this.#limits.valueBytes)
+    const rows = this.#storage.sql.exec<Part>("SELECT part, crc, bytes FROM snapshot ORDER BY part")
+    const whole = gather(rows, { parts, bytes: snapshotBytes })
+    if (typeof whole !== "string") return whole
+    this.quarantineSnapshot(whole)
     return null
   }
 
@@ -358,34 +358,55 @@ export class UpdateLog {
   }
 }
 
-type LogRow = { revision: number; part: number; parts: number; crc: number; bytes: ArrayBuffer }
+type Part = { part: number; crc: number; bytes: ArrayBuffer }
+type LogRow = Part & { revision: number; parts: number }
+
+/** The updates of a commit, each with its length before it. One allocation: a paste is large. */
+function pack(updates: readonly Uint8Array[]): Uint8Array {
+  const lengths = updates.map((update) =>
+    encoding.encode((encoder) => encoding.writeVarUint(encoder, update.length)),
+  )
+  const size = updates.reduce((total, update, i) => total + lengths[i]!.length + update.length, 0)
+  const packed = new Uint8Array(size)
+  let at = 0
+  for (const [i, update] of updates.entries()) {
+    packed.set(lengths[i]!, at)
+    packed.set(update, at + lengths[i]!.length)
+    at += lengths[i]!.length + update.length
+  }
+  return packed
+}
 
 /** Values of at most `valueBytes`; an empty input is one empty value (D5). */
 function split(bytes: Uint8Array, valueBytes: number): Uint8Array[] {
   const parts: Uint8Array[] = []
   for (let at = 0; at === 0 || at < bytes.length; at += valueBytes)
-    parts.push(bytes.slice(at, at + valueBytes))
+    parts.push(bytes.subarray(at, at + valueBytes))
   return parts
 }
 
-function join(rows: readonly { bytes: ArrayBuffer }[]): Uint8Array {
-  if (rows.length === 1) return new Uint8Array(rows[0]!.bytes)
-  const whole = new Uint8Array(rows.reduce((total, row) => total + row.bytes.byteLength, 0))
+/**
+ * What these rows hold together, copied row by row, so that a large value is in memory once.
+ * @returns the value, or what is wrong with it
+ */
+function gather(
+  rows: Iterable<Part>,
+  { parts, bytes }: { parts: number; bytes: number },
+): Uint8Array | string {
+  const whole = new Uint8Array(bytes)
+  let count = 0
   let at = 0
-  for (const { bytes } of rows) {
-    whole.set(new Uint8Array(bytes), at)
-    at += bytes.byteLength
+  let broken: number | null = null
+  for (const row of rows) {
+    const value = new Uint8Array(row.bytes)
+    if (crc32(value) !== row.crc) broken ??= row.part
+    if (at + value.length <= bytes) whole.set(value, at)
+    at += value.length
+    count++
   }
-  return whole
-}
-
-function faultOf(
-  rows: readonly { part: number; crc: number; bytes: ArrayBuffer }[],
-  parts: number,
-): string | null {
-  if (rows.length !== parts) return `${rows.length} of ${parts} parts are here`
-  const broken = rows.find((row) => crc32(new Uint8Array(row.bytes)) !== row.crc)
-  return broken === undefined ? null : `part ${broken.part} of ${parts} fails its checksum`
+  if (count !== parts) return `${count} of ${parts} parts are here`
+  if (broken !== null) return `part ${broken} of ${parts} fails its checksum`
+  return at === bytes ? whole : `${at} of ${bytes} bytes are here`
 }
 
 function bytesOf(value: ArrayBuffer | null): Uint8Array {

@@ -110,14 +110,14 @@ export interface Section {
 export type Verdict =
   /**
    * Every struct and delete integrates now; afterwards the state vector is max(known, end) per section.
-   * With `doubts` only the document can tell whether it is safe: see `vetDoubts`. With `types` it creates that many
-   * shared types, and only the document knows how deep they then lie: see `vetDepth`.
+   * With `doubts` only the document can tell whether it is safe: see `vetDoubts`. With `levels` it creates shared types,
+   * nested at most so many levels among themselves; how deep they then lie, the document knows: see `vetDepth`.
    */
   | {
       readonly kind: "accept"
       readonly sections: readonly Section[]
       readonly doubts?: readonly Id[]
-      readonly types?: number
+      readonly levels?: number
     }
   /** Well-formed, but something it refers to has not arrived. Vet it again when more is known; not safe before. */
   | { readonly kind: "pending"; readonly sections: readonly Section[] }
@@ -267,7 +267,7 @@ export function vetDepth(sections: readonly Section[], doc: Y.Doc): string | nul
       if (struct.id.clock + struct.length <= clock) break
       if (struct.id.clock >= end || !(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentType))
         continue
-      const depth = depthOf(struct)
+      const depth = depthOfItem(struct)
       if (depth > TYPE_DEPTH)
         return `a type nested more than ${TYPE_DEPTH} deep at clock ${struct.id.clock} of client ${client}`
     }
@@ -275,8 +275,20 @@ export function vetDepth(sections: readonly Section[], doc: Y.Doc): string | nul
   return null
 }
 
+/** How many levels of shared types lie within each other in a document; counting stops past TYPE_DEPTH. */
+export function depthOf(doc: Y.Doc): number {
+  let deepest = 0
+  for (const structs of doc.store.clients.values()) {
+    for (const struct of structs) {
+      if (struct instanceof Y.Item && struct.content instanceof Y.ContentType)
+        deepest = Math.max(deepest, depthOfItem(struct))
+    }
+  }
+  return deepest
+}
+
 /** How many items lie around this one, itself included; counting stops past the limit. */
-function depthOf(item: Y.Item): number {
+function depthOfItem(item: Y.Item): number {
   let depth = 0
   for (let at: Y.Item | null = item; at !== null && depth <= TYPE_DEPTH; depth++) {
     at = at.parent instanceof Y.AbstractType ? at.parent._item : null
@@ -376,7 +388,7 @@ function judge(reader: Reader): Verdict {
   if (straddles) return { kind: "overlap", sections }
   if (waits) return { kind: "pending", sections }
   if (!secondPass && types <= TYPE_DEPTH)
-    return types === 0 ? { kind: "accept", sections } : { kind: "accept", sections, types }
+    return types === 0 ? { kind: "accept", sections } : { kind: "accept", sections, levels: types }
   const integration = new Integration(reader, deletesAt)
   for (let i = 0; i < count; i++) integration.add(sections[i]!, starts[i]!)
   if (!integration.completes()) return { kind: "pending", sections }
@@ -385,7 +397,7 @@ function judge(reader: Reader): Verdict {
     kind: "accept",
     sections,
     ...(doubts.length > 0 && { doubts }),
-    ...(types > 0 && { types }),
+    ...(types > 0 && { levels: integration.levels }),
   }
 }
 
@@ -476,6 +488,8 @@ class Integration {
   readonly #knownClocks: number[] = []
   readonly #doubts = new Set<number>()
   #deletes: Map<number, number[]> | null = null
+  /** How many levels of shared types lie within each other, as far as this update shows. */
+  levels = 0
   /** The place of the last struct found, in its walk. */
   #index = 0
   #lastWalk = NOWHERE
@@ -573,6 +587,7 @@ class Integration {
     if (reader.kind === TYPE && depth >= TYPE_DEPTH) {
       throw refusal(`shared types nested deeper than ${TYPE_DEPTH}`, walk.at)
     }
+    if (reader.kind === TYPE) this.levels = Math.max(this.levels, depth + 1)
     if (
       reader.isLong &&
       home !== UNKEYED &&
@@ -720,11 +735,46 @@ class Reader {
 
   /** A varuint of at most 2^53 - 1. */
   number(): number {
+    const { bytes } = this
     const from = this.at
-    const first = this.byte()
-    if (first < 128) return first
-    let value = first & 127
-    for (let factor = 128; ; factor *= 128) {
+    // Most of what the vet reads is numbers: those of up to 35 bits, as client ids have, need neither calls nor checks,
+    // unless the end is near.
+    if (from + 5 > bytes.length) return this.#longNumber(0, 1)
+    let byte = bytes[from]!
+    if (byte < 128) {
+      this.at = from + 1
+      return byte
+    }
+    let value = byte & 127
+    byte = bytes[from + 1]!
+    value |= (byte & 127) << 7
+    if (byte < 128) {
+      this.at = from + 2
+      return value
+    }
+    byte = bytes[from + 2]!
+    value |= (byte & 127) << 14
+    if (byte < 128) {
+      this.at = from + 3
+      return value
+    }
+    byte = bytes[from + 3]!
+    value |= (byte & 127) << 21
+    if (byte < 128) {
+      this.at = from + 4
+      return value
+    }
+    byte = bytes[from + 4]!
+    value += (byte & 127) * 2 ** 28
+    this.at = from + 5
+    return byte < 128 ? value : this.#longNumber(value, 2 ** 35)
+  }
+
+  /** The rest of a number, whose next seven bits count `factor`. */
+  #longNumber(begun: number, begunFactor: number): number {
+    const from = this.at
+    let value = begun
+    for (let factor = begunFactor; ; factor *= 128) {
       // Eight bytes carry 56 bits. Without an end, zero bits would go on until the factor is infinite and the sum NaN.
       if (factor === 2 ** 56) throw refusal("number of more than eight bytes", from)
       const byte = this.byte()

@@ -53,8 +53,8 @@ it("[D1] catches a room that acknowledges before it writes", async () => {
 it("[D4] catches a compaction that drops the log for an older snapshot, unproven", async () => {
   const mutant: Patch = {
     file: "src/server/replica.ts",
-    find: "    const snapshot = Y.encodeStateAsUpdate(doc)\n    prove(snapshot, doc)\n",
-    replace: "    const snapshot = this.whole()[0]!\n",
+    find: "    this.#log.compact(folded.snapshot, Y.encodeStateVector(doc))\n",
+    replace: "    this.#log.compact(this.whole()[0]!, Y.encodeStateVector(doc))\n",
   }
   expect(await brokenBy("folded into a snapshot twice, and a kill", mutant)).toBe("I1")
 })

@@ -5,6 +5,7 @@ import * as Y from "yjs"
 import { LIMITS } from "../../src/server/limits.ts"
 import { Replica } from "../../src/server/replica.ts"
 import { UpdateLog } from "../../src/server/update-log.ts"
+import { TYPE_DEPTH } from "../../src/server/vet.ts"
 import { freshId } from "./vocabulary.ts"
 
 /** A reproducible stream of numbers below `n`. @source mulberry32 */
@@ -148,5 +149,39 @@ it("[W3] cuts off a forged repetition of what is known, so that a merge cannot p
     for (const update of replica.whole()) Y.applyUpdate(newcomer, update)
     expect(newcomer.getText("text").toString()).toBe("abcd")
     expect(newcomer.getText("fresh").toString()).toBe("new")
+  })
+})
+
+it("[W3] needs a document for the first shared type, then for one in hundreds, and refuses the one too deep", async () => {
+  const author = new Y.Doc()
+  const updates: Uint8Array[] = []
+  author.on("update", (update: Uint8Array) => updates.push(update))
+  const innermost = () => {
+    let map = author.getMap<Y.Map<unknown>>("map")
+    for (let child = map.get("child"); child !== undefined; child = map.get("child"))
+      map = child as Y.Map<Y.Map<unknown>>
+    return map
+  }
+  for (let i = 0; i < 3 * TYPE_DEPTH; i++) author.getArray("paragraphs").push([new Y.Text(`${i}`)])
+  const flat = updates.length
+  for (let i = 0; i < TYPE_DEPTH; i++) innermost().set("child", new Y.Map())
+  const deep = updates.length
+  innermost().set("child", new Y.Map())
+  await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
+    const replica = new Replica(new UpdateLog(state.storage, LIMITS), { limits: LIMITS, onDamage: () => {} })
+    let hydrations = 0
+    const take = (from: number, to: number) => {
+      for (const update of updates.slice(from, to)) {
+        expect(replica.receive(update).kind).toBe("taken")
+        replica.commit()
+        if (replica.hydrated) hydrations++
+        replica.dehydrate()
+      }
+    }
+    take(0, flat)
+    expect(hydrations).toBe(3)
+    take(flat, deep)
+    expect(() => replica.receive(updates[deep]!)).toThrow(/nested more than/)
+    expect(replica.document().getArray("paragraphs").length).toBe(3 * TYPE_DEPTH)
   })
 })

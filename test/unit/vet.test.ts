@@ -236,7 +236,7 @@ it("[W3] accepts every kind of content, with the length that Yjs gives it", () =
   expect(vet(bytes, NOTHING)).toEqual({
     kind: "accept",
     sections: [{ client: 77, clock: 0, end: 23 }],
-    types: 1,
+    levels: 1,
   })
   const doc = new Y.Doc()
   Y.applyUpdate(doc, bytes)
@@ -516,7 +516,7 @@ it("[W3] refuses types that many updates nest too deep, whoever made the ones ab
   const reasons = updates.map((update) => {
     const verdict = vet(update, stateOf(room))
     if (verdict.kind !== "accept") throw new Error(`${verdict.kind} is not what this is about`)
-    expect(verdict.types).toBe(1)
+    expect(verdict.levels).toBe(1)
     absorb(update, room)
     return vetDepth(verdict.sections, room)
   })
