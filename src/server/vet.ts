@@ -739,7 +739,7 @@ class Reader {
     const from = this.at
     // Most of what the vet reads is numbers: those of up to 35 bits, as client ids have, need neither calls nor checks,
     // unless the end is near.
-    if (from + 5 > bytes.length) return this.#longNumber(0, 1)
+    if (from + 5 > bytes.length) return this.#longNumber(from, 0, 1)
     let byte = bytes[from]!
     if (byte < 128) {
       this.at = from + 1
@@ -767,12 +767,11 @@ class Reader {
     byte = bytes[from + 4]!
     value += (byte & 127) * 2 ** 28
     this.at = from + 5
-    return byte < 128 ? value : this.#longNumber(value, 2 ** 35)
+    return byte < 128 ? value : this.#longNumber(from, value, 2 ** 35)
   }
 
-  /** The rest of a number, whose next seven bits count `factor`. */
-  #longNumber(begun: number, begunFactor: number): number {
-    const from = this.at
+  /** The rest of a number that began at the byte `from`; its next seven bits count `begunFactor`. */
+  #longNumber(from: number, begun: number, begunFactor: number): number {
     let value = begun
     for (let factor = begunFactor; ; factor *= 128) {
       // Eight bytes carry 56 bits. Without an end, zero bits would go on until the factor is infinite and the sum NaN.
