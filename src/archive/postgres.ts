@@ -10,7 +10,7 @@
 import { Buffer } from "node:buffer"
 import postgres from "postgres"
 import { SyncError } from "../errors.ts"
-import { abortable } from "./abortable.ts"
+import { abortable, limited } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, ArchiveWrite } from "./archive.ts"
 import { POSTGRES_SCHEMA } from "./postgres-schema.ts"
 import { seedUpdate } from "./seed.ts"
@@ -70,7 +70,6 @@ export function postgresArchive(
     signal: AbortSignal,
     { mode = "" }: { mode?: string } = {},
   ): Promise<T> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(callTimeoutMs)])
     const sql = postgres(url, {
       max: 1,
       prepare: false,
@@ -89,7 +88,7 @@ export function postgresArchive(
         return work(sql)
       }) as Promise<T>
     try {
-      return await abortable(transaction, limit)
+      return await abortable(transaction, signal)
     } finally {
       // Not awaited: a frozen server would not say goodbye.
       sql.end({ timeout: 0 }).catch(() => {})
@@ -243,7 +242,7 @@ export function postgresArchive(
     return withTable(() => transact(read, signal, { mode: "read only" }), signal)
   }
 
-  return { name: "postgres", load, store, remove, list }
+  return limited({ name: "postgres", load, store, remove, list }, callTimeoutMs)
 }
 
 /** An error of the server whose SQLSTATE starts with one of these. */

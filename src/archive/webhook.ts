@@ -21,6 +21,7 @@
 
 import { SyncError } from "../errors.ts"
 import { LIMITS } from "../server/limits.ts"
+import { limited } from "./abortable.ts"
 import type { Archive, ArchiveLookup, ArchivePage } from "./archive.ts"
 
 export interface WebhookOptions {
@@ -30,7 +31,7 @@ export interface WebhookOptions {
   secret: string
   /** "json": POST the document readable, for a receiver that does not know Yjs. It then cannot be loaded from there. */
   format?: "update" | "json"
-  /** One request, ms. */
+  /** One call, ms. */
   timeoutMs?: number
 }
 
@@ -74,7 +75,7 @@ export function webhookArchive({
       body: (body ?? null) as BodyInit | null,
       // A redirect would carry the signature to somebody else.
       redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal,
     })
   }
 
@@ -99,7 +100,7 @@ export function webhookArchive({
     return response.ok ? "stored" : "newer"
   }
 
-  return {
+  const archive: Archive = {
     name: "webhook",
 
     async load(id, signal): Promise<ArchiveLookup> {
@@ -151,6 +152,7 @@ export function webhookArchive({
       return { documents: page.documents, cursor: page.cursor ?? null }
     },
   }
+  return limited(archive, timeoutMs)
 }
 
 /**

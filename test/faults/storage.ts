@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { until } from "../server.ts"
+import type { FaultServer } from "./harness.ts"
 import { Broken, checkArchived, checkConverged, checkRoomKept, checkSockets } from "./invariants.ts"
 import type { Fault, World } from "./world.ts"
 
@@ -276,24 +277,11 @@ export const STORAGE: readonly Fault[] = [
       await world.settle(server, id, { editors, cuts: 1 })
     },
   },
-  {
-    name: "eviction after 10 s of idling, with sockets that sleep on",
-    rule: "D2",
-    rounds: { short: 0, long: 2 },
-    async strike(world) {
-      const { server } = await world.serveArchived()
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
-      for (const editor of editors) editor.write(10)
-      await Promise.all(editors.map((editor) => editor.saved()))
-      await wakesAnew(server, async () => {
-        editors[0]!.write()
-        await editors[0]!.saved()
-      })
-      checkSockets(editors)
-      await world.settle(server, id, { editors })
-    },
-  },
+  sleepsOn("webhook", { short: 1, long: 2 }, async (world) => (await world.serveArchived()).server),
+  sleepsOn("Postgres", { short: 0, long: 2 }, async (world) => {
+    const vars = await world.postgresVars()
+    return world.serve({ vars, limits: { flushMs: 500 } })
+  }),
   {
     name: "eviction after 10 s of idling, with nobody connected",
     rule: "D2",
@@ -333,6 +321,32 @@ const NEW_RELEASE = {
   file: "test/faults/worker.ts",
   find: 'console.log("a room is in memory")',
   replace: 'console.log("a room is in memory, of a new release")',
+}
+
+/** A flush leaves nothing behind that keeps the room awake: not a timer, not a connection. */
+function sleepsOn(
+  archive: string,
+  rounds: Fault["rounds"],
+  serve: (world: World) => Promise<FaultServer>,
+): Fault {
+  return {
+    name: `eviction after 10 s of idling, with sockets that sleep on and a ${archive} archive`,
+    rule: "D2",
+    rounds,
+    async strike(world) {
+      const server = await serve(world)
+      const id = world.id()
+      const editors = await world.enter(server, id, 2)
+      for (const editor of editors) editor.write(10)
+      await Promise.all(editors.map((editor) => editor.saved()))
+      await wakesAnew(server, async () => {
+        editors[0]!.write()
+        await editors[0]!.saved()
+      })
+      checkSockets(editors)
+      await world.settle(server, id, { editors })
+    },
+  }
 }
 
 /** Wait until the platform has put an idle room out of memory; `poke` then finds it awake anew. */
