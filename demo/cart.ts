@@ -8,7 +8,7 @@ import { changeCart, PRODUCTS, readCart, type Sku } from "./cart-items.ts"
 import { picture } from "./cart-pictures.ts"
 import { el, find } from "./element.ts"
 import { showHeader } from "./header.ts"
-import { openDocument, page, requestUrl, roomsUrl, startDocument } from "./page.ts"
+import { openDocument, page, requestUrl, roomsUrl, startDocument, watchRights } from "./page.ts"
 import { snippet } from "./snippet.ts"
 
 const OWNER = "cart-owner"
@@ -66,6 +66,9 @@ function openShop(id: string): void {
   find("other").hidden = page.subject !== undefined
   find("curl").append(snippet(command({ add: "honey" }), "Copy the command"))
   find("shop").hidden = false
+  watchRights(provider, (readOnly) => {
+    find<HTMLFieldSetElement>("shop").disabled = readOnly
+  })
   showHeader(provider, { title: "Cart" })
 }
 

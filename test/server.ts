@@ -5,10 +5,10 @@
 import { type ChildProcess, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { buildPages, serve } from "../demo/start.ts"
+import { freePort, portIsFree } from "./port.ts"
 
 export interface TestServer {
   /** http://127.0.0.1:port */
@@ -100,24 +100,4 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   } while (Date.now() < end)
   throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`, { cause: last })
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.on("error", reject)
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address()
-      if (address === null || typeof address === "string") return reject(new Error("No port"))
-      probe.close(() => resolve(address.port))
-    })
-  })
-}
-
-function portIsFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.on("error", () => resolve(false))
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)))
-  })
 }

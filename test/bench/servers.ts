@@ -10,12 +10,13 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import * as encoding from "lib0/encoding"
+import { freePort } from "../port.ts"
 
 export const BENCH_FOLDER = dirname(fileURLToPath(import.meta.url))
 export const PROJECT_FOLDER = resolve(BENCH_FOLDER, "../..")
@@ -164,12 +165,16 @@ export interface Server {
  * Start a system on a fresh folder and wait until it accepts connections.
  *
  * @param options.metered bundle the counters of meter.js around the room (workerd only)
+ * @param options.heapMb hold V8's heap to this; without a limit it lets garbage lie
  * @throws ServerFailure when it does not listen within 20 s
  */
-export async function startServer(system: System, options: { metered?: boolean } = {}): Promise<Server> {
+export async function startServer(
+  system: System,
+  { metered = false, heapMb = null }: { metered?: boolean; heapMb?: number | null } = {},
+): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), `bench-${system.name}-`))
   const port = await freePort()
-  const command = await prepare(system, { folder, port, metered: options.metered ?? false })
+  const command = await prepare(system, { folder, port, metered, heapMb })
   let child: ChildProcess | undefined
   let stopping = false
 
@@ -229,24 +234,31 @@ interface Command {
 
 async function prepare(
   system: System,
-  { folder, port, metered }: { folder: string; port: number; metered: boolean },
+  {
+    folder,
+    port,
+    metered,
+    heapMb,
+  }: { folder: string; port: number; metered: boolean; heapMb: number | null },
 ): Promise<Command> {
+  const nodeFlags = heapMb === null ? [] : [`--max-old-space-size=${heapMb}`]
   const env = { ...process.env, HOST: "127.0.0.1", PORT: String(port), NODE_ENV: "production" }
   switch (system.name) {
     case "ceiling":
       return { file: process.execPath, args: [join(PEERS_FOLDER, "ceiling.js"), String(port)], env }
     case "y-websocket": {
       const script = join(PEERS_FOLDER, "node_modules/@y/websocket-server/src/server.js")
-      return { file: process.execPath, args: [script], env }
+      return { file: process.execPath, args: [...nodeFlags, script], env }
     }
     case "hocuspocus": {
       const script = join(PEERS_FOLDER, "hocuspocus.js")
-      return { file: process.execPath, args: [script, String(port), join(folder, "documents.sqlite")], env }
+      const args = [...nodeFlags, script, String(port), join(folder, "documents.sqlite")]
+      return { file: process.execPath, args, env }
     }
     default:
       await mkdir(join(folder, "disk"))
       await cp(await bundle(system, metered), join(folder, "worker.js"))
-      await writeFile(join(folder, "config.capnp"), workerdConfig(system, port))
+      await writeFile(join(folder, "config.capnp"), workerdConfig(system, { port, heapMb }))
       return { file: workerdBinary(), args: ["serve", "config.capnp"], env }
   }
 }
@@ -257,10 +269,12 @@ function workerdBinary(): string {
   return path
 }
 
-function workerdConfig(system: System, port: number): string {
+function workerdConfig(system: System, { port, heapMb }: { port: number; heapMb: number | null }): string {
   const className = roomClass(system)
+  const v8Flags = heapMb === null ? "" : `v8Flags = ["--max-heap-size=${heapMb}"],`
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  ${v8Flags}
   services = [ (name = "main", worker = .worker), (name = "disk", disk = (path = "disk", writable = true)) ],
   sockets = [ (name = "http", address = "127.0.0.1:${port}", http = (), service = "main") ]
 );
@@ -347,17 +361,6 @@ export async function packageVersion(name: string, where: "project" | "peers"): 
   const root = where === "project" ? PROJECT_FOLDER : PEERS_FOLDER
   const text = await readFile(join(root, "node_modules", name, "package.json"), "utf8").catch(() => "{}")
   return (JSON.parse(text) as { version?: string }).version ?? "not installed"
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, "127.0.0.1")
-  await once(probe, "listening")
-  const address = probe.address()
-  if (address === null || typeof address === "string") throw new Error("The probe has no port")
-  probe.close()
-  await once(probe, "close")
-  return address.port
 }
 
 async function listening(port: number): Promise<void> {

@@ -14,7 +14,8 @@ import * as Y from "yjs"
 import type { ArchiveEntry } from "../../src/archive/archive.ts"
 import type { Limits } from "../../src/server/limits.ts"
 import type { DocumentStatus } from "../../src/server/rpc.ts"
-import { freePort, killGroup, until } from "../server.ts"
+import { freePort } from "../port.ts"
+import { killGroup, until } from "../server.ts"
 import { NO_ORDERS, type Orders, STOPPED } from "./orders.ts"
 
 /** Short waits, so that a fault and its cure fit into seconds. */

@@ -1,11 +1,11 @@
 /** Faults: the process dies, at a random moment or inside a step. */
 import { execFileSync } from "node:child_process"
 import * as Y from "yjs"
+import { startProxy } from "../proxy.ts"
 import { startServer, type TestServer, until } from "../server.ts"
 import type { Editor } from "./editor.ts"
 import { type Patch, RoomServer } from "./harness.ts"
 import { Broken, checkArchived } from "./invariants.ts"
-import { startProxy } from "./proxy.ts"
 import type { Fault, World } from "./world.ts"
 
 /** Stop the world at a step, provoke that step, kill what stands still, and look at everything. */

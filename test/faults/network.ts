@@ -1,10 +1,10 @@
 /** Faults: the network between clients and a room, and clients that come all at once. */
 import * as Y from "yjs"
+import { startProxy } from "../proxy.ts"
 import { until } from "../server.ts"
 import { honestHistory, shuffle } from "../unit/updates.ts"
 import type { Editor } from "./editor.ts"
 import { checkConverged, checkEqual, checkSockets } from "./invariants.ts"
-import { startProxy } from "./proxy.ts"
 import { scribble } from "./scribble.ts"
 import type { Fault } from "./world.ts"
 

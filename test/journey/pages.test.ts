@@ -6,12 +6,12 @@ import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
+import { startProxy, type TcpProxy } from "../proxy.ts"
 import { startServer, type TestServer, until } from "../server.ts"
 import { launchBrowser } from "./browser.ts"
-import { type Cable, layCable } from "./cable.ts"
 
 let server: TestServer
-let cable: Cable
+let cable: TcpProxy
 let browser: Browser
 let ana: BrowserContext
 let bo: BrowserContext
@@ -19,7 +19,7 @@ const faults: string[] = []
 
 beforeAll(async () => {
   server = await startServer()
-  cable = await layCable(server.url)
+  cable = await startProxy(Number(new URL(server.url).port))
   browser = await launchBrowser()
   ana = await visitor("Ana Lima", "#0369a1")
   bo = await visitor("Bo", "#c2410c")
@@ -155,11 +155,11 @@ describe.each(Object.entries(scripts))("%s", (name, script) => {
     const { first, second } = await openBoth(name)
     await script.edit(second, "bo")
     await shows(first, script, 1)
-    cable.cut()
+    cable.sever()
     await first.locator('.state[data-state="offline"]').waitFor()
     if (!script.online) await script.edit(first, "ana")
     await script.edit(second, "bo")
-    cable.mend()
+    cable.heal()
     await first.evaluate(() => dispatchEvent(new Event("online")))
     const edits = script.online ? 2 : 3
     await Promise.all([shows(first, script, edits), shows(second, script, edits)])
