@@ -217,10 +217,10 @@ export const KILLS: readonly Fault[] = [
     rule: "A2",
     rounds: { short: 1, long: 6 },
     strike: (world) => {
-      const steps = ["alarm$", "set alarm", "store \\d", "alarm done"]
-      return killAt(world, `^${steps[world.below(steps.length)]}`, {
-        provoke: world.below(2) === 0 ? type : leave,
-      })
+      const step = ["alarm$", "set alarm", "store \\d", "alarm done"][world.below(4)]!
+      // When they leave, the archive may have everything, and nothing is stored any more.
+      const types = world.below(2) === 0 || step.startsWith("store")
+      return killAt(world, `^${step}`, { provoke: types ? type : leave })
     },
   },
   {
