@@ -15,7 +15,6 @@
  */
 import { crc32 } from "node:zlib"
 import * as decoding from "lib0/decoding"
-import * as encoding from "lib0/encoding"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "./limits.ts"
 
@@ -361,20 +360,19 @@ export class UpdateLog {
 type Part = { part: number; crc: number; bytes: ArrayBuffer }
 type LogRow = Part & { revision: number; parts: number }
 
-/** The updates of a commit, each with its length before it. One allocation: a paste is large. */
+/** The updates of a commit, each with its length before it, in one allocation: a paste is large, and keystrokes many. */
 function pack(updates: readonly Uint8Array[]): Uint8Array {
-  const lengths = updates.map((update) =>
-    encoding.encode((encoder) => encoding.writeVarUint(encoder, update.length)),
-  )
-  const size = updates.reduce((total, update, i) => total + lengths[i]!.length + update.length, 0)
-  const packed = new Uint8Array(size)
+  // A length takes five bytes at most.
+  const packed = new Uint8Array(updates.reduce((total, update) => total + 5 + update.length, 0))
   let at = 0
-  for (const [i, update] of updates.entries()) {
-    packed.set(lengths[i]!, at)
-    packed.set(update, at + lengths[i]!.length)
-    at += lengths[i]!.length + update.length
+  for (const update of updates) {
+    let length = update.length
+    for (; length > 127; length >>>= 7) packed[at++] = (length & 127) | 128
+    packed[at++] = length
+    packed.set(update, at)
+    at += update.length
   }
-  return packed
+  return packed.subarray(0, at)
 }
 
 /** Values of at most `valueBytes`; an empty input is one empty value (D5). */
