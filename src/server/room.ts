@@ -555,15 +555,22 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     try {
       await super.alarm()
     } catch (thrown) {
+      // It may have failed before `onAlarm` set the next one: at the start, or in a subclass.
       console.error("The alarm failed and will come again", thrown)
+      await this.#setNextAlarm()
     }
+  }
+
+  /** One that comes whatever happens in this one: when every call to the archive has had its time. */
+  #setNextAlarm(): Promise<void> {
+    this.#alarmAt = Date.now() + 2 * this.limits.archiveTimeoutMs
+    return this.ctx.storage.setAlarm(this.#alarmAt)
   }
 
   /** Compacts, flushes, closes what has expired. Sets the next alarm first and never throws (A2). */
   override async onAlarm(): Promise<void> {
     // The platform repeats a throwing alarm six times and forgets it; this one is set whatever happens below.
-    this.#alarmAt = Date.now() + 2 * this.limits.archiveTimeoutMs
-    await this.ctx.storage.setAlarm(this.#alarmAt)
+    await this.#setNextAlarm()
     try {
       const { replica, outbox } = this.#room
       const now = Date.now()

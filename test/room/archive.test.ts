@@ -52,6 +52,12 @@ it("[A1] arms the alarm in the turn of the first edit, and flushes while people 
   expect(await room.connections()).toBe(1)
 })
 
+it("[A2] comes again after an alarm that failed before the room had set the next one", async () => {
+  const room = await openRoom({ peers: 1 })
+  await room.failAlarm()
+  expect(await room.alarmAt()).toBeGreaterThan(Date.now())
+})
+
 it("[A2] keeps trying while the archive fails, and says so in status", async () => {
   const room = await openRoom({ peers: 1 })
   faults.failures = 4

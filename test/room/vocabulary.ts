@@ -297,6 +297,15 @@ export class TestRoom {
     return runDurableObjectAlarm(this.stub)
   }
 
+  /** Let an alarm come that fails before the room's own handling of it has begun. */
+  async failAlarm(): Promise<void> {
+    await runInDurableObject(this.stub, async (room, state) => {
+      await state.storage.deleteAlarm()
+      room.onAlarm = () => Promise.reject(new Error("A subclass failed"))
+      await room.alarm()
+    })
+  }
+
   /** When the alarm is set for, ms since 1970, or null. */
   alarmAt(): Promise<number | null> {
     return runInDurableObject(this.stub, (_, state) => state.storage.getAlarm())

@@ -10,7 +10,7 @@ import { dollars } from "../prices.ts"
 import { mustServe, type Outcome, type Scenario, type Setting } from "../scenario.ts"
 import { leaveAll, takeSeats } from "../seat.ts"
 import { startServer } from "../servers.ts"
-import { type Reading, readMeter, since } from "./meter-reading.ts"
+import { mapReading, type Reading, readMeter, since } from "./meter-reading.ts"
 
 const EVERY_MS = 200
 const RENEWAL_MS = 15_000
@@ -71,10 +71,7 @@ async function measureCost({ system, quick }: Setting): Promise<Outcome> {
   }
 }
 
-const scale = (reading: Reading, factor: number): Reading =>
-  Object.fromEntries(
-    Object.entries(reading).map(([name, count]) => [name, count * factor]),
-  ) as unknown as Reading
+const scale = (reading: Reading, factor: number): Reading => mapReading(reading, (count) => count * factor)
 
 export const cost: Scenario = {
   name: "cost",

@@ -20,6 +20,15 @@ export async function readMeter(server: Server): Promise<Reading> {
 }
 
 export function since(before: Reading, after: Reading): Reading {
-  const names = Object.keys(before) as Array<keyof Reading>
-  return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as unknown as Reading
+  return mapReading(after, (count, name) => count - before[name])
+}
+
+/** Every count of a reading, changed. */
+export function mapReading(
+  reading: Reading,
+  change: (count: number, name: keyof Reading) => number,
+): Reading {
+  const entries = Object.entries(reading) as [keyof Reading, number][]
+  // reason: fromEntries forgets the names
+  return Object.fromEntries(entries.map(([name, count]) => [name, change(count, name)])) as unknown as Reading
 }
