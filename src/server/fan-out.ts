@@ -10,9 +10,6 @@
  * ceiling, and a window that gathers next to nothing halves it again. So it grows with receivers, bytes and load, and
  * is not felt in a room where less comes than fits between two ticks (F1).
  *
- * Under a flood workerd delivers message after message before it runs a timer, so the clock is looked
- * at on every message as well.
- *
  * Peers see an edit before it is on disk. That is safe: an update is a fact about its author's document,
  * which the author resends until it is acknowledged, and applying it twice changes nothing. If the room dies in
  * between, the peers hold it too and give it back. An acknowledgement is a promise to forget, so it waits for
@@ -21,6 +18,7 @@
 import { writeAwareness, writeUpdate } from "../wire/y-websocket.ts"
 import type { Limits } from "./limits.ts"
 import { mergeUpdates } from "./merge.ts"
+import { Throttle } from "./throttle.ts"
 
 /** What one send costs, ms; measured on workerd, several sends to a socket in one turn share it. */
 const SEND_MS = 0.025
@@ -48,8 +46,7 @@ export class FanOut<Peer> {
   #bytes = 0
   /** Grows with the load; the cost of a tick is its floor. */
   #windowMs = 0
-  #nextTickAt = 0
-  #timer: ReturnType<typeof setTimeout> | null = null
+  readonly #ticks = new Throttle(() => this.flush(), { windowMs: 0 })
 
   constructor(outlet: Outlet<Peer>, limits: Limits) {
     this.#outlet = outlet
@@ -71,8 +68,7 @@ export class FanOut<Peer> {
 
   /** Send now what waits. Updates first: a cursor refers to the text it stands in. */
   flush(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
+    this.#ticks.clear()
     let sent = 0
     let bytes = 0
     const relay = (frame: Uint8Array, sender: Peer | null) => {
@@ -97,7 +93,7 @@ export class FanOut<Peer> {
     else if (gathered * 2 < CROWD) this.#windowMs /= 2
     const floorMs = REST * (sent * SEND_MS + bytes * BYTE_MS)
     this.#windowMs = Math.min(Math.max(this.#windowMs, floorMs), this.#limits.tickCeilingMs)
-    this.#nextTickAt = Date.now() + this.#windowMs
+    this.#ticks.rest(this.#windowMs)
   }
 
   #hasReceivers(sender: Peer | null): boolean {
@@ -106,10 +102,8 @@ export class FanOut<Peer> {
   }
 
   #schedule(): void {
-    // The wall clock may have been set back: a wait is never longer than the longest window.
-    const waitMs = Math.min(this.#nextTickAt - Date.now(), this.#limits.tickCeilingMs)
-    if (waitMs <= 0 || this.#bytes >= this.#limits.commitBytes) this.flush()
-    else this.#timer ??= setTimeout(() => this.flush(), waitMs)
+    if (this.#bytes >= this.#limits.commitBytes) this.flush()
+    else this.#ticks.soon()
   }
 }
 

@@ -50,6 +50,7 @@ import {
   type RoomRpc,
   type Visit,
 } from "./rpc.ts"
+import { Throttle } from "./throttle.ts"
 import { UpdateLog } from "./update-log.ts"
 
 const DONE = Promise.resolve()
@@ -106,10 +107,6 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #started = false
   /** The archive was asked, or something is stored: the document is what this room says it is. */
   #opening: Promise<void> | null = null
-  #nextCommitAt = 0
-  #commitTimer: ReturnType<typeof setTimeout> | null = null
-  #attachTimer: ReturnType<typeof setTimeout> | null = null
-  #nextAttachAt = 0
   #alarmAt: number | null = null
   #removing = false
   /** Who owns which client id, as far as it was asked since the wake. */
@@ -501,10 +498,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /** At once when quiet; under load what comes within the window becomes one row. */
   #commitSoon(): void {
-    // The wall clock may have been set back: a wait is never longer than its window.
-    const waitMs = Math.min(this.#nextCommitAt - Date.now(), this.limits.commitWindowMs)
-    if (waitMs <= 0 || this.#room.replica.uncommittedBytes >= this.limits.commitBytes) this.#commit()
-    else this.#commitTimer ??= setTimeout(() => this.#commit(), waitMs)
+    if (this.#room.replica.uncommittedBytes >= this.limits.commitBytes) this.#commit()
+    else this.#room.commits.soon()
   }
 
   /**
@@ -513,9 +508,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
    * @returns the room's revision
    */
   #commit(): number {
-    if (this.#commitTimer !== null) clearTimeout(this.#commitTimer)
-    this.#commitTimer = null
-    const { replica, outbox, fanOut } = this.#room
+    const { replica, outbox, fanOut, commits } = this.#room
+    commits.clear()
     if (replica.hasUncommitted) fanOut.flush()
     const wrote = replica.hasUncommitted
     try {
@@ -523,7 +517,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     } catch (thrown) {
       // Nothing was acknowledged, and what was taken is still here: it is tried again, whoever comes or not.
       console.error(`A commit of ${this.name} failed and will be tried again`, thrown)
-      this.#commitTimer = setTimeout(() => this.#commit(), this.limits.commitWindowMs)
+      commits.later()
       return this.#room.log.state.revision
     }
     const { revision } = this.#room.log.state
@@ -531,7 +525,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       this.#stir()
       outbox.touch()
       this.#arm()
-      this.#nextCommitAt = Date.now() + this.limits.commitWindowMs
+      commits.rest()
     }
     for (const peer of this.#peers) {
       if (peer.awaitsSaved === null) continue
@@ -708,7 +702,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
     this.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     for (const connection of this.getConnections<Attachment>()) this.#recall(connection, presence)
-    return { log, replica, presence, outbox, fanOut }
+    const commits = new Throttle(() => this.#commit(), {
+      windowMs: limits.commitWindowMs,
+      ceilingMs: limits.commitCeilingMs,
+    })
+    const attaches = new Throttle(() => this.#attachAll(), { windowMs: limits.attachMs })
+    return { log, replica, presence, outbox, fanOut, commits, attaches }
   }
 
   /** A socket that outlived the room's memory. Its attachment says who it is. */
@@ -850,15 +849,13 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** At once after a pause, so that a renewal does not keep the room awake for a timer; then once a window for all. */
   #attachSoon(peer: Peer): void {
     this.#unattached.add(peer)
-    const waitMs = Math.min(this.#nextAttachAt - Date.now(), this.limits.attachMs)
-    if (waitMs <= 0) this.#attachAll()
-    else this.#attachTimer ??= setTimeout(() => this.#attachAll(), waitMs)
+    this.#room.attaches.soon()
   }
 
   #attachAll(): void {
-    if (this.#attachTimer !== null) clearTimeout(this.#attachTimer)
-    this.#attachTimer = null
-    this.#nextAttachAt = Date.now() + this.limits.attachMs
+    const { attaches } = this.#room
+    attaches.clear()
+    attaches.rest()
     const changed = [...this.#unattached]
     this.#unattached.clear()
     for (const peer of changed) {
@@ -883,6 +880,8 @@ interface Parts {
   readonly presence: Presence<Peer>
   readonly outbox: Outbox
   readonly fanOut: FanOut<Peer>
+  readonly commits: Throttle
+  readonly attaches: Throttle
 }
 
 /**
