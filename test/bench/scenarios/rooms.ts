@@ -1,10 +1,11 @@
 /**
  * Rooms: 500 documents, two people in each, each typing twice a second, all on one machine and one disk. The time
- * from sending to the other's receipt, and the server's memory. A second pass, for Yurt alone, asks after every
+ * from sending to the other's receipt, the server's memory, and what the disk takes meanwhile. A second pass, for Yurt alone, asks after every
  * letter for the echo that says it is on disk.
  */
 
 import { setTimeout as pause } from "node:timers/promises"
+import { watchDisk } from "../disk.ts"
 import { textOf, typing } from "../edits.ts"
 import {
   megabytes,
@@ -60,6 +61,7 @@ async function measureRooms({ system, quick }: Setting, options: { durable: bool
   const frames = seats.map((seat, person) => updates[person]!.map((update) => seat.frame(2, update)))
   await pause(1_000)
 
+  const disk = await watchDisk()
   // Everyone has a moment of their own within the period.
   const startedAtMs = performance.now()
   for (let i = 0; i < letters; i++) {
@@ -97,11 +99,14 @@ async function measureRooms({ system, quick }: Setting, options: { durable: bool
     { quietMs: 1_000, limitMs: DRAIN_MS },
   )
   if (options.durable) await until(() => durable === total, DRAIN_MS)
+  const fsyncMs = await disk.stop()
   const memory = await server.memory()
   const figures: Record<string, number> = {
     p50Ms: times.quantile(0.5),
     p99Ms: times.quantile(0.99),
     ...(memory === null ? {} : { memoryMb: megabytes(memory.now) }),
+    fsyncP50Ms: fsyncMs.quantile(0.5),
+    fsyncP99Ms: fsyncMs.quantile(0.99),
     ...(options.durable
       ? { durableP50Ms: durableMs.quantile(0.5), durableMaxMs: durableMs.quantile(1) }
       : {}),
@@ -132,7 +137,7 @@ export const rooms: Scenario = {
   title: "500 rooms × 2 people × 2 updates/s: ms from send to receipt",
   systems: ["yurt", "y-partyserver", "relay", "y-websocket", "hocuspocus"],
   headline: { figure: "p99Ms", better: "less" },
-  maxRounds: 1,
+  maxRounds: 3,
   limitMs: 120_000,
   measure: (setting) => measureRooms(setting, { durable: false }),
 }
@@ -142,7 +147,7 @@ export const roomsDurable: Scenario = {
   title: "the same, asking after every letter whether it is on disk: ms from send to that answer",
   systems: ["yurt"],
   headline: { figure: "p99Ms", better: "less" },
-  maxRounds: 1,
+  maxRounds: 3,
   limitMs: 120_000,
   measure: (setting) => measureRooms(setting, { durable: true }),
 }
