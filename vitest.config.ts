@@ -1,9 +1,12 @@
+import { availableParallelism } from "node:os"
 import { cloudflareTest } from "@cloudflare/vitest-plugin"
 import { defineConfig } from "vitest/config"
 
 // Pure files run in plain Node, rooms in real workerd, journeys against the real server and in a real browser.
 export default defineConfig({
   test: {
+    // By default one core is left idle, which of two is half.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.{ts,tsx}"], testTimeout: 30_000 } },
       {
@@ -21,7 +24,9 @@ export default defineConfig({
           include: ["test/{journey,hostile,faults}/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // One at a time and after the others: they load the machine, and some wait for things in real time.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
