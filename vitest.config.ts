@@ -2,6 +2,12 @@ import { availableParallelism } from "node:os"
 import { cloudflareTest } from "@cloudflare/vitest-plugin"
 import { defineConfig } from "vitest/config"
 
+/**
+ * One file at a time, after those that need no server. Journeys load the machine and wait for things in real time; of
+ * two files of rooms at once, now and then workerd did not end.
+ */
+const ALONE = { fileParallelism: false, sequence: { groupOrder: 1 } }
+
 // Pure files run in plain Node, rooms in real workerd, journeys against the real server and in a real browser.
 export default defineConfig({
   test: {
@@ -16,7 +22,7 @@ export default defineConfig({
             wrangler: { configPath: "test/room/wrangler.toml" },
           }),
         ],
-        test: { name: "room", include: ["test/room/**/*.test.ts"], testTimeout: 30_000 },
+        test: { name: "room", include: ["test/room/**/*.test.ts"], testTimeout: 30_000, ...ALONE },
       },
       {
         test: {
@@ -24,9 +30,7 @@ export default defineConfig({
           include: ["test/{journey,hostile,faults}/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // One at a time and after the others: they load the machine, and some wait for things in real time.
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          ...ALONE,
         },
       },
     ],

@@ -35,9 +35,9 @@ export const LIMITS = {
   /** A commit starts at once when this much waits for it, bytes. */
   commitBytes: 256 * KB,
   /**
-   * While edits keep coming, commits are this far apart, ms; the first one after a pause comes at once. Below a second, so
-   * that every edit is durable within one; not less, because many rooms share one disk (a commit costs it 0.4–1 ms), and
-   * every commit is a billed row.
+   * While edits keep coming, a commit follows the first of them after this long, ms; the first one after a pause comes at
+   * once. Below a second, so that every edit is durable within one; not less, because many rooms share one disk (a commit
+   * costs it 0.4–1 ms), and every commit is a billed row.
    */
   commitWindowMs: 800,
   /**

@@ -496,7 +496,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     this.#owners.set(client, subject)
   }
 
-  /** At once when quiet; under load what comes within the window becomes one row. */
+  /** At once when quiet; else what comes within a window of the first edit becomes one row. */
   #commitSoon(): void {
     if (this.#room.replica.uncommittedBytes >= this.limits.commitBytes) this.#commit()
     else this.#room.commits.soon()
@@ -705,6 +705,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     const commits = new Throttle(() => this.#commit(), {
       windowMs: limits.commitWindowMs,
       ceilingMs: limits.commitCeilingMs,
+      wholeWindow: true,
     })
     const attaches = new Throttle(() => this.#attachAll(), { windowMs: limits.attachMs })
     return { log, replica, presence, outbox, fanOut, commits, attaches }

@@ -1,6 +1,7 @@
 /**
  * Throttle: what a room does for many at once (relay, commit, attach) it does at once after a pause, and then at most
- * once a window, for all who asked meanwhile.
+ * once a window, for all who asked meanwhile. Where it costs more than waiting does (a commit), the wait is a whole
+ * window from the first who asks: nobody waits longer than before, and it is done less often.
  *
  * A window may be let grow while the machine has more to do than it can. The sign is a timer that runs late: where many
  * rooms share a thread and a disk, none of them sees how many they are, and each feels it there. Were they all to go on
@@ -18,6 +19,7 @@ const LATENESSES = 4
 
 export class Throttle {
   readonly #task: () => void
+  readonly #wholeWindow: boolean
   readonly #floorMs: number
   readonly #ceilingMs: number
   #windowMs: number
@@ -30,28 +32,34 @@ export class Throttle {
   /**
    * @param task is to call `clear` when it begins, and `rest` when it has done something
    * @param options.ceilingMs how long the window may grow while timers run late; by default it does not
+   * @param options.wholeWindow wait a window from the first who asks, not from the last time
    */
   constructor(
     task: () => void,
-    { windowMs, ceilingMs = windowMs }: { windowMs: number; ceilingMs?: number },
+    {
+      windowMs,
+      ceilingMs = windowMs,
+      wholeWindow = false,
+    }: { windowMs: number; ceilingMs?: number; wholeWindow?: boolean },
   ) {
     this.#task = task
+    this.#wholeWindow = wholeWindow
     this.#floorMs = windowMs
     this.#ceilingMs = ceilingMs
     this.#windowMs = windowMs
   }
 
-  /** Now, where a window has passed since the last time; else when it has. */
+  /** Now, where a window has passed since the last time; else when the wait is over. */
   soon(): void {
     if (this.#timer !== null) {
       // Under a flood workerd delivers message after message before it runs a timer that is due.
       if (Date.now() >= this.#dueAt) this.#fire()
       return
     }
+    const leftMs = this.#nextAt - Date.now()
+    if (leftMs <= 0) this.#task()
     // The wall clock may have been set back: a wait is never longer than the window.
-    const waitMs = Math.min(this.#nextAt - Date.now(), this.#windowMs)
-    if (waitMs <= 0) this.#task()
-    else this.#wait(waitMs)
+    else this.#wait(this.#wholeWindow ? this.#windowMs : Math.min(leftMs, this.#windowMs))
   }
 
   /** A window from now, whether anyone asks meanwhile or not. */

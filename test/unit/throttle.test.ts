@@ -6,7 +6,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 /** A throttle and the times its task ran at, from now on. */
-function openThrottle(options: { windowMs: number; ceilingMs?: number }) {
+function openThrottle(options: ConstructorParameters<typeof Throttle>[1]) {
   const beganAt = Date.now()
   const ranAtMs: number[] = []
   const throttle: Throttle = new Throttle(() => {
@@ -37,6 +37,21 @@ it("[F1] does it at once after a pause, and then once a window for all who ask",
   throttle.soon()
   vi.runAllTimers()
   expect(ranAtMs).toEqual([0, 100, 1_000, 1_100])
+})
+
+it("waits a whole window from the first who asks where that is wanted", () => {
+  const { throttle, ranAtMs } = openThrottle({ windowMs: 100, wholeWindow: true })
+  throttle.soon()
+  for (const waitMs of [60, 60, 60]) {
+    vi.advanceTimersByTime(waitMs)
+    throttle.soon()
+  }
+  expect(ranAtMs).toEqual([0, 160])
+  vi.advanceTimersByTime(100)
+  expect(ranAtMs).toEqual([0, 160, 280])
+  vi.advanceTimersByTime(100)
+  throttle.soon()
+  expect(ranAtMs).toEqual([0, 160, 280, 380])
 })
 
 it("does it when it is due although no timer gets to run, as under a flood of messages", () => {
