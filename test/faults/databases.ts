@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import postgres from "postgres"
 import { createTestHarness } from "wrangler"
 import { postgresArchive } from "../../src/archive/postgres.ts"
-import type { Limits } from "../../src/server/limits.ts"
+import { LIMITS, type Limits } from "../../src/server/limits.ts"
 import type { TestPostgres } from "../postgres.ts"
 import { until } from "../server.ts"
 import type { Editor } from "./editor.ts"
@@ -285,7 +285,8 @@ export const DATABASES: readonly Fault[] = [
       const { server } = await world.serveArchived()
       const id = world.id()
       const editors = await world.enter(server, id, 2)
-      await server.order({ hang: { step: "^store", times: 1, ms: 800 } })
+      // Longer than the edits wait for their commit, shorter than the room waits for the archive.
+      await server.order({ hang: { step: "^store", times: 1, ms: LIMITS.commitWindowMs + 400 } })
       for (const editor of editors) editor.write(5)
       await until(() => server.output.includes("store waits"), "a flush is under way")
       for (const editor of editors) editor.write(5)
