@@ -41,8 +41,8 @@ export const LIMITS = {
    */
   commitWindowMs: 800,
   /**
-   * ... and up to this far, ms, while the machine cannot keep up: 500 rooms on a disk that takes 1.2 ms for a commit
-   * need 1.7 s, and 3 s where it takes 2.2.
+   * ... and after up to this long, ms, while the machine cannot keep up: 500 rooms on a disk that took 2 to 3 ms for
+   * an fsync came to about 2 s.
    */
   commitCeilingMs: 4_000,
 

@@ -1,7 +1,7 @@
 /**
  * Rooms: 500 documents, two people in each, each typing twice a second, all on one machine and one disk. The time
- * from sending to the other's receipt, the server's memory, and what the disk takes meanwhile. A second pass, for Yurt alone, asks after every
- * letter for the echo that says it is on disk.
+ * from sending to the other's receipt, the server's memory, and what the disk takes meanwhile. A second pass, for Yurt
+ * alone, asks after every letter for the echo that says it is on disk.
  */
 
 import { setTimeout as pause } from "node:timers/promises"
