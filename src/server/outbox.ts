@@ -52,15 +52,16 @@ export class Outbox {
   /** When the next flush is due, ms since 1970; null where nothing is missing or there is no archive. */
   get dueAtMs(): number | null {
     const { dueAtMs } = this.#ledger
-    if (this.#archive === null || dueAtMs === null) return null
+    if (!this.dirty || dueAtMs === null) return null
     const { flushMs, retryCeilingMs } = this.#limits
     // Further away than anything is put off: the clock was set back since. Then it is due now.
     return dueAtMs > Date.now() + Math.max(flushMs, retryCeilingMs) ? Date.now() : dueAtMs
   }
 
-  /** The archive lacks something that is committed. */
+  /** The archive lacks something that is committed. What was deleted is not: it would be flushed without end. */
   get dirty(): boolean {
-    return this.#archive !== null && this.#log.state.revision > (this.#ledger.archivedRevision ?? 0)
+    if (this.#archive === null || !this.#log.exists) return false
+    return this.#log.state.revision > (this.#ledger.archivedRevision ?? 0)
   }
 
   /** Something was committed. The first time, this sets when it is due. */
@@ -101,6 +102,7 @@ export class Outbox {
         error: null,
       })
     } catch (thrown) {
+      if (!this.#log.exists) return "done"
       const attempts = this.#ledger.attempts + 1
       const delayMs = this.backoffMs(attempts)
       const { message } = asSyncError(thrown)

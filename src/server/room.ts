@@ -192,6 +192,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         await outbox.remove(log.state.revision + 1)
       } finally {
         this.#removing = false
+        this.#arm()
       }
       for (const peer of this.#peers) this.#close(peer, new SyncError("deleted", "The document was deleted"))
       replica.erase()
@@ -663,7 +664,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Set the alarm to the earliest thing that will be due; null where nothing is. */
   #arm(): number | null {
     const { replica, outbox } = this.#room
-    const due = [outbox.dueAtMs, this.#retireAtMs]
+    // What is being deleted is not flushed; were it due all the same, alarm would follow on alarm.
+    const due = [this.#removing ? null : outbox.dueAtMs, this.#retireAtMs]
     if (this.#compactionDue(replica)) due.push(Date.now())
     for (const { grant } of this.#peers) due.push(grant.expiresAtMs)
     const at = due.reduce<number | null>(

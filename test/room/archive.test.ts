@@ -147,6 +147,28 @@ it("deletes everywhere, and a late flush of an older revision does not revive it
   expect(await room.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
 })
 
+it("[A7] rests after a deletion while people were connected", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "soon gone")
+  await room.saves(0)
+  await room.remove()
+  for (const who of [0, 1]) expect((await room.closing(who)).code).toBe(4404)
+  await until(async () => (await room.connections()) === 0, "the room has noticed")
+  expect(await room.alarmAt()).toBeNull()
+})
+
+it("[A7] rests after a deletion while a flush hangs", async () => {
+  const room = await openRoom({ peers: 1 })
+  const stores = faults.stores
+  faults.hanging = new Promise(() => {})
+  room.type(0, "soon gone")
+  await until(() => faults.stores > stores, "a flush is under way")
+  faults.hanging = null
+  await room.remove()
+  await until(async () => (await room.alarmAt()) === null, "nothing is due any more")
+  expect(await archivedText(room.id)).toBeNull()
+})
+
 it("lets a document of the same id begin anew after a deletion", async () => {
   const room = await openRoom({ peers: 1 })
   room.type(0, "old")
