@@ -14,7 +14,7 @@ export default defineConfig({
     // By default one core is left idle, which of two is half.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.{ts,tsx}"], testTimeout: 30_000 } },
+      { test: { name: "unit", include: ["test/{unit,archive}/**/*.test.{ts,tsx}"], testTimeout: 30_000 } },
       {
         plugins: [
           cloudflareTest({

@@ -2,11 +2,12 @@
  * The deployable Worker: a room for every document, the archive that env names (D1 unless it says
  * otherwise), access, and the routes.
  */
+
+import type { AccessSettings } from "./access/access.ts"
 import type { Archive } from "./archive/archive.ts"
 import { chooseArchive } from "./archive/choose.ts"
-import type { AccessSettings } from "./server/access.ts"
-import { Room as YurtRoom } from "./server/room.ts"
-import { routeDocuments } from "./server/routes.ts"
+import { routeDocuments } from "./http/routes.ts"
+import { Room as YurtRoom } from "./room/room.ts"
 
 /** What wrangler.toml binds. */
 export interface Env extends AccessSettings {

@@ -7,7 +7,7 @@
  */
 
 import type { D1Database, D1PreparedStatement } from "@cloudflare/workers-types"
-import { LIMITS } from "../server/limits.ts"
+import { LIMITS } from "../limits.ts"
 import { abortable } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, ArchiveWrite } from "./archive.ts"
 

@@ -20,7 +20,7 @@
  */
 
 import { SyncError } from "../errors.ts"
-import { LIMITS } from "../server/limits.ts"
+import { LIMITS } from "../limits.ts"
 import { limited } from "./abortable.ts"
 import type { Archive, ArchiveLookup, ArchivePage } from "./archive.ts"
 

@@ -16,7 +16,7 @@ import * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import * as wire from "../wire/y-websocket.ts"
 import { encodeFarewell, encodeOwnEntry } from "./awareness.ts"
-import { isAhead, isEmpty } from "./missing.ts"
+import { isAhead, isEmpty } from "./diff.ts"
 
 /** Origin of what another tab made and sees to itself. */
 export const TAB_SAVES = Symbol("made in another tab")

@@ -16,7 +16,7 @@ import { dirname, join, resolve } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import * as encoding from "lib0/encoding"
-import { freePort } from "../port.ts"
+import { freePort } from "../kit/port.ts"
 
 export const BENCH_FOLDER = dirname(fileURLToPath(import.meta.url))
 export const PROJECT_FOLDER = resolve(BENCH_FOLDER, "../..")

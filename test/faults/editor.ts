@@ -10,7 +10,7 @@ import * as random from "lib0/prng"
 import { WebSocket } from "ws"
 import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
-import { until } from "../server.ts"
+import { until } from "../kit/server.ts"
 
 const SYNC = 0
 const AWARENESS = 1

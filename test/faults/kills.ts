@@ -1,8 +1,8 @@
 /** Faults: the process dies, at a random moment or inside a step. */
 import { execFileSync } from "node:child_process"
 import * as Y from "yjs"
-import { startProxy } from "../proxy.ts"
-import { startServer, type TestServer, until } from "../server.ts"
+import { startProxy } from "../kit/proxy.ts"
+import { startServer, type TestServer, until } from "../kit/server.ts"
 import type { Editor } from "./editor.ts"
 import { type Patch, RoomServer } from "./harness.ts"
 import { Broken, checkArchived } from "./invariants.ts"
@@ -45,7 +45,7 @@ const paste = ([editor]: Editor[]) => {
 
 /** A next step of the schema, as a later version would bring it. */
 const NEXT_SCHEMA: Patch = {
-  file: "src/server/update-log.ts",
+  file: "src/room/log.ts",
   find: "   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);`,\n",
   replace: `   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);\`,
     "CREATE TABLE next_step (id INTEGER PRIMARY KEY); ALTER TABLE quarantine ADD COLUMN next_step TEXT;",

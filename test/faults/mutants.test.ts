@@ -27,7 +27,7 @@ async function brokenBy(name: string, patch: Patch): Promise<Invariant | null> {
 
 it("[D1] catches a room that acknowledges without waiting for the commit", async () => {
   const mutant: Patch = {
-    file: "src/server/room.ts",
+    file: "src/room/room.ts",
     find: "        peer.awaitsSaved = frame.payload.slice()\n",
     replace: "        this.#send(peer, writeSaved(frame.payload))\n",
   }
@@ -43,7 +43,7 @@ it("[D1] catches a room that acknowledges before it writes", async () => {
     }
 `
   const mutant: Patch = {
-    file: "src/server/room.ts",
+    file: "src/room/room.ts",
     find: "    const wrote = replica.hasUncommitted\n",
     replace: `${echo}    const wrote = replica.hasUncommitted\n`,
   }
@@ -52,7 +52,7 @@ it("[D1] catches a room that acknowledges before it writes", async () => {
 
 it("[D4] catches a compaction that drops the log for an older snapshot, unproven", async () => {
   const mutant: Patch = {
-    file: "src/server/replica.ts",
+    file: "src/room/replica.ts",
     find: "    this.#log.compact(folded.snapshot, Y.encodeStateVector(doc))\n",
     replace: "    this.#log.compact(this.whole()[0]!, Y.encodeStateVector(doc))\n",
   }
@@ -61,7 +61,7 @@ it("[D4] catches a compaction that drops the log for an older snapshot, unproven
 
 it("[A4] catches an outbox that clears its mark after the archive has answered", async () => {
   const mutant: Patch = {
-    file: "src/server/outbox.ts",
+    file: "src/room/outbox.ts",
     find: "        archivedRevision: write.revision,\n        dueAtMs: more ? Date.now() + this.#limits.flushMs : null,\n",
     replace: "        archivedRevision: this.#log.state.revision,\n        dueAtMs: null,\n",
   }

@@ -1,8 +1,8 @@
 /** Faults: the network between clients and a room, and clients that come all at once. */
 import * as Y from "yjs"
-import { startProxy } from "../proxy.ts"
-import { until } from "../server.ts"
-import { honestHistory, shuffle } from "../unit/updates.ts"
+import { startProxy } from "../kit/proxy.ts"
+import { until } from "../kit/server.ts"
+import { honestHistory, shuffle } from "../kit/updates.ts"
 import type { Editor } from "./editor.ts"
 import { checkConverged, checkEqual, checkSockets } from "./invariants.ts"
 import { scribble } from "./scribble.ts"

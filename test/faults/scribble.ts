@@ -1,7 +1,7 @@
 /** A random edit of any shared type, nested ones too: what the convergence fuzz makes of its random numbers. */
 import * as prng from "lib0/prng"
 import * as Y from "yjs"
-import { rootsOf } from "../unit/updates.ts"
+import { rootsOf } from "../kit/updates.ts"
 
 const WORDS = ["a", "yurt ", "ß", "漢字", "🧶", "\n"]
 const KEYS = ["one", "two", "three"]

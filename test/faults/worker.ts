@@ -12,7 +12,7 @@
 import { env } from "cloudflare:workers"
 import type { Archive, ArchiveWrite } from "../../src/archive/archive.ts"
 import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
-import { LIMITS, type Limits, routeDocuments, Room as YurtRoom } from "../../src/server/public.ts"
+import { LIMITS, type Limits, routeDocuments, Room as YurtRoom } from "../../src/server.ts"
 import { NO_ORDERS, type Orders, STOPPED } from "./orders.ts"
 
 interface Env extends ArchiveEnv {

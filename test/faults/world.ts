@@ -1,7 +1,7 @@
 /** One round of a fault: the servers, editors and databases it uses, its random numbers, and the last look at it all. */
 import * as prng from "lib0/prng"
-import { startPostgres, type TestPostgres } from "../postgres.ts"
-import { startReceiver, WEBHOOK_SECRET } from "../webhook-receiver.ts"
+import { startPostgres, type TestPostgres } from "../kit/postgres.ts"
+import { startReceiver, WEBHOOK_SECRET } from "../kit/webhook-receiver.ts"
 import { Editor } from "./editor.ts"
 import { FaultServer, type Patch, type RoomServer, type ServerOptions } from "./harness.ts"
 import { checkArchived, checkConverged, checkRoomKept, checkSockets, checkStored } from "./invariants.ts"

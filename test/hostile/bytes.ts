@@ -1,4 +1,4 @@
-/** Bytes by hand: frames, updates and awareness entries that no honest encoder writes. The grammar is in src/server/vet.ts. */
+/** Bytes by hand: frames, updates and awareness entries that no honest encoder writes. The grammar is in src/update/vet.ts. */
 import * as encoding from "lib0/encoding"
 import * as Y from "yjs"
 

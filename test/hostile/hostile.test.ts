@@ -14,8 +14,8 @@ import {
   openWebsocketProvider,
   openYProvider,
   RawClient,
-} from "../clients.ts"
-import { startServer, type TestServer, until } from "../server.ts"
+} from "../kit/clients.ts"
+import { startServer, type TestServer, until } from "../kit/server.ts"
 import type { Target, TokenOptions } from "./stranger.ts"
 import { TABLE } from "./table.ts"
 

@@ -13,8 +13,8 @@ import { request as httpRequest } from "node:http"
 import { connect as connectTcp, type Socket } from "node:net"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
-import type { Client } from "../clients.ts"
-import { until } from "../server.ts"
+import type { Client } from "../kit/clients.ts"
+import { until } from "../kit/server.ts"
 import { raw, step1 } from "./bytes.ts"
 
 /** A server, the room that honest people are in, and who they are. */

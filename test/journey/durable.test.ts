@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 import * as prng from "lib0/prng"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
-import type { DocumentStatus } from "../../src/server/rpc.ts"
+import type { DocumentStatus } from "../../src/rpc.ts"
 import {
   type Client,
   isSame,
@@ -16,8 +16,8 @@ import {
   ROOT,
   textOf,
   type,
-} from "../clients.ts"
-import { startServer, type TestServer, until } from "../server.ts"
+} from "../kit/clients.ts"
+import { startServer, type TestServer, until } from "../kit/server.ts"
 
 let server: TestServer
 const present: Client[] = []

@@ -6,8 +6,8 @@ import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
-import { startProxy, type TcpProxy } from "../proxy.ts"
-import { startServer, type TestServer, until } from "../server.ts"
+import { startProxy, type TcpProxy } from "../kit/proxy.ts"
+import { startServer, type TestServer, until } from "../kit/server.ts"
 import { launchBrowser } from "./browser.ts"
 
 let server: TestServer

@@ -8,9 +8,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import * as Y from "yjs"
-import { openProvider, openWebsocketProvider, textOf, type } from "../clients.ts"
-import { freePort } from "../port.ts"
-import { killGroup, until } from "../server.ts"
+import { openProvider, openWebsocketProvider, textOf, type } from "../kit/clients.ts"
+import { freePort } from "../kit/port.ts"
+import { killGroup, until } from "../kit/server.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const pages = readdirSync(join(root, "demo")).filter((name) => name.endsWith(".html"))

@@ -11,8 +11,8 @@ import {
   RawClient,
   textOf,
   type,
-} from "../clients.ts"
-import { startServer, type TestServer, until } from "../server.ts"
+} from "../kit/clients.ts"
+import { startServer, type TestServer, until } from "../kit/server.ts"
 
 let server: TestServer
 const present: Client[] = []

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers"
 import { SignJWT } from "jose"
 import { expect, it } from "vitest"
-import { routeDocuments } from "../../src/server/routes.ts"
+import { routeDocuments } from "../../src/http/routes.ts"
 import { freshId, until } from "./vocabulary.ts"
 
 const secret = "a secret of more than thirty-two bytes, for tests only"

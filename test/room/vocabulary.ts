@@ -9,7 +9,7 @@ import * as encoding from "lib0/encoding"
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness"
 import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
-import type { Grant } from "../../src/server/access.ts"
+import type { Grant } from "../../src/access/access.ts"
 import {
   type DocumentStatus,
   type Exported,
@@ -17,7 +17,7 @@ import {
   GRANT_HEADER,
   type RoomRpc,
   unwrap,
-} from "../../src/server/rpc.ts"
+} from "../../src/rpc.ts"
 import type { Room } from "./worker.ts"
 
 /** What open mode on localhost grants. */

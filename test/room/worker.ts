@@ -1,9 +1,9 @@
 /** The Worker under test: the real one, with an archive whose faults a test can order. */
 import type { Archive, ArchiveLookup, ArchivePage, ArchiveWrite } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
-import { LIMITS, type Limits } from "../../src/server/limits.ts"
-import { type Peer, Room as YurtRoom } from "../../src/server/room.ts"
-import { routeDocuments } from "../../src/server/routes.ts"
+import { routeDocuments } from "../../src/http/routes.ts"
+import { LIMITS, type Limits } from "../../src/limits.ts"
+import { type Peer, Room as YurtRoom } from "../../src/room/room.ts"
 
 export interface Env {
   readonly DB: D1Database

@@ -1,0 +1,115 @@
+/**
+ * An archive that runs in workerd, used from Node: each call goes over HTTP to `room/archive-worker.ts`, in a
+ * real workerd with real bindings, and comes back with what the adapter there said.
+ */
+
+import { fileURLToPath } from "node:url"
+import { createTestHarness } from "wrangler"
+import type { Archive, ArchiveWrite } from "../../src/archive/archive.ts"
+import type { OpenArchive } from "./contract.ts"
+
+const BINDINGS = {
+  d1: { d1_databases: [{ binding: "DB", database_name: "yurt", database_id: "yurt" }] },
+  r2: { r2_buckets: [{ binding: "BUCKET", bucket_name: "yurt" }] },
+}
+
+/** An archive in a workerd, and the question which one other variables would choose there. */
+export interface ArchiveDesk extends OpenArchive {
+  /** The name of the archive that these variables choose, beside the bindings; null takes a binding away. */
+  choose(vars: Record<string, unknown>): Promise<string | null>
+}
+
+/**
+ * Start a workerd with the archive that these variables and bindings choose.
+ *
+ * @param env.bindings which local databases are bound; `fault` is the switch of these
+ * @param env.vars what wrangler.toml would say under [vars]
+ */
+export async function openDesk(env: {
+  name: string
+  bindings?: ("d1" | "r2")[]
+  vars?: Record<string, string>
+}): Promise<ArchiveDesk> {
+  const harness = createTestHarness({
+    workers: [
+      {
+        config: {
+          name: "archive-desk",
+          main: fileURLToPath(new URL("./desk-worker.ts", import.meta.url)),
+          compatibility_date: "2026-10-23",
+          durable_objects: { bindings: [{ name: "DESK", class_name: "Desk" }] },
+          migrations: [{ tag: "v1", new_sqlite_classes: ["Desk"] }],
+          vars: env.vars ?? {},
+          ...Object.assign({}, ...(env.bindings ?? []).map((binding) => BINDINGS[binding])),
+        },
+      },
+    ],
+  })
+  const { url } = await harness.listen()
+  let calls = 0
+
+  async function call(
+    verb: string,
+    query: Record<string, string | number>,
+    { signal, body = null }: { signal: AbortSignal; body?: Uint8Array | null },
+  ): Promise<Response> {
+    const target = new URL(`/${verb}`, url)
+    const number = String(++calls)
+    for (const [name, value] of Object.entries({ ...query, call: number })) {
+      target.searchParams.set(name, String(value))
+    }
+    // The signal ends the call over there, and this side waits for what the adapter then says.
+    const abort = async () => {
+      const stop = new URL(`/abort?call=${number}`, url)
+      stop.searchParams.set("reason", signal.reason.message)
+      await fetch(stop, { method: "POST" })
+    }
+    if (signal.aborted) await abort()
+    signal.addEventListener("abort", abort, { once: true })
+    const response = await fetch(target, { method: "POST", body: body as BodyInit | null })
+    signal.removeEventListener("abort", abort)
+    if (!response.ok) throw new Error(await response.text())
+    return response
+  }
+
+  const archive: Archive = {
+    name: env.name,
+    async load(id, signal) {
+      const response = await call("load", { id }, { signal })
+      const revision = response.headers.get("x-revision")
+      if (revision === null) return response.json()
+      const update = new Uint8Array(await response.arrayBuffer())
+      return { kind: "found", document: { update, revision: Number(revision) } }
+    },
+    async store(id, document, signal) {
+      const response = await call("store", { id }, { signal, body: pack(document) })
+      return (await response.text()) as "stored" | "newer"
+    },
+    async remove(id, revision, signal) {
+      await call("remove", { id, revision }, { signal })
+    },
+    async list({ cursor, limit }, signal) {
+      return (await call("list", { cursor: cursor ?? "", limit }, { signal })).json()
+    },
+  }
+
+  return {
+    archive,
+    async choose(vars) {
+      const body = Buffer.from(JSON.stringify(vars))
+      return (await call("choose", {}, { signal: new AbortController().signal, body })).json()
+    },
+    async fault(kind) {
+      await fetch(new URL(`/fault?kind=${kind}`, url), { method: "POST" })
+    },
+    close: () => harness.close(),
+  }
+}
+
+/** A write as one body: 4 bytes length of the JSON, the JSON, the update. */
+function pack({ update, revision, updatedAtMs, json, text }: ArchiveWrite): Uint8Array {
+  const head = Buffer.from(JSON.stringify({ revision, updatedAtMs, json: json(), text: text() }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(head.length)
+  return Buffer.concat([length, head, update])
+}

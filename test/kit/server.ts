@@ -1,0 +1,103 @@
+/**
+ * The real server for journeys: what `npm start` runs, in a process group of its own, with storage that
+ * outlives a kill. A SIGKILLed parent would leave workerd answering on the port, so the whole group goes.
+ */
+import { type ChildProcess, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { buildPages, serve } from "../../demo/start.ts"
+import { freePort, portIsFree } from "./port.ts"
+
+export interface TestServer {
+  /** http://127.0.0.1:port */
+  readonly url: string
+  /** ws://127.0.0.1:port/docs */
+  readonly docs: string
+  /** The folder that outlives a kill: what `--persist-to` names. */
+  readonly storage: string
+  /** What it has printed so far. */
+  readonly output: () => string
+  /** SIGKILL for the whole group, as a power cut would. The storage stays. */
+  kill(): Promise<void>
+  /** Start again after `kill`, on the same port and storage. */
+  restart(): Promise<void>
+  /** End it and drop its storage. */
+  stop(): Promise<void>
+}
+
+let pagesBuilt = existsSync("demo/dist/index.html")
+
+/** @param flags further wrangler flags, e.g. `--var=NAME:value` */
+export async function startServer(flags: readonly string[] = []): Promise<TestServer> {
+  if (!pagesBuilt) await buildPages()
+  pagesBuilt = true
+  const port = await freePort()
+  const storage = mkdtempSync(join(tmpdir(), "yurt-"))
+  const url = `http://127.0.0.1:${port}`
+  let output = ""
+  let child: ChildProcess
+
+  const start = async () => {
+    child = serve([`--port=${port}`, "--ip=127.0.0.1", `--persist-to=${storage}`, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        output += chunk.toString()
+      })
+    }
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}:\n${output}`)
+      return (await fetch(`${url}/health`)).ok
+    }, "the server answers")
+  }
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, "exit")
+    killGroup(child.pid!)
+    await gone
+    await until(() => portIsFree(port), "the port is free again")
+  }
+  await start()
+  return {
+    url,
+    docs: `${url.replace("http", "ws")}/docs`,
+    storage,
+    output: () => output,
+    kill,
+    restart: start,
+    async stop() {
+      await kill()
+      rmSync(storage, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** SIGKILL for a process and everything it started. */
+export function killGroup(pid: number): void {
+  if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(pid), "/T", "/F"])
+  else process.kill(-pid, "SIGKILL")
+}
+
+/** Wait for a condition; an error counts as "not yet" until the time is over. */
+export async function until(
+  condition: () => unknown,
+  what: string,
+  { timeoutMs = 30_000, everyMs = 25 }: { timeoutMs?: number; everyMs?: number } = {},
+): Promise<void> {
+  const end = Date.now() + timeoutMs
+  let last: unknown
+  do {
+    try {
+      if (await condition()) return
+      last = undefined
+    } catch (thrown) {
+      last = thrown
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  } while (Date.now() < end)
+  throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`, { cause: last })
+}

@@ -1,0 +1,535 @@
+import * as encoding from "lib0/encoding"
+import * as prng from "lib0/prng"
+import { expect, it } from "vitest"
+import * as Y from "yjs"
+import {
+  absorb,
+  KEY_BYTES,
+  ROOTS,
+  STRUCTS,
+  TYPE_DEPTH,
+  trim,
+  VALUE_DEPTH,
+  vet,
+  vetDepth,
+  vetDoubts,
+  vetOverlap,
+} from "../../../src/update/vet.ts"
+import {
+  checkWhole,
+  craft,
+  Desk,
+  load,
+  mutate,
+  noCounts,
+  runHonest,
+  runHostile,
+  stateOf,
+} from "../../kit/updates.ts"
+
+const NOTHING = new Map<number, number>()
+const SEED = 20_261
+
+// ---- a vocabulary for updates written by hand; 77 is the client where none is named
+
+type Part = number | string | Uint8Array | Part[]
+
+/** Numbers as varuints, strings with their length, bytes as they are. */
+function write(...parts: Part[]): Uint8Array {
+  const encoder = encoding.createEncoder()
+  for (const part of parts.flat(9) as (number | string | Uint8Array)[]) {
+    if (typeof part === "number") encoding.writeVarUint(encoder, part)
+    else if (typeof part === "string") encoding.writeVarString(encoder, part)
+    else encoding.writeUint8Array(encoder, part)
+  }
+  return encoding.toUint8Array(encoder)
+}
+
+const byte = (value: number) => Uint8Array.of(value)
+const hex = (digits: string) => Uint8Array.from(Buffer.from(digits, "hex"))
+const section = (client: number, clock: number, ...structs: Part[]): Part => [
+  structs.length,
+  client,
+  clock,
+  structs,
+]
+const sections = (...all: Part[]): Part => [all.length, all]
+const deletes = (...all: Part[]): Part => [all.length, all]
+const update = (structs: Part[], removed: Part = 0) => write(sections(section(77, 0, ...structs)), removed)
+
+const inRoot = (kind: number, ...content: Part[]): Part => [byte(kind), 1, "t", content]
+const underKey = (kind: number, key: string, ...content: Part[]): Part => [
+  byte(kind | 32),
+  1,
+  "t",
+  key,
+  content,
+]
+const after = (client: number, clock: number, kind: number, ...content: Part[]): Part => [
+  byte(kind | 128),
+  client,
+  clock,
+  content,
+]
+const before = (client: number, clock: number, kind: number, ...content: Part[]): Part => [
+  byte(kind | 64),
+  client,
+  clock,
+  content,
+]
+const inside = (client: number, clock: number, kind: number, ...content: Part[]): Part => [
+  byte(kind),
+  0,
+  client,
+  clock,
+  content,
+]
+
+const [DELETED, JSON_VALUES, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, SUBDOC, SKIP] = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+]
+
+/** What the vet says, in a line. */
+function said(bytes: Uint8Array, known = NOTHING): string {
+  const verdict = vet(bytes, known)
+  return verdict.kind === "refuse" ? verdict.reason : verdict.kind
+}
+
+// ---- what is refused, and why
+
+const nested = (open: string, close: string, depth: number) => open.repeat(depth) + close.repeat(depth)
+const anyArrays = (depth: number): Part => [...Array.from({ length: depth }, () => [byte(117), 1]), byte(126)]
+
+it.each<[string, Uint8Array]>([
+  ["zero-length deleted content at byte 4", hex("01014d00010101740000")],
+  ["zero-length GC at byte 4", hex("01014d00000000")],
+  ["zero-length skip at byte 4", update([[byte(SKIP), 0]])],
+  ["zero-length string at byte 4", update([inRoot(STRING, "")])],
+  ["zero-length any content at byte 4", update([inRoot(ANY, 0)])],
+  ["zero-length JSON content at byte 4", update([inRoot(JSON_VALUES, 0)])],
+  ["zero-length delete at byte 4", write(0, deletes([77, 1, 5, 0]))],
+  ["end of the update at byte 0", hex("")],
+  ["end of the update at byte 1", hex("00")],
+  ["2 trailing bytes at byte 2", hex("00000000")],
+  ["100 sections in 1 bytes at byte 0", hex("6400")],
+  ["1073741824 structs in 4 bytes at byte 1", write(1, 2 ** 30, 77, 0, 0, 0)],
+  ["empty section at byte 1", write(1, 0, 77, 0, 0)],
+  ["9 delete sections in 0 bytes at byte 1", hex("0009")],
+  ["number of more than eight bytes at byte 0", hex("8080808080808080800000")],
+  ["number above 2^53 - 1 at byte 0", hex("ffffffffffffff7f00")],
+  [
+    "section of client 7 after that of 5 at byte 10",
+    write(sections(section(5, 0, inRoot(STRING, "a")), section(7, 0, inRoot(STRING, "a"))), 0),
+  ],
+  [
+    "section of client 5 after that of 5 at byte 10",
+    write(sections(section(5, 0, inRoot(STRING, "a")), section(5, 1, inRoot(STRING, "a"))), 0),
+  ],
+  ["GC with info 32 at byte 4", update([[byte(32), 1]])],
+  ["skip with info 138 at byte 4", update([[byte(138), 1]])],
+  ["content of kind 11 at byte 4", update([inRoot(11, 1)])],
+  ["shared type 7 at byte 4", update([inRoot(TYPE, 7)])],
+  ["parent of kind 2 at byte 5", update([[byte(STRING), 2, "t", "a"]])],
+  [
+    "reference of client 77 at clock 0 ahead to its own clock 0 at byte 5",
+    update([after(77, 0, STRING, "a")]),
+  ],
+  [
+    "reference of client 77 at clock 1 ahead to its own clock 2 at byte 11",
+    update([inRoot(STRING, "a"), before(77, 2, STRING, "a")]),
+  ],
+  [
+    "reference of client 77 at clock 0 ahead to its own clock 9 at byte 6",
+    update([inside(77, 9, STRING, "a")]),
+  ],
+  ["reference to clock 2147483648, past 2147483648, at byte 5", update([after(5, 2 ** 31, STRING, "a")])],
+  ["GC up to clock 2147483649, past 2147483648, at byte 4", update([[byte(0), 2 ** 31 + 1]])],
+  ["delete up to clock 2147483650, past 2147483648, at byte 4", write(0, deletes([77, 1, 2 ** 31, 2]))],
+  ["delete at clock 4 after one that ends at 5 at byte 6", write(0, deletes([77, 2, 3, 2, 4, 1]))],
+  ["delete at clock 0 after one that ends at 4 at byte 6", write(0, deletes([77, 2, 3, 1, 0, 1]))],
+  ["second delete section of client 77 at byte 6", write(0, deletes([77, 1, 3, 2], [77, 1, 6, 1]))],
+  ["invalid UTF-8 at byte 9", update([inRoot(STRING, 2, hex("c080"))])],
+  ["invalid UTF-8 at byte 9", update([inRoot(STRING, 3, hex("eda080"))])],
+  ["invalid UTF-8 at byte 9", update([inRoot(STRING, 4, hex("f4908080"))])],
+  ["invalid UTF-8 at byte 10", update([inRoot(STRING, 3, hex("61e6bc"))])],
+  ["string of 9 bytes cut off at byte 9", update([inRoot(STRING, 9, hex("61"))])],
+  ["9 bytes cut off at byte 9", update([inRoot(BINARY, 9)])],
+  ["invalid JSON at byte 8", update([inRoot(EMBED, "undefined")])],
+  ["invalid JSON at byte 9", update([inRoot(JSON_VALUES, 1, "{")])],
+  ["invalid JSON at byte 10", update([inRoot(FORMAT, "b", "")])],
+  [
+    `JSON nested deeper than ${VALUE_DEPTH} at byte 8`,
+    update([inRoot(EMBED, nested("[", "]", VALUE_DEPTH + 1))]),
+  ],
+  [
+    `any value nested deeper than ${VALUE_DEPTH} at byte 137`,
+    update([inRoot(ANY, 1, anyArrays(VALUE_DEPTH + 1))]),
+  ],
+  ["any value of kind 115 at byte 9", update([inRoot(ANY, 1, byte(115))])],
+  ["any value of kind 128 at byte 9", update([inRoot(ANY, 1, byte(128))])],
+  ["key __proto__ at byte 11", update([inRoot(ANY, 1, byte(118), 1, "__proto__", byte(126))])],
+  ["JSON key __proto__ at byte 8", update([inRoot(EMBED, '{"\\u005f_proto__":1}')])],
+  ["key __proto__ at byte 8", update([underKey(ANY, "__proto__", 1, byte(126))])],
+  ["root name __proto__ at byte 6", update([[byte(STRING), 1, "__proto__", "a"]])],
+  ["format key __proto__ at byte 8", update([inRoot(FORMAT, "__proto__", "true")])],
+  [
+    `key of ${KEY_BYTES + 1} bytes, more than ${KEY_BYTES}, at byte 8`,
+    update([underKey(ANY, "k".repeat(KEY_BYTES + 1), 1, byte(126))]),
+  ],
+  ["subdocument options that are no object at byte 10", update([inRoot(SUBDOC, "g", byte(126))])],
+  ["subdocument option guid at byte 12", update([inRoot(SUBDOC, "g", byte(118), 1, "guid", byte(126))])],
+  [
+    "subdocument option gcFilter at byte 12",
+    update([inRoot(SUBDOC, "g", byte(118), 1, "gcFilter", byte(126))]),
+  ],
+  ["string of length 2 under a key at byte 4", update([underKey(STRING, "k", "ab")])],
+  [
+    "string of length 2 under a key at byte 12",
+    update([underKey(ANY, "k", 1, byte(126)), after(77, 0, STRING, "ab")]),
+  ],
+])("[W3] refuses an update with %s", (reason, bytes) => {
+  expect(said(bytes)).toBe(reason)
+})
+
+it("[W3] refuses more structs, more root names and deeper types than a document has", () => {
+  const many = encoding.createEncoder()
+  for (let i = 0; i <= STRUCTS; i++) encoding.writeUint16(many, 0x0100) // a GC of length 1
+  expect(said(write(1, STRUCTS + 1, 77, 0, encoding.toUint8Array(many), 0))).toBe(
+    `more than ${STRUCTS} structs at byte 1`,
+  )
+  const roots = (count: number) =>
+    update(Array.from({ length: count }, (_, i) => [byte(STRING), 1, `root ${i}`, "a"]))
+  expect(said(roots(ROOTS))).toBe("accept")
+  expect(said(roots(ROOTS + 1))).toMatch(`more than ${ROOTS} root names`)
+
+  const types = (depth: number) =>
+    update([inRoot(TYPE, 0), ...Array.from({ length: depth - 1 }, (_, i) => inside(77, i, TYPE, 0))])
+  expect(said(types(TYPE_DEPTH))).toBe("accept")
+  expect(said(types(TYPE_DEPTH + 1))).toMatch(`shared types nested deeper than ${TYPE_DEPTH}`)
+  // The same with a neighbour between each type and its parent.
+  const hidden = Array.from({ length: TYPE_DEPTH }, (_, i) => [
+    inside(77, 2 * i, STRING, "a"),
+    after(77, 2 * i + 1, TYPE, 0),
+  ])
+  expect(said(update([inRoot(TYPE, 0), ...(hidden.flat() as Part[])]))).toMatch("nested deeper")
+  const wide = Array.from({ length: 5000 }, (_, i) => after(77, i, TYPE, 0))
+  expect(said(update([inRoot(TYPE, 0), ...wide]))).toBe("accept")
+})
+
+it("[W3] never throws, and changes nothing, whatever the bytes", () => {
+  const random = prng.create(SEED)
+  for (let i = 0; i < 20_000; i++) {
+    const bytes = prng.uint8Array(random, prng.int32(random, 0, 40))
+    const copy = bytes.slice()
+    vet(bytes, NOTHING)
+    expect(Buffer.compare(bytes, copy)).toBe(0)
+  }
+  expect(NOTHING.size).toBe(0)
+})
+
+// ---- what is accepted
+
+it("[W3] accepts every kind of content, with the length that Yjs gives it", () => {
+  const values = [126, 127, 120, 121].map(byte)
+  const bytes = update([
+    inRoot(STRING, "a🧶\ufeff"),
+    inRoot(ANY, 4, ...values),
+    inRoot(JSON_VALUES, 2, "undefined", '{"a":[1]}'),
+    inRoot(DELETED, 3),
+    inRoot(EMBED, '"x"'),
+    inRoot(FORMAT, "bold", "true"),
+    inRoot(BINARY, 2, hex("0102")),
+    inRoot(TYPE, 3, "p"),
+    underKey(SUBDOC, "k", "guid", byte(118), 1, "meta", byte(117), 1, byte(126)),
+    [byte(0), 5],
+  ])
+  expect(vet(bytes, NOTHING)).toEqual({
+    kind: "accept",
+    sections: [{ client: 77, clock: 0, end: 23 }],
+    levels: 1,
+  })
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, bytes)
+  expect(stateOf(doc)).toEqual(new Map([[77, 23]]))
+})
+
+it("[W3] takes a lone surrogate as Yjs sends it, and the two halves of a pair that was split", () => {
+  const author = new Y.Doc()
+  const desk = new Desk()
+  author.on("update", (made: Uint8Array) => expect(desk.receive(made)).toBe("accept"))
+  author.getText("text").insert(0, "\ud83e")
+  author.getText("text").insert(1, "🧶")
+  author.getText("text").insert(2, "x")
+  expect(desk.doc.getText("text").toString()).toBe("\ufffd\ufffdx\ufffd")
+  desk.check(true)
+})
+
+it("[W3] lets an update wait for what it refers to", () => {
+  const known = new Map([[5, 3]])
+  expect(said(update([after(5, 2, STRING, "a")]), known)).toBe("accept")
+  expect(said(update([after(5, 3, STRING, "a")]), known)).toBe("pending")
+  expect(said(update([before(5, 3, STRING, "a")]), known)).toBe("pending")
+  expect(said(update([inside(5, 3, STRING, "a")]), known)).toBe("pending")
+  expect(said(write(sections(section(5, 4, inRoot(STRING, "a"))), 0), known)).toBe("pending")
+  expect(said(write(0, deletes([5, 1, 0, 3])), known)).toBe("accept")
+  expect(said(write(0, deletes([5, 1, 2, 2])), known)).toBe("pending")
+  expect(said(update([inRoot(STRING, "ab")], deletes([77, 1, 0, 2])))).toBe("accept")
+  expect(said(update([inRoot(STRING, "ab")], deletes([77, 1, 1, 2])))).toBe("pending")
+  const gap = (skip: number) =>
+    write(sections(section(5, 0, inRoot(STRING, "a"), [byte(SKIP), skip], inRoot(STRING, "b"))), 0)
+  expect(said(gap(2), known)).toBe("accept")
+  expect(said(gap(3), known)).toBe("pending")
+})
+
+it("[W3] accepts sections that need each other in turn, and lets those wait that do so in a circle", () => {
+  const a = inRoot(STRING, "a")
+  const inTurn = write(
+    sections(
+      section(9, 0, a, after(8, 0, STRING, "a"), after(8, 1, STRING, "a")),
+      section(8, 0, after(9, 0, STRING, "b"), after(9, 1, STRING, "b")),
+    ),
+    0,
+  )
+  expect(vet(inTurn, NOTHING)).toEqual({
+    kind: "accept",
+    sections: [
+      { client: 9, clock: 0, end: 3 },
+      { client: 8, clock: 0, end: 2 },
+    ],
+  })
+  const circle = write(
+    sections(section(9, 0, after(8, 0, STRING, "a")), section(8, 0, after(9, 0, STRING, "b"))),
+    0,
+  )
+  const threeAround = write(
+    sections(
+      section(9, 0, a, after(8, 0, STRING, "a")),
+      section(8, 0, before(7, 0, STRING, "b")),
+      section(7, 0, after(9, 1, STRING, "c")),
+    ),
+    0,
+  )
+  for (const [bytes, kind] of [
+    [inTurn, "accept"],
+    [circle, "pending"],
+    [threeAround, "pending"],
+  ] as const) {
+    expect(said(bytes)).toBe(kind)
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, bytes)
+    expect(doc.store.pendingStructs === null).toBe(kind === "accept")
+  }
+})
+
+it("[W3] keeps the time it takes in proportion when thousands of sections wait for each other", () => {
+  const last = 4000
+  const chain = Array.from({ length: last }, (_, i) =>
+    section(last - i, 0, after(last - i - 1, 0, STRING, "a")),
+  )
+  expect(said(write(sections(...chain, section(0, 0, inRoot(STRING, "a"))), 0))).toBe("accept")
+  expect(said(write(sections(...chain), 0))).toBe("pending")
+})
+
+// ---- what overlaps
+
+/** A text of which the room knows the first part, and the whole of it as its author has it. */
+function half(): { room: Y.Doc; known: Map<number, number>; whole: Uint8Array } {
+  const author = new Y.Doc()
+  author.clientID = 77
+  const map = author.getMap("map")
+  map.set("note", new Y.Text())
+  const text = map.get("note") as Y.Text
+  text.insert(0, "abc")
+  const room = load(Y.encodeStateAsUpdate(author))
+  text.insert(3, "def")
+  return { room, known: stateOf(room), whole: Y.encodeStateAsUpdate(author) }
+}
+
+it("[W3] asks for the document when an item straddles what is known", () => {
+  const { room, known, whole } = half()
+  const verdict = vet(whole, known)
+  if (verdict.kind !== "overlap") throw new Error(verdict.kind)
+  expect(verdict.sections).toEqual([
+    {
+      client: 77,
+      clock: 0,
+      end: 7,
+      straddler: { clock: 1, end: 7, origin: null, right: null, parent: { client: 77, clock: 0 }, key: null },
+    },
+  ])
+  expect(vetOverlap(verdict.sections, room)).toBeNull()
+  Y.applyUpdate(room, whole)
+  expect((room.getMap("map").get("note") as Y.Text).toString()).toBe("abcdef")
+})
+
+it("[W3] lets an item straddle what was collected only if it will be collected itself", () => {
+  const { room, known, whole } = half()
+  room.getMap("map").set("note", "another")
+  for (const [client, clock] of stateOf(room)) known.set(client, clock)
+  const verdict = vet(whole, known)
+  if (verdict.kind !== "overlap") throw new Error(verdict.kind)
+  expect(vetOverlap(verdict.sections, room)).toBeNull()
+  const rest = trim(whole, verdict.sections, known)
+  expect(vet(rest, known)).toEqual({
+    kind: "accept",
+    sections: [{ client: 77, clock: 4, end: 7 }],
+    doubts: [{ client: 77, clock: 3 }],
+  })
+
+  const elsewhere = write(sections(section(77, 1, inRoot(STRING, "abcdef"))), 0)
+  const other = vet(elsewhere, known)
+  if (other.kind !== "overlap") throw new Error(other.kind)
+  expect(vetOverlap(other.sections, room)).toBe(
+    "client 77 continues at clock 4 in another place than it began",
+  )
+  const victim = load(Y.encodeStateAsUpdate(room))
+  expect(() => Y.applyUpdate(victim, elsewhere)).toThrow(TypeError)
+  for (const each of [whole, rest, trim(elsewhere, other.sections, known)]) {
+    const doc = load(Y.encodeStateAsUpdate(room))
+    Y.applyUpdate(doc, each)
+    checkWhole(doc)
+    expect(doc.getMap("map").toJSON()).toEqual({ note: "another" })
+  }
+})
+
+it("[W3] refuses an item that goes on in another place than it began", () => {
+  const room = new Y.Doc()
+  Y.applyUpdate(room, update([inRoot(STRING, "ab")]))
+  const elsewhere = update([[byte(STRING), 1, "u", "abcd"]])
+  const verdict = vet(elsewhere, stateOf(room))
+  if (verdict.kind !== "overlap") throw new Error(verdict.kind)
+  expect(vetOverlap(verdict.sections, room)).toBe(
+    "client 77 continues at clock 2 in another place than it began",
+  )
+})
+
+it("[W3] trims what is known, so that a merge cannot prefer a forgery to what came first", () => {
+  const known = new Map([[77, 2]])
+  const forgery = update([inRoot(STRING, "XYc")])
+  const verdict = vet(forgery, known)
+  if (verdict.kind === "refuse") throw new Error(verdict.reason)
+  const rest = trim(forgery, verdict.sections, known)
+  expect(vet(rest, known)).toMatchObject({ kind: "accept", sections: [{ client: 77, clock: 2, end: 3 }] })
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, Y.mergeUpdates([rest, update([inRoot(STRING, "ab")])]))
+  expect(doc.getText("t").toString()).toBe("abc")
+  const news = update([inRoot(STRING, "a")])
+  expect(trim(news, [{ client: 77, clock: 0, end: 1 }], NOTHING)).toBe(news)
+})
+
+// ---- what only the document can tell
+
+/** A type with an entry; an item of two clocks beside it; one that refers to the middle of that. */
+const entry = update([inRoot(TYPE, 1), [byte(ANY | 32), 0, 77, 0, "k", 1, byte(126)]])
+const bomb = write(sections(section(77, 2, after(77, 1, STRING, "ab"))), 0)
+const fuse = write(sections(section(77, 4, after(77, 2, STRING, "c"))), 0)
+
+it("[W3] doubts a long item whose neighbours may be under a key, and refuses it when they are", () => {
+  const room = load(entry)
+  const verdict = vet(bomb, stateOf(room))
+  expect(verdict).toEqual({
+    kind: "accept",
+    sections: [{ client: 77, clock: 2, end: 4 }],
+    doubts: [{ client: 77, clock: 1 }],
+  })
+  expect(vetDoubts([{ client: 77, clock: 1 }], room)).toBe(
+    "an item longer than 1 next to clock 1 of client 77, under a key",
+  )
+
+  // What it would do: this is Yjs, without the vet.
+  for (const each of [bomb, fuse]) Y.applyUpdate(room, each)
+  expect(() => Y.applyUpdate(room, write(0, deletes([77, 1, 0, 1])))).toThrow("Unexpected case")
+})
+
+it("[W3] has no doubts about typing, nor about what is deleted at once", () => {
+  const text = new Y.Doc()
+  text.getText("t").insert(0, "hello world")
+  const before = Y.encodeStateVector(text)
+  text.getText("t").insert(5, "!")
+  expect(vet(Y.encodeStateAsUpdate(text, before), Y.decodeStateVector(before))).not.toHaveProperty("doubts")
+  const known = stateOf(text)
+  let paste: Uint8Array = Uint8Array.of()
+  text.once("update", (made: Uint8Array) => {
+    paste = made
+  })
+  text.getText("t").insert(6, " pasted")
+  const verdict = vet(paste, known)
+  if (verdict.kind !== "accept" || verdict.doubts === undefined) throw new Error("a paste is doubted")
+  expect(vetDoubts(verdict.doubts, text)).toBeNull()
+
+  expect(said(update([underKey(ANY, "k", 2, byte(126), byte(126))], deletes([77, 1, 0, 2])))).toBe("accept")
+})
+
+it("[W3] hands on what the document made of an update where its neighbours were collected", () => {
+  const room = load(entry)
+  Y.applyUpdate(room, write(0, deletes([77, 1, 0, 1])))
+  expect(vetDoubts([{ client: 77, clock: 1 }], room)).toBeNull()
+  const made = absorb(bomb, room)
+  expect(Y.decodeUpdate(made).structs).toEqual([new Y.GC(Y.createID(77, 2), 2)])
+})
+
+// ---- at random; test/unit/fuzz.ts goes on where these stop
+
+it("[W3] refuses none of 10,000 honest updates, and ends where their authors are", {
+  timeout: 120_000,
+}, () => {
+  const counts = noCounts()
+  for (let seed = SEED; counts.honest < 10_000; seed++) {
+    try {
+      runHonest(prng.create(seed), counts)
+    } catch (cause) {
+      throw new Error(`seed ${seed}`, { cause })
+    }
+  }
+})
+
+it("[W3] keeps its promise for all it accepts of 50,000 hostile updates", { timeout: 120_000 }, () => {
+  const counts = noCounts()
+  for (let seed = SEED; counts.hostile < 50_000; seed++) {
+    try {
+      runHostile(prng.create(seed), counts)
+    } catch (cause) {
+      throw new Error(`seed ${seed}`, { cause })
+    }
+  }
+  expect(counts.accepted).toBeGreaterThan(10_000)
+  expect(counts.pending).toBeGreaterThan(2_000)
+})
+
+it("[W3] is stricter than decoding: what it accepts, Yjs reads to the last byte", () => {
+  const random = prng.create(SEED)
+  const known = new Map([
+    [1, 9],
+    [2, 9],
+    [7, 4],
+  ])
+  for (let i = 0; i < 3000; i++) {
+    const bytes = mutate(random, craft(random, known), craft(random, known))
+    if (vet(bytes, known).kind === "refuse") continue
+    const { structs, ds } = Y.decodeUpdate(bytes)
+    for (const struct of structs) expect(struct.length).toBeGreaterThan(0)
+    for (const ranges of ds.clients.values()) for (const range of ranges) expect(range.len).toBeGreaterThan(0)
+  }
+})
+
+it("[W3] refuses types that many updates nest too deep, whoever made the ones above", () => {
+  const doc = new Y.Doc()
+  let parent = doc.getArray<Y.Array<unknown>>("root") as Y.Array<unknown>
+  const updates: Uint8Array[] = []
+  doc.on("update", (update: Uint8Array) => updates.push(update))
+  for (let depth = 0; depth < 300; depth++) {
+    const child = new Y.Array<unknown>()
+    parent.insert(0, [child])
+    parent = child
+  }
+  const room = new Y.Doc()
+  const reasons = updates.map((update) => {
+    const verdict = vet(update, stateOf(room))
+    if (verdict.kind !== "accept") throw new Error(`${verdict.kind} is not what this is about`)
+    expect(verdict.levels).toBe(1)
+    absorb(update, room)
+    return vetDepth(verdict.sections, room)
+  })
+  expect(reasons.slice(0, 256).every((reason) => reason === null)).toBe(true)
+  expect(reasons[256]).toContain("nested more than 256 deep")
+})
