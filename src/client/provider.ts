@@ -337,6 +337,11 @@ export class Provider extends ObservableV2<ProviderEvents> {
       case "saved":
         this.#takeSaved(readVarUint(frame.payload))
         break
+      case "notice":
+        break
+      case "probe":
+        this.#send(wire.writeProbe(frame.nonce))
+        break
       case "renewal":
         this.#planRenewal(readVarUint(frame.payload))
         break

@@ -107,6 +107,8 @@ export class Tabs {
         break
       case "refusal":
       case "renewal":
+      case "notice":
+      case "probe":
         // Between a room and one connection.
         break
       default:

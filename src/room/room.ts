@@ -376,7 +376,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       case "renewal":
         return void this.#renew(peer, new TextDecoder().decode(frame.payload))
       case "refusal":
+      case "notice":
         throw new SyncError("bad-frame", "A client does not refuse")
+      case "probe":
+        return this.#markRead(peer)
       default:
         throw new SyncError("bad-frame", `Unknown frame ${JSON.stringify(frame satisfies never)}`)
     }

@@ -3,7 +3,7 @@
  * provider call the same pairs.
  *
  *     message   = varUint(0) sync | varUint(1) awareness | varUint(2) refusal | varUint(3) query
- *               | varUint(102) saved | varUint(104) renewal
+ *               | varUint(102) saved | varUint(104) renewal | varUint(105) notice | varUint(106) probe
  *     sync      = varUint(0) varBytes(state vector)      step 1: what I have
  *               | varUint(1) varBytes(update)            step 2: what you lack
  *               | varUint(2) varBytes(update)            what just happened
@@ -12,11 +12,15 @@
  *     query     =                                        send me every awareness state you know
  *     saved     = varBytes(anything)                     client → server: echo this when all I sent before it is durable
  *     renewal   = varString(token)                       client → server: a fresh token for this connection
- *               | varUint(expiresAtMs)                   server → client: taken, good until then
+ *               | varBytes(varUint(expiresAtMs))         server → client: taken, good until then
+ *     notice    = varString(code) varString(message)     server → client: something of yours was not taken; the
+ *                                                        connection goes on. Codes: see errors.ts
+ *     probe     = varBytes(nonce)                        server → client, and echoed: you have read up to here
  *
  * 0–3 are y-protocols' and every stock client's; y-partyserver's YProvider speaks them too, and adds
  * text frames `__YPS:` + string both ways. 102 is @y-sweet/client's sync status. 104 is ours, and is
- * answered only on sockets that sent it.
+ * answered only on sockets that sent it. 105 and 106 are ours, and go only to sockets that offered the
+ * subprotocol `yurt`.
  *
  * @source y-protocols 1.0.7 PROTOCOL.md; y-websocket 3.1; y-partyserver 2.2; @y-sweet/client 0.9
  */
@@ -30,6 +34,8 @@ const REFUSAL = 2
 const QUERY = 3
 const SAVED = 102
 const RENEWAL = 104
+const NOTICE = 105
+const PROBE = 106
 
 const STEP_1 = 0
 const STEP_2 = 1
@@ -52,6 +58,8 @@ export type Frame =
   | { readonly type: "query" }
   | { readonly type: "saved"; readonly payload: Uint8Array }
   | { readonly type: "renewal"; readonly payload: Uint8Array }
+  | { readonly type: "notice"; readonly code: string; readonly message: string }
+  | { readonly type: "probe"; readonly nonce: Uint8Array }
 
 /**
  * Read one binary message.
@@ -105,6 +113,14 @@ function readTyped(decoder: decoding.Decoder): Frame {
       return { type: "saved", payload: readBytes(decoder) }
     case RENEWAL:
       return { type: "renewal", payload: readBytes(decoder) }
+    case NOTICE:
+      return {
+        type: "notice",
+        code: decoding.readVarString(decoder),
+        message: decoding.readVarString(decoder),
+      }
+    case PROBE:
+      return { type: "probe", nonce: readBytes(decoder) }
     default:
       throw new SyncError("bad-frame", `Unknown frame type ${type}`)
   }
@@ -171,6 +187,19 @@ export function writeRenewed(expiresAtMs: number): Uint8Array {
     const payload = encoding.encode((inner) => encoding.writeVarUint(inner, expiresAtMs))
     encoding.writeVarUint8Array(encoder, payload)
   })
+}
+
+/** "This was not taken; go on": for sockets of the subprotocol `yurt` only. */
+export function writeNotice(code: string, message: string): Uint8Array {
+  return write(NOTICE, (encoder) => {
+    encoding.writeVarString(encoder, code)
+    encoding.writeVarString(encoder, message)
+  })
+}
+
+/** "Echo this, so that I know how far you have read", and the echo. */
+export function writeProbe(nonce: Uint8Array): Uint8Array {
+  return write(PROBE, (encoder) => encoding.writeVarUint8Array(encoder, nonce))
 }
 
 /** The custom message in a text frame, or null where the text is none. */
