@@ -301,6 +301,8 @@ export class Relay {
       }
       case "query":
       case "refusal":
+      case "notice":
+      case "probe":
         break
       default:
         throw new TypeError(`Unknown frame ${JSON.stringify(frame satisfies never)}`)
