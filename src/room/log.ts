@@ -1,22 +1,24 @@
 /**
- * The log of a room in Durable Object SQLite: append, load, compact, quarantine. The only file that writes SQL.
+ * The log of a room in Durable Object SQLite: append, load, compact, quarantine, and the small tables beside it. The
+ * only file of the room that writes SQL; one schema, so one file of over 450 lines.
  *
- * A document is a snapshot (one update, split at `valueBytes`) and a log of what came after it. One log
- * row holds one commit: the updates of one or several ticks, each as it was vetted (D3), length-prefixed. A
- * commit too large for a row is split over several, all of one revision.
+ * A document is a snapshot (one update, split at `valueBytes`) and a log of what came after it. One log row holds one
+ * commit: the updates of one or several ticks, each as it was vetted (D3), length-prefixed, and in `who` for each of
+ * them the time, the subject and the way it came by. A commit too large for a row is split over several rows of one
+ * revision.
  *
- * The newest log row also carries what a waking room must know (bytes and rows since the snapshot, the
- * clocks that moved): a wake reads that row's head and the
- * few lines of `meta`, and nothing of the document.
+ * The newest log row also carries what a waking room must know: bytes, rows and weight since the snapshot, and the
+ * clocks that moved. So a wake reads the head of that row and a few lines of `meta`, and nothing of the document.
  *
  * Nothing is written before the first commit, so asking for a document does not create one.
  *
- * @source Durable Objects limits: a SQLite row or BLOB holds at most 2 MB; rows written are billed
+ * @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB; rows written are billed
  */
 import { crc32 } from "node:zlib"
 import * as decoding from "lib0/decoding"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
+import { type Origin, readOrigins, writeOrigins } from "./origin.ts"
 
 /** What a SQLite row costs besides its bytes, so that many tiny rows count as what they cost to read back. */
 const ROW_OVERHEAD_BYTES = 200
@@ -39,6 +41,27 @@ const MIGRATIONS = [
      reason TEXT NOT NULL, bytes BLOB NOT NULL
    );
    CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);`,
+  // Time and author of each update; the weight in memory; values that outgrow a row; whose content is whose.
+  `CREATE TABLE log_2 (
+     id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+     log_bytes INTEGER NOT NULL, log_rows INTEGER NOT NULL, log_weight INTEGER NOT NULL, clocks BLOB,
+     at INTEGER NOT NULL, who BLOB NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL
+   );
+   INSERT INTO log_2 SELECT id, revision, part, parts, log_bytes, log_rows, log_bytes, clocks, 0, x'', crc, bytes FROM log;
+   DROP TABLE log;
+   ALTER TABLE log_2 RENAME TO log;
+   CREATE TABLE value (name TEXT NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (name, part));
+   INSERT INTO value SELECT 'snapshot_clocks', 0, value FROM meta WHERE key = 'snapshot_clocks';
+   DELETE FROM meta WHERE key = 'snapshot_clocks';
+   CREATE TABLE presence (peer TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE carried (
+     client INTEGER NOT NULL, owner TEXT NOT NULL, clock INTEGER NOT NULL, PRIMARY KEY (client, owner)
+   ) WITHOUT ROWID;
+   DROP TABLE waiting;
+   CREATE TABLE waiting (
+     id INTEGER PRIMARY KEY, peer TEXT NOT NULL, subject TEXT, missing TEXT NOT NULL, size INTEGER NOT NULL,
+     crc INTEGER NOT NULL, who BLOB NOT NULL
+   );`,
 ]
 
 /** What the log knows without reading the document. */
@@ -47,30 +70,56 @@ export interface LogState {
   readonly revision: number
   /** Size of the stored snapshot, bytes; 0 where there is none. */
   readonly snapshotBytes: number
+  /** Estimated memory of the snapshot in a hydrated document, bytes. */
+  readonly snapshotWeight: number
   /** Size of the log after the snapshot, bytes, with the overhead of its rows. */
   readonly logBytes: number
   readonly logRows: number
+  /** Estimated memory of what the log adds to a hydrated document, bytes. */
+  readonly logWeight: number
   /** State vector of the snapshot, and of the clients that moved since, each encoded by Yjs; empty where there is none. */
   readonly snapshotClocks: Uint8Array
   readonly movedClocks: Uint8Array
 }
 
-/** One update of the log and the revision it was committed in. */
-export interface LoggedUpdate {
-  readonly revision: number
+/** One update and where it came from. */
+export interface Entry {
   readonly update: Uint8Array
+  readonly origin: Origin
+}
+
+/** One update of the log and the revision it was committed in. */
+export interface LoggedUpdate extends Entry {
+  readonly revision: number
+}
+
+/** An update, or a part of one, that waits for ids that have not arrived. Its bytes are read when it is looked at. */
+export interface Waiting {
+  readonly id: number
+  /** The peer that brought it (its id), and on whose behalf. */
+  readonly peer: string
+  readonly subject: string | null
+  /** The ids whose arrival makes it worth another look: client, clock, client, clock, … */
+  readonly missing: readonly number[]
+  readonly bytes: number
 }
 
 const EMPTY: LogState = {
   revision: 0,
   snapshotBytes: 0,
+  snapshotWeight: 0,
   logBytes: 0,
   logRows: 0,
+  logWeight: 0,
   snapshotClocks: new Uint8Array(),
   movedClocks: new Uint8Array(),
 }
 
-export class UpdateLog {
+/** The names of values that may outgrow a row, so that they have rows of their own. */
+type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | `waiting ${number}`
+
+/** A room's SQLite database: the log, the snapshot, and the small tables beside them. */
+export class Log {
   readonly #storage: DurableObjectStorage
   readonly #limits: Limits
   #state: LogState
@@ -99,26 +148,41 @@ export class UpdateLog {
    * Synchronous: when it returns, `load()` includes it, and a frame sent after it leaves the room only
    * once the write is durable (output gate).
    *
-   * @param updates Yjs V1 updates as they were vetted, in arrival order
-   * @param moved state vector of the clients that moved since the snapshot, encoded
+   * @param entries updates as they were vetted, in arrival order, each with its origin
+   * @param options.moved state vector of the clients that moved since the snapshot, encoded
+   * @param options.weight estimated memory that these updates add to a hydrated document, bytes
+   * @param options.alongside writes that belong to the same commit: they hold if and only if it does
    * @returns the room's new revision
    */
-  append(updates: readonly Uint8Array[], moved: Uint8Array): number {
-    const bytes = pack(updates)
+  append(
+    entries: readonly Entry[],
+    { moved, weight, alongside = () => {} }: { moved: Uint8Array; weight: number; alongside?: () => void },
+  ): number {
+    const bytes = pack(entries)
+    const who = writeOrigins(entries.map(({ origin }) => origin))
     const revision = this.#state.revision + 1
     const parts = split(bytes, this.#limits.valueBytes)
+    // Clocks that would crowd a row have rows of their own; either way they count as bytes written.
+    const inRow = moved.length <= this.#limits.rowClocksBytes
     const logRows = this.#state.logRows + parts.length
-    const logBytes = this.#state.logBytes + bytes.length + parts.length * ROW_OVERHEAD_BYTES
+    const logBytes =
+      this.#state.logBytes + bytes.length + who.length + moved.length + parts.length * ROW_OVERHEAD_BYTES
+    const logWeight = this.#state.logWeight + weight
+    const at = entries.at(-1)!.origin.at
     this.#write(() => {
       for (const [part, value] of parts.entries()) {
+        const isFirst = part === 0
         this.#sql(
-          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, clocks, crc, bytes)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-          ...[revision, part, parts.length, logBytes, logRows, moved, crc32(value), value],
+          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, log_weight, clocks, at, who, crc, bytes)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[revision, part, parts.length, logBytes, logRows, logWeight, inRow ? moved : null, at],
+          ...[isFirst ? who : new Uint8Array(), crc32(value), value],
         )
       }
+      if (!inRow) this.#writeValue("moved_clocks", moved)
+      alongside()
     })
-    this.#state = { ...this.#state, revision, logBytes, logRows, movedClocks: moved }
+    this.#state = { ...this.#state, revision, logBytes, logRows, logWeight, movedClocks: moved }
     return revision
   }
 
@@ -131,9 +195,9 @@ export class UpdateLog {
     const before = this.quarantined
     const snapshot = this.#loadSnapshot()
     const updates: LoggedUpdate[] = []
-    const rows = this.#sql<LogRow>("SELECT revision, part, parts, crc, bytes FROM log ORDER BY id")
+    const rows = this.#sql<LogRow>("SELECT revision, part, parts, who, crc, bytes FROM log ORDER BY id")
     for (let i = 0; i < rows.length; ) {
-      const { revision, parts } = rows[i]!
+      const { revision, parts, who } = rows[i]!
       let end = i
       while (end < rows.length && rows[end]!.revision === revision) end++
       const values = rows.slice(i, end)
@@ -145,8 +209,10 @@ export class UpdateLog {
         continue
       }
       const decoder = decoding.createDecoder(whole)
+      const origins = readOrigins(new Uint8Array(who))
       while (decoding.hasContent(decoder)) {
-        updates.push({ revision, update: decoding.readVarUint8Array(decoder) })
+        const update = decoding.readVarUint8Array(decoder)
+        updates.push({ revision, update, origin: origins() })
       }
     }
     return { snapshot, updates, damaged: this.quarantined !== before }
@@ -156,56 +222,83 @@ export class UpdateLog {
    * Replace the snapshot and drop the log up to now, in one transaction (D4). The caller has proven that
    * the snapshot loads to the document's state.
    */
-  compact(snapshot: Uint8Array, clocks: Uint8Array): void {
-    this.#replace(snapshot, { clocks, revision: this.#state.revision })
+  compact(snapshot: Uint8Array, { clocks, weight }: { clocks: Uint8Array; weight: number }): void {
+    this.#replace(snapshot, { clocks, weight, revision: this.#state.revision })
   }
 
-  /** Start from a document that lived elsewhere: its bytes become the snapshot, its revision goes on. */
-  adopt(snapshot: Uint8Array, { clocks, revision }: { clocks: Uint8Array; revision: number }): void {
-    this.#replace(snapshot, { clocks, revision: Math.max(revision, this.#state.revision) })
+  /**
+   * Start from a document that lived elsewhere: its bytes become the snapshot, its revision goes on.
+   * @param options.alongside writes that belong to the same step
+   */
+  adopt(
+    snapshot: Uint8Array,
+    options: { clocks: Uint8Array; weight: number; revision: number; alongside: () => void },
+  ): void {
+    const revision = Math.max(options.revision, this.#state.revision)
+    this.#replace(snapshot, { ...options, revision })
   }
 
-  /** Go on above this revision, without a document: where an archive remembers a deletion. */
+  /** Go on above this revision, without a document: where an archive remembers a deletion or holds something newer. */
   raise(revision: number): void {
     if (revision <= this.#state.revision) return
     this.#state = { ...this.#state, revision }
     if (this.#created) this.note("revision", revision)
   }
 
-  /** Drop the document; of what was here the revision alone stays, so that it never goes back. */
-  erase(): void {
+  /**
+   * Drop the document. Its revision, the clocks of what was deleted and the notes of the archive stay, so that the
+   * revision never goes back and a deleted letter is known again (D8).
+   *
+   * @param dead state vector of all that was ever deleted here, encoded
+   * @param options.aside keep the document's bytes in quarantine, for a person to look at, with this reason
+   */
+  erase(dead: Uint8Array, { aside }: { aside?: string } = {}): void {
     const revision = this.#state.revision + 1
     this.#write(() => {
-      for (const table of ["log", "snapshot", "waiting", "quarantine", "owner", "meta"])
+      if (aside === undefined) this.#sql("DELETE FROM quarantine")
+      else {
+        const query = "SELECT revision, bytes FROM log ORDER BY id"
+        this.#setAside("log", aside, query)
+        this.#setAside(
+          "snapshot",
+          aside,
+          `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`,
+        )
+      }
+      for (const table of ["log", "snapshot", "waiting", "owner", "carried", "value"])
         this.#sql(`DELETE FROM ${table}`)
-      this.#sql("INSERT INTO meta VALUES ('schema', ?), ('revision', ?)", MIGRATIONS.length, revision)
+      this.#sql("DELETE FROM meta WHERE key NOT IN ('schema', 'archive', 'writer')")
+      this.note("revision", revision)
+      this.#writeValue("dead_clocks", dead)
     })
     this.#state = { ...EMPTY, revision }
   }
 
-  /** Move a revision of the log out of the document's way; it is kept for a person to look at. */
+  /** Move a revision of the log out of the document's way; it is kept for a person to look at. The mark of damage stays. */
   quarantine(revision: number, reason: string): void {
-    this.#setAside(
-      "log",
-      reason,
-      "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part",
-      revision,
-    )
-    this.#sql("DELETE FROM log WHERE revision = ?", revision)
-    this.#reread()
+    this.#write(() => {
+      this.#setAside("log", reason, "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part", revision)
+      this.#sql("DELETE FROM log WHERE revision = ?", revision)
+      this.#reread()
+    })
   }
 
   /** Move the snapshot out of the way. The log after it stays. */
   quarantineSnapshot(reason: string): void {
-    this.#setAside(
-      "snapshot",
-      reason,
-      `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`,
-    )
-    this.#sql("DELETE FROM snapshot")
-    this.note("snapshot_bytes", 0)
-    this.note("snapshot_clocks", new Uint8Array())
-    this.#reread()
+    this.#write(() => {
+      const revision = this.#state.revision
+      this.#setAside("snapshot", reason, `SELECT ${revision} AS revision, bytes FROM snapshot ORDER BY part`)
+      this.#sql("DELETE FROM snapshot")
+      this.note("snapshot_bytes", 0)
+      this.note("snapshot_weight", 0)
+      this.#writeValue("snapshot_clocks", new Uint8Array())
+      this.#reread()
+    })
+  }
+
+  /** Keep bytes that did not apply and are in no table yet. */
+  quarantineUpdate(update: Uint8Array, reason: string): void {
+    this.#write(() => this.#keepAside("uncommitted", { revision: this.#state.revision, reason, bytes: update }))
   }
 
   /** How many values are in quarantine. */
@@ -213,25 +306,64 @@ export class UpdateLog {
     return this.#created ? (this.#sql<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0) : 0
   }
 
-  /** Keep an update that waits for another one, as it came. @returns the id to release it by */
-  hold(update: Uint8Array): number {
+  /** Something stored was set aside and what it held has not been recovered (D7). Survives a restart. */
+  get damaged(): boolean {
+    return this.noted("damaged") !== null
+  }
+
+  /** What could be had again has been had. */
+  repaired(): void {
+    if (this.damaged) this.note("damaged", null)
+  }
+
+  /**
+   * Keep an update that waits for another one, as it came (D3).
+   * @returns what waits now, and whether these very bytes waited already
+   */
+  hold(
+    update: Uint8Array,
+    { peer, missing, origin }: { peer: string; missing: readonly number[]; origin: Origin },
+  ): { waiting: Waiting; isNew: boolean } {
+    const crc = crc32(update)
+    if (this.#created) {
+      const alike = this.#sql<WaitingRow>(
+        `SELECT ${WAITING_COLUMNS} FROM waiting WHERE size = ? AND crc = ?`,
+        ...[update.length, crc],
+      ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
+      if (alike !== undefined) {
+        const wanted = JSON.stringify(missing)
+        if (alike.missing !== wanted) this.#sql("UPDATE waiting SET missing = ? WHERE id = ?", wanted, alike.id)
+        return { waiting: readWaiting({ ...alike, missing: wanted }), isNew: false }
+      }
+    }
     let id = 0
     this.#write(() => {
-      id = this.#sql<{ id: number }>("INSERT INTO waiting (bytes) VALUES (?) RETURNING id", update)[0]!.id
+      id = this.#sql<{ id: number }>(
+        "INSERT INTO waiting (peer, subject, missing, size, crc, who) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+        ...[peer, origin.subject, JSON.stringify(missing), update.length, crc, writeOrigins([origin])],
+      )[0]!.id
+      this.#writeValue(`waiting ${id}`, update)
     })
-    return id
+    return { waiting: { id, peer, subject: origin.subject, missing, bytes: update.length }, isNew: true }
   }
 
   /** It waits no longer. */
   release(id: number): void {
     this.#sql("DELETE FROM waiting WHERE id = ?", id)
+    this.#writeValue(`waiting ${id}`, new Uint8Array())
   }
 
-  /** What waits, by id. */
-  held(): Map<number, Uint8Array> {
-    if (!this.#created) return new Map()
-    const rows = this.#sql<{ id: number; bytes: ArrayBuffer }>("SELECT id, bytes FROM waiting ORDER BY id")
-    return new Map(rows.map(({ id, bytes }) => [id, new Uint8Array(bytes)]))
+  /** What waits, without its bytes. */
+  waiting(): Waiting[] {
+    if (!this.#created) return []
+    return this.#sql<WaitingRow>(`SELECT ${WAITING_COLUMNS} FROM waiting ORDER BY id`).map(readWaiting)
+  }
+
+  /** One that waits: its bytes, and where they came from. */
+  held(id: number): Entry {
+    const row = this.#sql<{ who: ArrayBuffer }>("SELECT who FROM waiting WHERE id = ?", id)[0]
+    if (row === undefined) throw new SyncError("internal", `Nothing waits under the id ${id}`)
+    return { update: this.#readValue(`waiting ${id}`), origin: readOrigins(new Uint8Array(row.who))() }
   }
 
   /** A small named value that belongs to the room, or null. */
@@ -241,11 +373,21 @@ export class UpdateLog {
   }
 
   /** Keep a small named value. Joins the transaction of the turn. */
-  note(key: string, value: SqlStorageValue | Uint8Array): void {
+  note(key: string, value: SqlStorageValue): void {
     this.#write(() => this.#sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))
   }
 
-  /** The subject who first wrote under this client id, or null. */
+  /** The clocks of all that was deleted under this id and must not come back, as Yjs encodes a state vector. */
+  deadClocks(): Uint8Array {
+    return this.#created ? this.#readValue("dead_clocks") : new Uint8Array()
+  }
+
+  /** Change the clocks of what was deleted. Joins the transaction of the turn. */
+  setDeadClocks(dead: Uint8Array): void {
+    this.#write(() => this.#writeValue("dead_clocks", dead))
+  }
+
+  /** The subject whom a client id belongs to, or null. */
   ownerOf(client: number): string | null {
     if (!this.#created) return null
     return (
@@ -253,12 +395,50 @@ export class UpdateLog {
     )
   }
 
-  /** Remember who first wrote under a client id. */
+  /** Say whom a client id belongs to from now on. Joins the transaction of the turn. */
   own(client: number, subject: string): void {
-    this.#write(() => this.#sql("INSERT OR IGNORE INTO owner VALUES (?, ?)", client, subject))
+    this.#sql("INSERT OR REPLACE INTO owner VALUES (?, ?)", client, subject)
   }
 
-  #replace(snapshot: Uint8Array, { clocks, revision }: { clocks: Uint8Array; revision: number }): void {
+  /** Every client id and whom it belongs to. */
+  owners(): { client: number; subject: string }[] {
+    return this.#created ? this.#sql("SELECT client, subject FROM owner ORDER BY client") : []
+  }
+
+  /** From which clock on, under a client id that belongs to `owner`, the content is not known to be hers. */
+  carried(): { client: number; owner: string; clock: number }[] {
+    return this.#created ? this.#sql("SELECT client, owner, clock FROM carried") : []
+  }
+
+  /** Joins the transaction of the turn. `clock` null: all of it is known to be the owner's. */
+  setCarried(client: number, { owner, clock }: { owner: string; clock: number | null }): void {
+    if (clock === null) this.#sql("DELETE FROM carried WHERE client = ? AND owner = ?", client, owner)
+    else this.#sql("INSERT OR REPLACE INTO carried VALUES (?, ?, ?)", client, owner, clock)
+  }
+
+  /** Keep an awareness state that is too large for a socket's attachment; null: forget it. */
+  keepPresence(peer: string, state: string | null): void {
+    if (state === null) {
+      if (this.#created) this.#sql("DELETE FROM presence WHERE peer = ?", peer)
+    } else this.#write(() => this.#sql("INSERT OR REPLACE INTO presence VALUES (?, ?)", peer, state))
+  }
+
+  /** The large awareness state of a peer, or null. */
+  presenceOf(peer: string): string | null {
+    if (!this.#created) return null
+    return this.#sql<{ state: string }>("SELECT state FROM presence WHERE peer = ?", peer)[0]?.state ?? null
+  }
+
+  /** Do writes that hold all or none. */
+  transact(change: () => void): void {
+    this.#write(change)
+  }
+
+  #replace(
+    snapshot: Uint8Array,
+    options: { clocks: Uint8Array; weight: number; revision: number; alongside?: () => void },
+  ): void {
+    const { clocks, weight, revision } = options
     this.#write(() => {
       this.#sql("DELETE FROM snapshot")
       for (const [part, value] of split(snapshot, this.#limits.valueBytes).entries()) {
@@ -267,17 +447,26 @@ export class UpdateLog {
       this.#sql("DELETE FROM log")
       this.note("revision", revision)
       this.note("snapshot_bytes", snapshot.length)
-      this.note("snapshot_clocks", clocks)
+      this.note("snapshot_weight", weight)
+      this.#writeValue("snapshot_clocks", clocks)
+      this.#writeValue("moved_clocks", new Uint8Array())
+      options.alongside?.()
     })
-    this.#state = { ...EMPTY, revision, snapshotBytes: snapshot.length, snapshotClocks: clocks }
+    this.#state = {
+      ...EMPTY,
+      revision,
+      snapshotBytes: snapshot.length,
+      snapshotWeight: weight,
+      snapshotClocks: clocks,
+    }
   }
 
   #loadSnapshot(): Uint8Array | null {
     const { snapshotBytes } = this.#state
     if (snapshotBytes === 0) return null
-    const parts = Math.ceil(snapshotBytes / this.#limits.valueBytes)
+    // How many parts there are is asked of the rows: `valueBytes` may have been another number when they were written.
     const rows = this.#storage.sql.exec<Part>("SELECT part, crc, bytes FROM snapshot ORDER BY part")
-    const whole = gather(rows, { parts, bytes: snapshotBytes })
+    const whole = gather(rows, { parts: null, bytes: snapshotBytes })
     if (typeof whole !== "string") return whole
     this.quarantineSnapshot(whole)
     return null
@@ -286,6 +475,7 @@ export class UpdateLog {
   /** The newest row may be the one that went: the revision is kept apart first, so that it never goes back. */
   #reread(): void {
     this.note("revision", this.#state.revision)
+    this.note("damaged", this.#state.revision)
     this.#state = this.#readState()
   }
 
@@ -294,36 +484,69 @@ export class UpdateLog {
       revision: number
       log_bytes: number
       log_rows: number
-      clocks: ArrayBuffer
-    }>("SELECT revision, log_bytes, log_rows, clocks FROM log ORDER BY id DESC LIMIT 1")[0]
+      log_weight: number
+      clocks: ArrayBuffer | null
+    }>("SELECT revision, log_bytes, log_rows, log_weight, clocks FROM log ORDER BY id DESC LIMIT 1")[0]
+    const movedClocks =
+      head === undefined
+        ? new Uint8Array()
+        : head.clocks === null
+          ? this.#readValue("moved_clocks")
+          : new Uint8Array(head.clocks)
     return {
       revision: Math.max(head?.revision ?? 0, this.noted<number>("revision") ?? 0),
       snapshotBytes: this.noted<number>("snapshot_bytes") ?? 0,
-      snapshotClocks: bytesOf(this.noted<ArrayBuffer>("snapshot_clocks")),
+      snapshotWeight: this.noted<number>("snapshot_weight") ?? this.noted<number>("snapshot_bytes") ?? 0,
+      snapshotClocks: this.#readValue("snapshot_clocks"),
       logBytes: head?.log_bytes ?? 0,
       logRows: head?.log_rows ?? 0,
-      movedClocks: bytesOf(head?.clocks ?? null),
+      logWeight: head?.log_weight ?? 0,
+      movedClocks,
+    }
+  }
+
+  #readValue(name: ValueName): Uint8Array {
+    const parts = this.#sql<{ bytes: ArrayBuffer }>(
+      "SELECT bytes FROM value WHERE name = ? ORDER BY part",
+      name,
+    )
+    const whole = new Uint8Array(parts.reduce((total, { bytes }) => total + bytes.byteLength, 0))
+    let at = 0
+    for (const { bytes } of parts) {
+      whole.set(new Uint8Array(bytes), at)
+      at += bytes.byteLength
+    }
+    return whole
+  }
+
+  #writeValue(name: ValueName, bytes: Uint8Array): void {
+    this.#sql("DELETE FROM value WHERE name = ?", name)
+    if (bytes.length === 0) return
+    for (const [part, value] of split(bytes, this.#limits.valueBytes).entries()) {
+      this.#sql("INSERT INTO value VALUES (?, ?, ?)", name, part, value)
     }
   }
 
   #setAside(source: string, reason: string, query: string, ...bindings: SqlStorageValue[]): void {
-    this.#storage.transactionSync(() => {
-      for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(
-        query,
-        ...bindings,
-      )) {
-        this.#sql(
-          "INSERT INTO quarantine (source, revision, at, reason, bytes) VALUES (?, ?, ?, ?, ?)",
-          ...[source, revision, Date.now(), reason, bytes],
-        )
-      }
-    })
-    console.error(`Quarantined ${source} of revision ${this.#state.revision}: ${reason}`)
+    for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(query, ...bindings)) {
+      this.#keepAside(source, { revision, reason, bytes })
+    }
+  }
+
+  #keepAside(
+    source: string,
+    { revision, reason, bytes }: { revision: number; reason: string; bytes: ArrayBuffer | Uint8Array },
+  ): void {
+    this.#sql(
+      "INSERT INTO quarantine (source, revision, at, reason, bytes) VALUES (?, ?, ?, ?, ?)",
+      ...[source, revision, Date.now(), reason, bytes],
+    )
   }
 
   /** A throw does not roll back what a handler wrote; `transactionSync` does. */
   #write(change: () => void): void {
     const created = this.#created
+    const state = this.#state
     try {
       this.#storage.transactionSync(() => {
         if (!this.#created) this.#migrate()
@@ -332,6 +555,7 @@ export class UpdateLog {
       })
     } catch (thrown) {
       this.#created = created
+      this.#state = state
       throw thrown
     }
   }
@@ -358,14 +582,16 @@ export class UpdateLog {
 }
 
 type Part = { part: number; crc: number; bytes: ArrayBuffer }
-type LogRow = Part & { revision: number; parts: number }
+const WAITING_COLUMNS = "id, peer, subject, missing, size"
+type WaitingRow = { id: number; peer: string; subject: string | null; missing: string; size: number }
+type LogRow = Part & { revision: number; parts: number; who: ArrayBuffer }
 
 /** The updates of a commit, each with its length before it, in one allocation: a paste is large, and keystrokes many. */
-function pack(updates: readonly Uint8Array[]): Uint8Array {
+function pack(entries: readonly Entry[]): Uint8Array {
   // A length takes five bytes at most.
-  const packed = new Uint8Array(updates.reduce((total, update) => total + 5 + update.length, 0))
+  const packed = new Uint8Array(entries.reduce((total, { update }) => total + 5 + update.length, 0))
   let at = 0
-  for (const update of updates) {
+  for (const { update } of entries) {
     let length = update.length
     for (; length > 127; length >>>= 7) packed[at++] = (length & 127) | 128
     packed[at++] = length
@@ -385,11 +611,12 @@ function split(bytes: Uint8Array, valueBytes: number): Uint8Array[] {
 
 /**
  * What these rows hold together, copied row by row, so that a large value is in memory once.
+ * @param whole.parts how many rows there must be; null where the bytes alone say it
  * @returns the value, or what is wrong with it
  */
 function gather(
   rows: Iterable<Part>,
-  { parts, bytes }: { parts: number; bytes: number },
+  { parts, bytes }: { parts: number | null; bytes: number },
 ): Uint8Array | string {
   const whole = new Uint8Array(bytes)
   let count = 0
@@ -402,11 +629,15 @@ function gather(
     at += value.length
     count++
   }
-  if (count !== parts) return `${count} of ${parts} parts are here`
-  if (broken !== null) return `part ${broken} of ${parts} fails its checksum`
+  if (parts !== null && count !== parts) return `${count} of ${parts} parts are here`
+  if (broken !== null) return `part ${broken} of ${count} fails its checksum`
   return at === bytes ? whole : `${at} of ${bytes} bytes are here`
 }
 
-function bytesOf(value: ArrayBuffer | null): Uint8Array {
-  return value === null ? new Uint8Array() : new Uint8Array(value)
+function readWaiting({ id, peer, subject, missing, size }: WaitingRow): Waiting {
+  return { id, peer, subject, missing: JSON.parse(missing) as number[], bytes: size }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

@@ -1,11 +1,12 @@
 /**
  * The document of a room: its log, the clocks it has reached, and a Y.Doc only while someone needs one.
  *
- * An update is judged against the clocks and goes to the log; nothing on that path needs a Y.Doc. One is
- * hydrated for a step 1 that has something, an export, a server-side edit, a compaction, and for the few
- * updates that only the document can judge; then it is fed in batches and let go when it rests.
+ * An update is judged against the clocks and goes to the log; nothing on that path needs a Y.Doc. One is hydrated for a
+ * step 1 that has something, an export, a server-side edit, a compaction, and for the few updates that only the
+ * document can judge; then it is fed in batches and let go when it rests.
  *
  *     receive → (vet) → uncommitted → commit → log → compact → snapshot
+ *                     ↘ waiting (until what it refers to arrives)
  */
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
@@ -13,72 +14,101 @@ import type { Limits } from "../limits.ts"
 import { groupsOf, mergeUpdates } from "../update/merge.ts"
 import {
   absorb,
+  capture,
+  createDocument,
   depthOf,
-  type Section,
-  TYPE_DEPTH,
-  trim,
-  type Verdict,
-  vet,
+  rootsOf,
   vetDepth,
   vetDoubts,
-} from "../update/vet.ts"
-import type { UpdateLog } from "./log.ts"
-
-/** A log smaller than this is not worth a compaction, bytes with row overhead. */
-const COMPACT_FLOOR_BYTES = 128 * 1024
+} from "../update/settle.ts"
+import { type Section, touchesOf, type Verdict, vet } from "../update/vet.ts"
+import { weightOf } from "../update/weight.ts"
+import type { Bearer } from "./authors.ts"
+import type { Emit } from "./events.ts"
+import { hydrate } from "./hydration.ts"
+import type { Entry, Log } from "./log.ts"
+import type { Origin } from "./origin.ts"
+import { WaitingRoom } from "./waiting.ts"
 
 /** The empty update: no structs, no deletes. */
 const EMPTY_UPDATE = new Uint8Array([0, 0])
 
 /** What became of an update. */
-export type Received =
-  /** It is in: relay and commit. `released` had waited for it, and is in as well. */
-  | { readonly kind: "taken"; readonly update: Uint8Array; readonly released: readonly Uint8Array[] }
-  /** It is kept until what it refers to arrives: ask the sender for all it has. */
-  | { readonly kind: "waiting" }
-  /** All of it was here before. */
-  | { readonly kind: "known" }
+export interface Received {
+  /** What is new: relay these and commit. The first is the update's own, unless `released` says it has none. */
+  readonly taken: Uint8Array | null
+  /** What had waited for it, and is in as well. */
+  readonly released: readonly Uint8Array[]
+  /** A part waits for something that has not arrived: "new", or the same part waited before. */
+  readonly waits: "new" | "before" | null
+}
+
+/** How an update is received. */
+export interface Delivery {
+  readonly bearer: Bearer
+  readonly origin: Origin
+  /** The update is a step 2: it repeats the sender's whole delete set, so the document reduces it to what is new. */
+  readonly whole?: boolean
+  /** The only roots this bearer may change; undefined: all. */
+  readonly roots?: readonly string[] | undefined
+  /** Content that was deleted under this id is brought back on purpose. */
+  readonly revives?: boolean
+  /** It comes from the archive, which holds what another room took: the wire's limits do not apply. */
+  readonly archived?: boolean
+}
+
+/** Who may extend a client id, and who has. */
+export interface Claims {
+  judge(client: number, bearer: Bearer): "own" | "carried" | "waits"
+  took(section: Section, bearer: Bearer): void
+  write(): void
+  wrote(): void
+}
 
 type Accepted = Extract<Verdict, { kind: "accept" }>
 
-/** Decides whether new structs may be added under a client id; throws a SyncError where not. */
-export type Claim = (client: number) => void
-
+/** The document of a room. */
 export class Replica {
-  readonly #log: UpdateLog
+  readonly #log: Log
   readonly #limits: Limits
-  readonly #onDamage: () => void
+  readonly #claims: Claims
+  readonly #emit: Emit
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
   readonly #moved: Map<number, number>
-  /** Updates that refer to something that has not arrived, and their ids in the log. */
-  readonly #waiting: Map<number, Uint8Array>
-  #uncommitted: Uint8Array[] = []
+  /** Clocks below which content was deleted with the document and must not come back (D8). */
+  #dead: Map<number, number>
+  #deadChanged = false
+  readonly #waiting: WaitingRoom
+  #uncommitted: Entry[] = []
   #uncommittedBytes = 0
-  /** Held updates that are uncommitted now: they leave the waiting room in the turn that commits them, not before. */
-  #released: number[] = []
+  #uncommittedWeight = 0
   #doc: Y.Doc | null = null
   /** Taken by the room, not yet by the hydrated document. */
   #feed: Uint8Array[] = []
   #neededAt = 0
   /** No shared type lies deeper than this; null until a document was looked at. */
   #depth: number | null = null
+  /** Counts how often the clocks went back because something stored was damaged. */
+  #setbacks = 0
 
-  /** @param onDamage something stored was quarantined: the clocks went back, others may hold what is missing */
-  constructor(log: UpdateLog, { limits, onDamage }: { limits: Limits; onDamage: () => void }) {
+  /** @param options.emit hears what happens; "quarantined" means that the clocks went back and others may hold what is missing */
+  constructor(log: Log, { limits, claims, emit }: { limits: Limits; claims: Claims; emit: Emit }) {
     this.#log = log
     this.#limits = limits
-    this.#onDamage = onDamage
+    this.#claims = claims
+    this.#emit = emit
     const { snapshotClocks, movedClocks } = log.state
     this.#moved = decodeClocks(movedClocks)
     this.#clocks = decodeClocks(snapshotClocks)
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
-    this.#waiting = log.held()
+    this.#dead = decodeClocks(log.deadClocks())
+    this.#waiting = new WaitingRoom(log, limits)
   }
 
-  /** A document exists: something is stored or about to be. */
+  /** A document exists: something is stored or about to be, be it only something that waits. */
   get exists(): boolean {
-    return this.#log.exists || this.#uncommitted.length > 0
+    return this.#log.exists || this.#uncommitted.length > 0 || this.#waiting.size > 0
   }
 
   /** Bytes taken and not yet committed. */
@@ -91,9 +121,9 @@ export class Replica {
     return this.#uncommitted.length > 0
   }
 
-  /** Something is kept that waits for another update. */
-  get isWaiting(): boolean {
-    return this.#waiting.size > 0
+  /** What is kept that waits for another update. */
+  get waiting(): WaitingRoom {
+    return this.#waiting
   }
 
   /** Stored size, bytes: snapshot and log. */
@@ -101,62 +131,73 @@ export class Replica {
     return this.#log.state.snapshotBytes + this.#log.state.logBytes + this.#uncommittedBytes
   }
 
+  /** Estimated memory of the hydrated document, bytes. */
+  get weight(): number {
+    return this.#log.state.snapshotWeight + this.#log.state.logWeight + this.#uncommittedWeight
+  }
+
+  /** How many client ids have written here. */
+  get clients(): number {
+    return this.#clocks.size
+  }
+
   /** A Y.Doc is in memory. */
   get hydrated(): boolean {
     return this.#doc !== null
   }
 
-  /** The state vector, encoded by Yjs; needs no document. */
-  stateVector(): Uint8Array {
-    return Y.encodeStateVector(this.#clocks)
+  /** The clock up to which a client's structs are known. */
+  clockOf(client: number): number {
+    return this.#clocks.get(client) ?? 0
   }
 
   /**
-   * Judge an update and take it. Nothing has changed when it throws.
-   *
-   * @param options.whole the update is a step 2: it repeats the sender's whole delete set, so the document
-   *   reduces it to what is new
-   * @param options.claim asked once for each client id that would get new structs
-   * @throws SyncError bad-update | pending-full | document-full, or what `claim` throws
+   * The state vector, encoded by Yjs; needs no document.
+   * @param lowered clocks to be named instead of those reached: what the receiver is to bring again
    */
-  receive(update: Uint8Array, { whole = false, claim }: { whole?: boolean; claim?: Claim } = {}): Received {
-    if (update.length > this.#limits.updateBytes) {
-      throw new SyncError(
-        "too-large",
-        `Update of ${update.length} bytes; at most ${this.#limits.updateBytes}`,
-      )
-    }
-    const { news, verdict } = this.#vet(update)
-    const fresh = verdict.sections.filter((section) => section.end > this.#clockOf(section.client))
-    // A delete set is the last part of an update; an empty one is the byte 0.
-    const deletes = news.at(-1) !== 0
-    if (fresh.length === 0 && !deletes) return { kind: "known" }
-    if (claim !== undefined) for (const { client } of fresh) claim(client)
-    this.#makeRoom(news.length)
-    if (verdict.kind === "pending") return this.#hold(news)
-    const { doubts, levels = 0 } = verdict
-    const needsDocument = doubts !== undefined || !this.#hasDepthFor(levels) || (whole && deletes)
-    const judged = needsDocument ? this.#judge(news, verdict) : news
-    if (judged === null) return { kind: "known" }
-    this.#take(judged, { sections: fresh, applied: judged !== news })
-    return { kind: "taken", update: judged, released: this.#waiting.size > 0 ? this.#release() : [] }
+  stateVector(lowered: ReadonlyMap<number, number> | null = null): Uint8Array {
+    if (lowered === null || lowered.size === 0) return Y.encodeStateVector(this.#clocks)
+    const clocks = new Map(this.#clocks)
+    for (const [client, clock] of lowered) clocks.set(client, Math.min(clock, this.clockOf(client)))
+    return Y.encodeStateVector(clocks)
   }
 
   /**
-   * Change the document on the server. The change is one transaction, all or nothing.
+   * Judge an update and take what can be taken; what refers to something that has not arrived waits (D9). Nothing has
+   * changed when it throws.
+   *
+   * @throws SyncError bad-update | too-large | pending-full | document-full | deleted | forbidden
+   */
+  receive(update: Uint8Array, delivery: Delivery): Received {
+    const { updateBytes } = this.#limits
+    if (update.length > updateBytes && !delivery.archived)
+      throw new SyncError("too-large", `Update of ${update.length} bytes; at most ${updateBytes}`)
+    for (;;) {
+      const setbacks = this.#setbacks
+      const received = this.#tryReceive(update, delivery)
+      // Judging needed the document, and the document was damaged: what was known is not, so judge again (D7).
+      if (setbacks === this.#setbacks && received !== null) return received
+    }
+  }
+
+  /**
+   * Change the document on the server. The change is one transaction, all or nothing. The caller commits before anyone
+   * sees it, and calls `takeBack` where the commit fails.
    * @returns what `change` returned, and the update it made (null where it changed nothing)
    */
-  edit<Result>(change: (doc: Y.Doc) => Result): { result: Result; update: Uint8Array | null } {
+  edit<Result>(
+    change: (doc: Y.Doc) => Result,
+    origin: Origin,
+  ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
-    // One client id for all server-side edits: a new one at each hydration would grow the state vector. Safe
-    // because the room commits such an edit before anyone sees it, so no clock is ever used twice.
+    // One client id for all server-side edits: a new one at each hydration would grow the state vector.
     if (this.#log.noted("server_client") === null) this.#log.note("server_client", doc.clientID)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
         this.#depth = null
         this.#readClocks(doc)
-        this.#take(update, { sections: [], applied: true })
+        this.#take({ update, origin }, { weight: update.length * 10, applied: true })
       }
       return { result, update }
     } catch (thrown) {
@@ -166,9 +207,29 @@ export class Replica {
     }
   }
 
+  /** Take the newest uncommitted update back, as if it had not been made: its commit failed and nobody has seen it. */
+  takeBack(update: Uint8Array): void {
+    this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
+    this.#uncommittedBytes -= update.length
+    this.dehydrate()
+    for (const { client, clock } of sectionsOf(update)) {
+      this.#clocks.set(client, clock)
+      this.#moved.set(client, clock)
+    }
+  }
+
   /**
-   * The Y.Doc, hydrated from the log if it is not in memory. Lives until it rests; do not keep it.
+   * Look at the document.
+   * @throws TypeError where `look` changed it: such a change would be in no log, and in nobody else's document
    */
+  read<Result>(look: (doc: Y.Doc) => Result): Result {
+    const { result, update } = capture(this.document(), () => look(this.document()))
+    if (update === null) return result
+    this.dehydrate()
+    throw new TypeError("read() changed the document; use edit()")
+  }
+
+  /** The Y.Doc, hydrated from the log if it is not in memory. Lives until it rests; do not keep it. */
   document(): Y.Doc {
     this.#neededAt = Date.now()
     if (this.#doc !== null) {
@@ -177,13 +238,16 @@ export class Replica {
         this.#feed = []
         return this.#doc
       } catch (cause) {
-        console.error("A vetted update did not apply; the document is rebuilt from the log", cause)
-        this.commit()
+        // A vetted update did not apply. The document is built anew, and what is to blame is found on the way.
+        this.#emit({ type: "unapplied", cause })
         this.dehydrate()
       }
     }
-    const doc = this.#hydrate()
+    const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
+    if (damaged) this.#setBack(doc)
+    else doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
+    this.#emit({ type: "hydrated" })
     return doc
   }
 
@@ -201,44 +265,60 @@ export class Replica {
   /** The whole document as updates that follow one another, read from the log without a Y.Doc. At least one. */
   whole(): Uint8Array[] {
     const { snapshot, updates, damaged } = this.#log.load()
-    if (damaged) this.#doc = this.#hydrate({ damaged })
-    const rest = [...updates.map(({ update }) => update), ...this.#uncommitted]
+    if (damaged) return [Y.encodeStateAsUpdate(this.#rebuild())]
+    const rest = [...updates, ...this.#uncommitted].map(({ update }) => update)
     const all = snapshot === null ? [] : [snapshot]
     if (rest.length > 0) all.push(mergeUpdates(rest))
     return all.length > 0 ? all : [EMPTY_UPDATE]
   }
 
-  /** The whole document as one update, compacted. */
+  /** The whole document as one update, compacted, with what waits for something in it as Yjs keeps it: after a gap. */
   encode(): Uint8Array {
-    return Y.encodeStateAsUpdate(this.document())
+    const update = Y.encodeStateAsUpdate(this.document())
+    return this.#waiting.size === 0 ? update : Y.mergeUpdates([update, ...this.#waiting.updates()])
   }
 
   /**
-   * Write what was taken to the log, as one commit. A frame sent after it leaves once it is durable.
+   * Write what was taken to the log, as one commit. A frame sent after it leaves once it is durable. Only `intake`
+   * calls it.
    * @returns the room's revision
+   * @throws whatever the database throws; then nothing has changed
    */
   commit(): number {
-    if (this.#uncommitted.length === 0) return this.#log.state.revision
-    const revision = this.#log.append(this.#uncommitted, Y.encodeStateVector(this.#moved))
-    for (const id of this.#released) this.#log.release(id)
-    this.#released = []
+    if (this.#uncommitted.length === 0) {
+      // What turned out to be known leaves the waiting room without a commit of its own.
+      if (this.#waiting.hasSettled) this.#log.transact(() => this.#waiting.write())
+      this.#waiting.wrote()
+      return this.#log.state.revision
+    }
+    const revision = this.#log.append(this.#uncommitted, {
+      moved: Y.encodeStateVector(this.#moved),
+      weight: this.#uncommittedWeight,
+      alongside: () => {
+        this.#claims.write()
+        this.#waiting.write()
+        if (this.#deadChanged) this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
+      },
+    })
+    this.#claims.wrote()
+    this.#waiting.wrote()
+    this.#deadChanged = false
     this.#uncommitted = []
     this.#uncommittedBytes = 0
-    if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) {
-      this.dehydrate()
-    }
+    this.#uncommittedWeight = 0
+    if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) this.dehydrate()
     return revision
   }
 
   /**
    * The log has outgrown the snapshot. Compacting when the log reaches half of the snapshot bounds what is
    * written: each byte received is written once to the log, and a snapshot S is rewritten after S/2 of
-   * log, so at most 1 + (S + S/2) / (S/2) = 4 bytes are written per byte received (rows counted with
+   * log, so at most 1 + (S + S/2) / (S/2) = 4 bytes are written per byte received (rows and clocks counted with
    * their overhead; a document below the floor costs less than a row a second).
    */
   get outgrown(): boolean {
     const { snapshotBytes, logBytes } = this.#log.state
-    return logBytes > Math.max(COMPACT_FLOOR_BYTES, snapshotBytes / 2)
+    return logBytes > Math.max(this.#limits.compactFloorBytes, snapshotBytes / 2)
   }
 
   /** The log is worth folding in when nobody is here: the next one to open it reads one value. */
@@ -249,28 +329,34 @@ export class Replica {
 
   /**
    * Fold the log into a new snapshot, which is first proven to load in a fresh Y.Doc to the same state (D4).
-   * Does nothing where the log is empty.
+   * Does nothing where the log is empty, and where something stored was found damaged and is not recovered (D7).
+   * What was taken must be committed.
    */
   compact(): void {
-    this.commit()
     if (this.#log.state.logRows === 0) return
     const { clientID } = this.document()
+    if (this.#log.damaged || this.#log.state.logRows === 0) return
     const folded = fold(this.document())
     // One Y.Doc at a time: a large one and its proof would not fit the platform's memory together.
     this.dehydrate()
     const doc = prove(folded)
     doc.clientID = clientID
     this.#doc = doc
-    this.#log.compact(folded.snapshot, Y.encodeStateVector(doc))
+    this.#log.compact(folded.snapshot, { clocks: Y.encodeStateVector(doc), weight: weightOf(doc) })
     this.#moved.clear()
+    this.#emit({ type: "compacted", bytes: folded.snapshot.length })
   }
 
   /**
-   * Start from a document that lived elsewhere.
+   * Start from a document that lived elsewhere. What waits inside it waits here.
+   * @param options.alongside writes that belong to the same step
    * @throws SyncError bad-update where the bytes are no document: never start empty over one that exists
    */
-  adopt(update: Uint8Array, revision: number): void {
-    const doc = new Y.Doc()
+  adopt(
+    update: Uint8Array,
+    { revision, origin, alongside }: { revision: number; origin: Origin; alongside: () => void },
+  ): void {
+    const doc = createDocument()
     try {
       Y.applyUpdate(doc, update)
     } catch (cause) {
@@ -278,14 +364,30 @@ export class Replica {
         cause,
       })
     }
-    const snapshot = withoutPending(doc) ? Y.encodeStateAsUpdate(doc) : update
-    this.#log.adopt(snapshot, { clocks: Y.encodeStateVector(doc), revision })
-    if (snapshot !== update) this.#hold(update)
+    const waits = takePending(doc)
+    const snapshot = waits ? Y.encodeStateAsUpdate(doc) : update
+    const rest = waits ? vet(update, Y.decodeStateVector(Y.encodeStateVector(doc))) : null
+    this.#log.adopt(snapshot, {
+      clocks: Y.encodeStateVector(doc),
+      weight: weightOf(doc),
+      revision,
+      alongside: () => {
+        alongside()
+        if (rest?.kind === "accept" && rest.waiting !== null)
+          this.#waiting.keep(rest.waiting, { bearer: { subject: null, peer: null }, origin, bounded: false })
+      },
+    })
     this.#doc = doc
     this.#depth = null
     this.#neededAt = Date.now()
     this.#readClocks(doc)
     this.#moved.clear()
+    this.#dead = decodeClocks(this.#log.deadClocks())
+  }
+
+  /** Look again at what waits for more of this client: its owner has left, so what others carried is taken. */
+  release(client: number): readonly Uint8Array[] {
+    return this.#release(this.#waiting.waitingFor(client))
   }
 
   /** Let the Y.Doc go. */
@@ -295,33 +397,118 @@ export class Replica {
     this.#feed = []
   }
 
-  /** Forget the document and drop what is stored of it. */
-  erase(): void {
+  /**
+   * Forget the document and drop what is stored of it, but for the clocks of what was in it.
+   * @param options.aside keep its bytes in quarantine, with this reason
+   */
+  erase(options: { aside?: string; dead?: Uint8Array } = {}): void {
+    const dead = raiseClocks(raiseClocks(this.#dead, this.#clocks), decodeClocks(options.dead ?? new Uint8Array()))
     this.dehydrate()
+    this.#log.erase(Y.encodeStateVector(dead), options)
+    this.#dead = dead
     this.#uncommitted = []
     this.#uncommittedBytes = 0
+    this.#uncommittedWeight = 0
     this.#clocks.clear()
     this.#moved.clear()
     this.#waiting.clear()
-    this.#released = []
-    this.#log.erase()
+    this.#depth = null
   }
 
-  /**
-   * What is new of an update, and the verdict on that. Merging two updates that both claim a clock keeps one of them,
-   * and not always the first, so what is known is cut off before anything is stored, merged or relayed.
-   */
-  #vet(update: Uint8Array): { news: Uint8Array; verdict: Exclude<Verdict, { kind: "refuse" | "overlap" }> } {
-    const verdict = vet(update, this.#clocks)
+  /** The clocks of what was deleted here, encoded as a state vector. */
+  get dead(): Uint8Array {
+    return Y.encodeStateVector(this.#dead)
+  }
+
+  /** What was deleted elsewhere is deleted here. */
+  bury(dead: Uint8Array): void {
+    this.#dead = raiseClocks(this.#dead, decodeClocks(dead))
+    this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
+  }
+
+  /** Null where the document turned out to be damaged, so that the verdict is no longer true. */
+  #tryReceive(update: Uint8Array, delivery: Delivery): Received | null {
+    const { bearer, origin, whole = false, roots } = delivery
+    const setbacks = this.#setbacks
+    const verdict = this.#vet(update, delivery)
+    const { news, waiting } = verdict
+    if (news === null && waiting === null) return { taken: null, released: [], waits: null }
+    this.#checkAlive(verdict, delivery)
+    if (roots !== undefined) {
+      const touched = rootsOf(touchesOf(update), this.document())
+      if (setbacks !== this.#setbacks) return null
+      checkRoots(touched, roots)
+    }
+    let taken: Uint8Array | null = null
+    if (news !== null) {
+      this.#checkSpace(verdict)
+      const needsDocument =
+        verdict.doubts !== undefined ||
+        !this.#hasDepthFor(verdict.levels ?? 0) ||
+        (whole && verdict.deletes)
+      if (needsDocument) {
+        this.document()
+        if (setbacks !== this.#setbacks) return null
+        taken = this.#judge(news, verdict)
+      } else taken = news
+      if (taken !== null) this.#takeSections({ update: taken, origin }, verdict, { bearer, applied: needsDocument })
+    }
+    const waits =
+      waiting === null
+        ? null
+        : this.#waiting.keep(waiting, { bearer, origin, bounded: delivery.archived !== true })
+    const released = taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
+    return { taken, released, waits }
+  }
+
+  #vet(update: Uint8Array, { bearer, archived = false }: Pick<Delivery, "bearer" | "archived">): Accepted {
+    const isNamed = bearer.subject !== null
+    const verdict = vet(update, this.#clocks, {
+      limits: archived ? UNLIMITED : this.#limits,
+      ...(isNamed && { mayExtend: (client: number) => this.#claims.judge(client, bearer) !== "waits" }),
+    })
     if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
-    const { sections } = verdict
-    const repeats = sections.some(({ client, clock }) => clock < this.#clockOf(client))
-    if (verdict.kind !== "overlap" && !repeats) return { news: update, verdict }
-    const news = trim(update, sections, this.#clocks)
-    const again = vet(news, this.#clocks)
-    if (again.kind === "refuse") throw new SyncError("bad-update", again.reason)
-    if (again.kind === "overlap") throw new SyncError("bad-update", "An item straddles what is known")
-    return { news, verdict: again }
+    return verdict
+  }
+
+  /** @throws SyncError deleted where it brings or refers to what was deleted with the document (D8) */
+  #checkAlive({ sections, waiting }: Accepted, { revives = false }: Delivery): void {
+    if (this.#dead.size === 0) return
+    const clients = new Set(sections.map(({ client }) => client))
+    for (const { client } of waiting?.missing ?? []) clients.add(client)
+    if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
+    const dead = [...clients].filter((client) => this.clockOf(client) < (this.#dead.get(client) ?? 0))
+    if (dead.length === 0) return
+    if (!revives) throw new SyncError("deleted", "The document was deleted; this is a part of it")
+    for (const client of dead) this.#dead.delete(client)
+    this.#deadChanged = true
+  }
+
+  /** @throws SyncError document-full. What only deletes is taken however full the document is (B2). */
+  #checkSpace({ news, sections, weight }: Accepted): void {
+    if (sections.length === 0) return
+    const { documentBytes, documentWeight, clients } = this.#limits
+    const fits =
+      this.bytes + news!.length <= documentBytes &&
+      this.weight + weight <= documentWeight &&
+      (this.clients < clients || sections.every(({ client }) => this.#clocks.has(client)))
+    if (fits) return
+    const said =
+      this.clients >= clients
+        ? `${this.clients} client ids have written here; at most ${clients}`
+        : this.weight + weight > documentWeight
+          ? `The document takes about ${this.weight + weight} bytes of memory; at most ${documentWeight}`
+          : `The document has ${this.bytes} bytes; at most ${documentBytes}`
+    throw new SyncError("document-full", said)
+  }
+
+  /** An update of this size may not fit before the log is folded into the snapshot. */
+  isNearlyFull(bytes: number): boolean {
+    const { documentBytes, documentWeight, compactFloorBytes } = this.#limits
+    return (
+      this.#log.state.logBytes > compactFloorBytes &&
+      (this.bytes + bytes > documentBytes || this.weight + bytes * 10 > documentWeight)
+    )
   }
 
   /**
@@ -354,161 +541,82 @@ export class Replica {
    */
   #hasDepthFor(levels: number): boolean {
     if (levels === 0) return true
-    if (this.#depth === null || this.#depth + levels > TYPE_DEPTH) return false
+    if (this.#depth === null || this.#depth + levels > this.#limits.typeDepth) return false
     this.#depth += levels
     return true
   }
 
-  #take(update: Uint8Array, { sections, applied }: { sections: readonly Section[]; applied: boolean }): void {
-    for (const { client, end } of sections) this.#advance(client, end)
-    if (this.#doc !== null && !applied) this.#feed.push(update)
-    this.#uncommitted.push(update)
-    this.#uncommittedBytes += update.length
+  #takeSections(
+    entry: Entry,
+    { sections, weight }: Accepted,
+    { bearer, applied }: { bearer: Bearer; applied: boolean },
+  ): void {
+    for (const section of sections) {
+      if (bearer.subject !== null) this.#claims.took(section, bearer)
+      this.#advance(section.client, section.end)
+    }
+    this.#take(entry, { weight, applied })
   }
 
-  /**
-   * Keep an update until what it refers to arrives. It is stored as it came (D3), and neither relayed nor given to a
-   * Y.Doc, which would integrate it later without asking the vet.
-   */
-  #hold(update: Uint8Array): Received {
-    let bytes = update.length
-    for (const held of this.#waiting.values()) {
-      if (equalBytes(held, update)) return { kind: "waiting" }
-      bytes += held.length
-    }
-    const { pendingBytes, pendingUpdates } = this.#limits
-    if (bytes > pendingBytes || this.#waiting.size >= pendingUpdates) {
-      throw new SyncError(
-        "pending-full",
-        `${this.#waiting.size} updates wait for others; with this one ${bytes} bytes, at most ${pendingBytes}`,
-      )
-    }
-    this.#waiting.set(this.#log.hold(update), update)
-    return { kind: "waiting" }
+  #take(entry: Entry, { weight, applied }: { weight: number; applied: boolean }): void {
+    if (this.#doc !== null && !applied) this.#feed.push(entry.update)
+    this.#uncommitted.push(entry)
+    this.#uncommittedBytes += entry.update.length
+    this.#uncommittedWeight += weight
   }
 
-  /** Take what no longer waits; what turns out to be unsafe is dropped. Until nothing moves any more. */
-  #release(): Uint8Array[] {
+  /** Take what no longer waits, and what waited for that; what turns out to be unsafe is dropped. */
+  #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
-    for (let moved = true; moved; ) {
-      moved = false
-      for (const [id, held] of this.#waiting) {
+    for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
+      for (const id of ids) {
+        const { update, origin, bearer } = this.#waiting.open(id)
         try {
-          const { news, verdict } = this.#vet(held)
-          if (verdict.kind === "pending") continue
-          const made = this.#judge(news, verdict)
+          const verdict = this.#vet(update, { bearer })
+          const made = verdict.news === null ? null : this.#judge(verdict.news, verdict)
           if (made !== null) {
-            this.#take(made, { sections: verdict.sections, applied: true })
+            this.#takeSections({ update: made, origin }, verdict, { bearer, applied: true })
             released.push(made)
           }
+          this.#waiting.settle(id, verdict.waiting)
         } catch (thrown) {
-          console.warn(
-            `Dropped an update of ${held.length} bytes that had waited: ${asSyncError(thrown).message}`,
-          )
+          this.#emit({ type: "dropped", bytes: update.length, reason: asSyncError(thrown).message })
+          this.#waiting.settle(id, null)
         }
-        moved = true
-        this.#waiting.delete(id)
-        this.#released.push(id)
       }
     }
     return released
   }
 
-  /** @throws SyncError document-full, after a compaction did not help */
-  #makeRoom(bytes: number): void {
-    const { documentBytes } = this.#limits
-    if (this.bytes + bytes <= documentBytes) return
-    this.compact()
-    if (this.bytes + bytes > documentBytes) {
-      throw new SyncError("document-full", `The document has ${this.bytes} bytes; at most ${documentBytes}`)
-    }
-  }
-
-  #clockOf(client: number): number {
-    return this.#clocks.get(client) ?? 0
-  }
-
   #advance(client: number, clock: number): void {
     this.#clocks.set(client, clock)
     this.#moved.set(client, clock)
+    this.#waiting.arrived(client)
   }
 
   #readClocks(doc: Y.Doc): void {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
-      if (clock !== this.#clockOf(client)) this.#advance(client, clock)
+      if (clock !== this.clockOf(client)) this.#advance(client, clock)
     }
   }
 
-  /** A Y.Doc of all that is stored and taken. What does not apply is quarantined (D6). */
-  #hydrate({ damaged = false } = {}): Y.Doc {
-    for (;;) {
-      const loaded = this.#log.load()
-      damaged ||= loaded.damaged
-      const doc = this.#build(loaded)
-      if (doc === null) {
-        damaged = true
-        continue
-      }
-      doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
-      if (damaged) {
-        this.#resetClocks(doc)
-        this.#onDamage()
-      }
-      return doc
-    }
-  }
-
-  /** Null where a value did not apply; it is in quarantine then. */
-  #build({ snapshot, updates }: ReturnType<UpdateLog["load"]>): Y.Doc | null {
-    const all = [...updates.map(({ update }) => update), ...this.#uncommitted]
-    try {
-      const doc = new Y.Doc()
-      if (snapshot !== null) Y.applyUpdate(doc, snapshot)
-      for (const update of groupsOf(all)) Y.applyUpdate(doc, update)
-      return doc
-    } catch (cause) {
-      console.error("The stored document does not load as it is; looking for what does not apply", cause)
-    }
-    // One by one, since a group hides its culprit. A Y.Doc is no good after a throw, so one is enough for now.
-    this.commit()
-    const doc = new Y.Doc()
-    try {
-      if (snapshot !== null) Y.applyUpdate(doc, snapshot)
-    } catch (thrown) {
-      this.#log.quarantineSnapshot(String(thrown))
-      return null
-    }
-    for (const { revision, update } of this.#log.load().updates) {
-      try {
-        Y.applyUpdate(doc, update)
-      } catch (thrown) {
-        this.#log.quarantine(revision, String(thrown))
-        return null
-      }
-    }
+  #rebuild(): Y.Doc {
+    this.dehydrate()
+    const { doc } = hydrate(this.#log, this.#uncommitted)
+    this.#doc = doc
+    this.#setBack(doc)
     return doc
   }
 
-  /** After damage: the clocks are those of what is left, and the server stops writing under an id that went back. */
-  #resetClocks(doc: Y.Doc): void {
+  /** After damage the clocks are those of what is left, and the server stops writing under an id that went back. */
+  #setBack(doc: Y.Doc): void {
+    this.#setbacks++
     this.#clocks.clear()
     this.#moved.clear()
     this.#readClocks(doc)
-    doc.clientID = new Y.Doc().clientID
+    doc.clientID = createDocument().clientID
     this.#log.note("server_client", doc.clientID)
-  }
-}
-
-/** Run a change and catch the update it makes. */
-function capture<Result>(doc: Y.Doc, change: () => Result): { result: Result; update: Uint8Array | null } {
-  const updates: Uint8Array[] = []
-  const keep = (update: Uint8Array) => updates.push(update)
-  doc.on("update", keep)
-  try {
-    const result = change()
-    return { result, update: updates.length === 0 ? null : mergeUpdates(updates) }
-  } finally {
-    doc.off("update", keep)
+    this.#emit({ type: "quarantined", values: this.#log.quarantined })
   }
 }
 
@@ -524,15 +632,27 @@ function fold(doc: Y.Doc): Folded {
 
 /** The snapshot loads in a fresh Y.Doc to the same structs and deletes. @returns that document */
 function prove({ snapshot, state }: Folded): Y.Doc {
-  const doc = new Y.Doc()
+  const doc = createDocument()
   Y.applyUpdate(doc, snapshot)
   if (!Y.equalSnapshots(Y.snapshot(doc), state))
     throw new SyncError("internal", `Snapshot of ${snapshot.length} bytes does not load to its document`)
   return doc
 }
 
+/** @throws SyncError forbidden where a root is touched that is not among those allowed */
+function checkRoots(touched: ReadonlySet<string>, allowed: readonly string[]): void {
+  for (const root of touched) {
+    if (!allowed.includes(root))
+      throw new SyncError("forbidden", `This connection may change ${allowed.join(", ")}, not ${JSON.stringify(root)}`)
+  }
+}
+
+function sectionsOf(update: Uint8Array): { client: number; clock: number }[] {
+  return [...Y.parseUpdateMeta(update).from].map(([client, clock]) => ({ client, clock }))
+}
+
 /** Take out of a document what waits inside it for something that has not arrived. @returns whether there was anything */
-function withoutPending({ store }: Y.Doc): boolean {
+function takePending({ store }: Y.Doc): boolean {
   if (store.pendingStructs === null && store.pendingDs === null) return false
   store.pendingStructs = null
   store.pendingDs = null
@@ -543,10 +663,13 @@ function isEmpty(update: Uint8Array): boolean {
   return update.length === 2 && update[0] === 0 && update[1] === 0
 }
 
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
-
 function decodeClocks(stateVector: Uint8Array): Map<number, number> {
   return stateVector.length === 0 ? new Map() : Y.decodeStateVector(stateVector)
+}
+
+/** Of each client the higher clock. */
+function raiseClocks(clocks: ReadonlyMap<number, number>, others: ReadonlyMap<number, number>): Map<number, number> {
+  const raised = new Map(clocks)
+  for (const [client, clock] of others) raised.set(client, Math.max(clock, raised.get(client) ?? 0))
+  return raised
 }

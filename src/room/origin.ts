@@ -1,0 +1,84 @@
+/**
+ * Where an update came from: when, by which subject, by which way. Kept with every update of the log, since what is
+ * not written down cannot be had later.
+ *
+ *     origins = varUint(at) run*                       at: of the first update, ms since 1970
+ *     run     = varUint(updates) varUint(ms since the run before) varUint(via) varString(subject, "" = nobody's name)
+ *
+ * Updates of one run have the same subject and way, and came in the same millisecond.
+ */
+import * as decoding from "lib0/decoding"
+import * as encoding from "lib0/encoding"
+
+/** The ways in which an update reaches a room, by their number in the log: append only. */
+const WAYS = ["socket", "rest", "server", "archive", "peers"] as const
+
+/** How an update reached the room: `archive` is a merge of the archive's copy. */
+export type Via = (typeof WAYS)[number]
+
+/** When an update was taken, ms since 1970, for whom, and how it came. */
+export interface Origin {
+  readonly at: number
+  /** Whom the token proves; null in open mode. */
+  readonly subject: string | null
+  readonly via: Via
+}
+
+/** Stands for what was written before origins were recorded. */
+const UNKNOWN: Origin = { at: 0, subject: null, via: "socket" }
+
+/** The origins of the updates of one commit, in their order. Time never runs backwards in it, whatever the clock does. */
+export function writeOrigins(origins: readonly Origin[]): Uint8Array {
+  return encoding.encode((encoder) => {
+    let at = origins[0]?.at ?? 0
+    encoding.writeVarUint(encoder, at)
+    for (let i = 0; i < origins.length; ) {
+      const origin = origins[i]!
+      let end = i + 1
+      while (end < origins.length && isSame(origins[end]!, origin)) end++
+      encoding.writeVarUint(encoder, end - i)
+      encoding.writeVarUint(encoder, Math.max(0, origin.at - at))
+      encoding.writeVarUint(encoder, WAYS.indexOf(origin.via))
+      encoding.writeVarString(encoder, origin.subject ?? "")
+      at = Math.max(at, origin.at)
+      i = end
+    }
+  })
+}
+
+/**
+ * Reads what `writeOrigins` wrote: a function that gives the origin of the next update at each call. What cannot be
+ * read is nobody's at no time: who wrote an update must never be the reason that it is lost.
+ */
+export function readOrigins(bytes: Uint8Array): () => Origin {
+  const decoder = decoding.createDecoder(bytes)
+  let at = 0
+  let left = 0
+  let origin = UNKNOWN
+  let isFirst = true
+  return () => {
+    if (left > 0) {
+      left--
+      return origin
+    }
+    if (!decoding.hasContent(decoder)) return UNKNOWN
+    try {
+      if (isFirst) at = decoding.readVarUint(decoder)
+      isFirst = false
+      left = decoding.readVarUint(decoder) - 1
+      at += decoding.readVarUint(decoder)
+      const via = WAYS[decoding.readVarUint(decoder)] ?? "socket"
+      const subject = decoding.readVarString(decoder)
+      origin = { at, subject: subject === "" ? null : subject, via }
+    } catch {
+      decoder.pos = bytes.length
+      left = 0
+      origin = UNKNOWN
+    }
+    return origin
+  }
+}
+
+function isSame(one: Origin, other: Origin): boolean {
+  return one === other || (one.at === other.at && one.subject === other.subject && one.via === other.via)
+}

@@ -1,0 +1,71 @@
+/**
+ * What travels with an archived document and is no part of it: whom its client ids belong to, and the clocks of what
+ * was deleted. Opaque to the archive.
+ *
+ *     sidecar = varUint(1) varBytes(dead clocks, a state vector)
+ *               varUint(subjects) { varString(subject) varUint(clients) varUint(client)* }*
+ *               varUint(carried) { varUint(client) varString(owner) varUint(clock) }*
+ */
+import * as decoding from "lib0/decoding"
+import * as encoding from "lib0/encoding"
+
+const VERSION = 1
+
+/** Whose client ids are whose, and what must not come back. */
+export interface Sidecar {
+  /** State vector of what was deleted under this id, as Yjs encodes one; empty: nothing. */
+  readonly dead: Uint8Array
+  readonly owners: readonly { readonly client: number; readonly subject: string }[]
+  /** From which clock on the content under a client id is not known to be its owner's. */
+  readonly carried: readonly { readonly client: number; readonly owner: string; readonly clock: number }[]
+}
+
+const NOTHING: Sidecar = { dead: new Uint8Array(), owners: [], carried: [] }
+
+/** @returns null where there is nothing to say */
+export function writeSidecar({ dead, owners, carried }: Sidecar): Uint8Array | null {
+  if (dead.length <= 1 && owners.length === 0 && carried.length === 0) return null
+  return encoding.encode((encoder) => {
+    encoding.writeVarUint(encoder, VERSION)
+    encoding.writeVarUint8Array(encoder, dead)
+    const bySubject = Map.groupBy(owners, ({ subject }) => subject)
+    encoding.writeVarUint(encoder, bySubject.size)
+    for (const [subject, clients] of bySubject) {
+      encoding.writeVarString(encoder, subject)
+      encoding.writeVarUint(encoder, clients.length)
+      for (const { client } of clients) encoding.writeVarUint(encoder, client)
+    }
+    encoding.writeVarUint(encoder, carried.length)
+    for (const { client, owner, clock } of carried) {
+      encoding.writeVarUint(encoder, client)
+      encoding.writeVarString(encoder, owner)
+      encoding.writeVarUint(encoder, clock)
+    }
+  })
+}
+
+/**
+ * Read a sidecar; null is an empty one. One of a version that this server does not know says nothing.
+ * @throws Error where the bytes end inside a field
+ */
+export function readSidecar(bytes: Uint8Array | null): Sidecar {
+  if (bytes === null || bytes.length === 0) return NOTHING
+  const decoder = decoding.createDecoder(bytes)
+  if (decoding.readVarUint(decoder) !== VERSION) return NOTHING
+  const dead = decoding.readVarUint8Array(decoder)
+  const owners: { client: number; subject: string }[] = []
+  for (let subjects = decoding.readVarUint(decoder); subjects > 0; subjects--) {
+    const subject = decoding.readVarString(decoder)
+    for (let clients = decoding.readVarUint(decoder); clients > 0; clients--)
+      owners.push({ client: decoding.readVarUint(decoder), subject })
+  }
+  const carried: { client: number; owner: string; clock: number }[] = []
+  for (let rows = decoding.readVarUint(decoder); rows > 0; rows--) {
+    carried.push({
+      client: decoding.readVarUint(decoder),
+      owner: decoding.readVarString(decoder),
+      clock: decoding.readVarUint(decoder),
+    })
+  }
+  return { dead, owners, carried }
+}
