@@ -49,6 +49,28 @@ export const LIMITS = {
   // ---- fan-out
   /** The window never grows beyond this, ms. */
   tickCeilingMs: 25,
+  /** ... but where awareness states are so large that copying them takes longer: to this, ms. */
+  presenceCeilingMs: 250,
+  /** What one send costs, ms. Measured on workerd; several sends to a socket in one turn share it. */
+  sendCostMs: 0.025,
+  /** What one byte sent costs, ms: copying at about 1 GB/s. */
+  byteCostMs: 1e-6,
+  /** After a tick the next one waits this many times what the tick cost. */
+  tickRest: 3,
+  /** A tick that gathered more items than this doubles the window after it; one that gathered less than half of it halves it. */
+  tickCrowd: 8,
+  /** In a room of at most this many sockets a renewal of presence is relayed at once, and leaves no timer behind. 100 × 100 of them take 17 ms a second. */
+  renewalSockets: 100,
+
+  // ---- windows that grow while the machine cannot keep up
+  /** A timer that runs this late twice in a row is a machine that cannot keep up, ms: a garbage collection makes one late. */
+  lateMs: 20,
+  /** What a window grows by for every late timer, and shrinks by for every one in time. */
+  lateGrowth: 1.5,
+  lateShrink: 0.95,
+  /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
+  lateFactor: 4,
+
   /** Sockets of one room, and of one subject in it. */
   sockets: 1000,
   socketsPerSubject: 100,
@@ -76,10 +98,30 @@ export const LIMITS = {
   retentionMs: 0,
 
   // ---- presence
-  /** One awareness state, bytes of JSON. */
-  awarenessBytes: 4 * KB,
+  /** One awareness state, bytes of JSON: tldraw's with 2,000 selected shapes. */
+  awarenessBytes: 64 * KB,
+  /** All states of a room together, bytes. */
+  presenceBytes: 8 * MB,
   /** Nesting of an awareness state. */
   awarenessDepth: 16,
+  /** Clocks of awareness entries stay below this: bindings keep them in 32-bit integers. */
+  awarenessClock: 2 ** 31,
+  /** An awareness frame has an entry for each of the room's sockets at most, and this many for those who have just left. */
+  awarenessSpare: 100,
+  /** Departed clients whose clock is remembered, so that another tab's late relay does not bring them back. */
+  departedClients: 1_000,
+  /** A larger state is no part of a socket's attachment, bytes. @source Durable Objects limits: an attachment holds 16 KB */
+  attachmentStateBytes: 8 * KB,
+  /** Whoever sends presence hears an answer at least this often, ms: stock y-websocket reconnects after 30 s of silence. */
+  answerMs: 10_000,
+  /** A read probe puts a stock client's clock this far ahead at least: no client counts so far before it reads the probe ... */
+  probeReach: 1_024,
+  /** ... and by a random number below this more, which a peer that does not read would have to guess. */
+  probeRange: 65_536,
+  /** A peer that was not heard of for this long is asked for a sign of life, ms ... */
+  silentMs: 40_000,
+  /** ... and closed when none came for this long after, ms. */
+  silentAnswerMs: 15_000,
 
   // ---- the document in memory
   /** A hydrated document is let go when nobody has needed it for this long, ms. */

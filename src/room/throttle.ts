@@ -1,100 +1,145 @@
 /**
- * Throttle: what a room does for many at once (relay, commit, attach) it does at once after a pause, and then at most
- * once a window, for all who asked meanwhile. Where it costs more than waiting does (a commit), the wait is a whole
- * window from the first who asks: nobody waits longer than before, and it is done less often.
+ * Throttle: runs a task at most once a window. The first call after a pause runs it at once. With `wholeWindow`, a later
+ * call waits a full window from that call: a task that costs more than waiting does (a commit) is run less often, and
+ * nobody waits longer than before.
  *
- * A window may be let grow while the machine has more to do than it can. The sign is a timer that runs late: where many
- * rooms share a thread and a disk, none of them sees how many they are, and each feels it there. Were they all to go on
- * at their pace, the queue before the disk would grow without end; each doing less is what makes all of them quicker,
- * as on a network that is full.
+ * A window is what its task says it is. Two kinds of windows grow by themselves: `LateWindow` while the machine cannot
+ * keep up, `CrowdWindow` while much is gathered.
  */
 
-/** A timer that runs this late twice in a row is a machine that cannot keep up, ms: a garbage collection makes one late. */
-const LATE_MS = 20
-/** What a window grows by for every late timer, and shrinks by for every one in time. */
-const GROW = 1.5
-const SHRINK = 0.95
-/** However slow, a window is this many times as long as its timers are late: a long queue shrinks from the first on. */
-const LATENESSES = 4
+/**
+ * Do the work.
+ * @param lateMs how late the timer ran that led to this run, ms; null where no timer did
+ * @returns how long to rest now, ms; null where there was nothing to do, which changes nothing
+ */
+export type Task = (lateMs: number | null) => number | null
 
+/**
+ * Runs a task at most once a window.
+ *
+ * @example
+ *   const saves = new Throttle(() => (save() ? 800 : null))
+ *   saves.soon()
+ */
 export class Throttle {
-  readonly #task: () => void
+  readonly #task: Task
   readonly #wholeWindow: boolean
-  readonly #floorMs: number
-  readonly #ceilingMs: number
-  #windowMs: number
+  #windowMs = 0
   #nextAt = 0
   #timer: ReturnType<typeof setTimeout> | null = null
   #dueAt = 0
-  /** How late the last timer ran. */
-  #lateMs = 0
 
-  /**
-   * @param task is to call `clear` when it begins, and `rest` when it has done something
-   * @param options.ceilingMs how long the window may grow while timers run late; by default it does not
-   * @param options.wholeWindow wait a window from the first who asks, not from the last time
-   */
-  constructor(
-    task: () => void,
-    {
-      windowMs,
-      ceilingMs = windowMs,
-      wholeWindow = false,
-    }: { windowMs: number; ceilingMs?: number; wholeWindow?: boolean },
-  ) {
+  /** @param options.wholeWindow wait a window from the first who asks, not from the last run */
+  constructor(task: Task, { wholeWindow = false }: { wholeWindow?: boolean } = {}) {
     this.#task = task
     this.#wholeWindow = wholeWindow
-    this.#floorMs = windowMs
-    this.#ceilingMs = ceilingMs
-    this.#windowMs = windowMs
   }
 
-  /** Now, where a window has passed since the last time; else when the wait is over. */
+  /** Run at once, where a window has passed since the last run; else when the wait is over. */
   soon(): void {
     if (this.#timer !== null) {
       // Under a flood workerd delivers message after message before it runs a timer that is due.
-      if (Date.now() >= this.#dueAt) this.#fire()
+      if (Date.now() >= this.#dueAt) this.#run(Date.now() - this.#dueAt)
       return
     }
     const leftMs = this.#nextAt - Date.now()
-    if (leftMs <= 0) this.#task()
+    if (leftMs <= 0) this.#run(null)
     // The wall clock may have been set back: a wait is never longer than the window.
     else this.#wait(this.#wholeWindow ? this.#windowMs : Math.min(leftMs, this.#windowMs))
   }
 
-  /** A window from now, whether anyone asks meanwhile or not. */
-  later(): void {
-    this.clear()
-    this.#wait(this.#windowMs)
+  /** Run at once, whatever the window. Nothing waits afterwards, unless the task asked for it. */
+  now(): void {
+    this.#run(null)
   }
 
-  /** It begins: nothing waits any more. */
-  clear(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-  }
-
-  /** It is done, and will be again in a window at the earliest. */
-  rest(windowMs = this.#windowMs): void {
-    this.#windowMs = windowMs
-    this.#nextAt = Date.now() + windowMs
+  /** Run in this many ms, whether anyone asks meanwhile or not: what failed is tried again. The task may call it. */
+  later(waitMs: number): void {
+    this.#cancel()
+    this.#wait(waitMs)
   }
 
   #wait(waitMs: number): void {
     this.#dueAt = Date.now() + waitMs
-    this.#timer = setTimeout(() => this.#fire(), waitMs)
+    this.#timer = setTimeout(() => this.#run(Date.now() - this.#dueAt), waitMs)
   }
 
-  #fire(): void {
-    this.#adapt(Date.now() - this.#dueAt)
-    this.#task()
+  #cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 
-  #adapt(lateMs: number): void {
+  #run(lateMs: number | null): void {
+    this.#cancel()
+    const windowMs = this.#task(lateMs)
+    if (windowMs === null) return
+    this.#windowMs = windowMs
+    this.#nextAt = Date.now() + windowMs
+  }
+}
+
+/** The numbers of limits.ts that a `LateWindow` goes by. */
+export interface Lateness {
+  readonly lateMs: number
+  readonly lateGrowth: number
+  readonly lateShrink: number
+  readonly lateFactor: number
+}
+
+/**
+ * A window that grows while timers run late. Where many rooms share a thread and a disk, no room sees how many they are,
+ * and each of them feels it in its timers. If all went on at their pace, the queue before the disk would grow without
+ * end; each doing less makes all of them quicker, as on a network that is full.
+ */
+export class LateWindow {
+  readonly #floorMs: number
+  readonly #ceilingMs: number
+  readonly #lateness: Lateness
+  #windowMs: number
+  /** How late the last timer ran. */
+  #lateMs = 0
+
+  /** Starts at its floor. */
+  constructor({ floorMs, ceilingMs }: { floorMs: number; ceilingMs: number }, lateness: Lateness) {
+    this.#floorMs = floorMs
+    this.#ceilingMs = ceilingMs
+    this.#lateness = lateness
+    this.#windowMs = floorMs
+  }
+
+  /** The window now, ms. */
+  get windowMs(): number {
+    return this.#windowMs
+  }
+
+  /** @param lateMs how late the timer ran, ms; null (no timer) changes nothing · @returns the window from here on, ms */
+  after(lateMs: number | null): number {
+    if (lateMs === null) return this.#windowMs
     const steadyMs = Math.min(lateMs, this.#lateMs)
     this.#lateMs = lateMs
-    const factor = steadyMs > LATE_MS ? GROW : SHRINK
-    const windowMs = Math.max(this.#windowMs * factor, steadyMs * LATENESSES)
+    const { lateMs: boundMs, lateGrowth, lateShrink, lateFactor } = this.#lateness
+    const factor = steadyMs > boundMs ? lateGrowth : lateShrink
+    const windowMs = Math.max(this.#windowMs * factor, steadyMs * lateFactor)
     this.#windowMs = Math.max(Math.min(windowMs, this.#ceilingMs), this.#floorMs)
+    return this.#windowMs
+  }
+}
+
+/** A window that doubles while a crowd gathers in it and halves while next to nothing does; its floor is what the work costs. */
+export class CrowdWindow {
+  readonly #crowd: number
+  #windowMs = 0
+
+  /** @param crowd more items than this in one window are a crowd */
+  constructor(crowd: number) {
+    this.#crowd = crowd
+  }
+
+  /** @param gathered items in the window that has ended · @returns the window from here on, ms */
+  after(gathered: number, { floorMs, ceilingMs }: { floorMs: number; ceilingMs: number }): number {
+    if (gathered > this.#crowd) this.#windowMs *= 2
+    else if (gathered * 2 < this.#crowd) this.#windowMs /= 2
+    this.#windowMs = Math.min(Math.max(this.#windowMs, floorMs), ceilingMs)
+    return this.#windowMs
   }
 }

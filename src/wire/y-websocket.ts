@@ -1,13 +1,13 @@
 /**
- * The y-websocket dialect: bytes ↔ frames. No document and no socket in here; the server and our
- * provider call the same pairs.
+ * The y-websocket dialect, stock and with our own words: bytes ↔ frames. No document and no socket in here; the
+ * server and our provider call the same pairs.
  *
  *     message   = varUint(0) sync | varUint(1) awareness | varUint(2) refusal | varUint(3) query
  *               | varUint(102) saved | varUint(104) renewal | varUint(105) notice | varUint(106) probe
  *     sync      = varUint(0) varBytes(state vector)      step 1: what I have
  *               | varUint(1) varBytes(update)            step 2: what you lack
  *               | varUint(2) varBytes(update)            what just happened
- *     awareness = varBytes(entries)                      entries: see presence.ts
+ *     awareness = varBytes(entries)                      entries: see awareness.ts
  *     refusal   = varUint(0) varString(reason)           server → client; stock clients log it
  *     query     =                                        send me every awareness state you know
  *     saved     = varBytes(anything)                     client → server: echo this when all I sent before it is durable
@@ -27,6 +27,7 @@
 import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 import { SyncError } from "../errors.ts"
+import type { Dialect, Said, Told } from "./dialect.ts"
 
 const SYNC = 0
 const AWARENESS = 1
@@ -44,11 +45,15 @@ const UPDATE = 2
 /** The prefix of a custom message in a text frame, as y-partyserver's YProvider writes and expects it. */
 const CUSTOM_PREFIX = "__YPS:"
 
-/** Heartbeat of our provider; the platform answers it without waking the room. Text, because auto-responses are text only. */
-export const PING = "ping"
-export const PONG = "pong"
+/**
+ * Heartbeat of our provider; the platform answers it without waking the room. Text, because auto-responses are text only,
+ * and words that no application sends: stock y-websocket throws on a text frame, and applications do send `ping`.
+ */
+export const PING = "yurt:ping"
+/** The answer to PING. */
+export const PONG = "yurt:pong"
 
-/** One typed message of the wire. Byte fields are views into the message they were read from. */
+/** One binary message, in either direction. Byte fields are views into the message they were read from. */
 export type Frame =
   | { readonly type: "step-1"; readonly stateVector: Uint8Array }
   | { readonly type: "step-2"; readonly update: Uint8Array }
@@ -153,7 +158,7 @@ export function writeUpdate(update: Uint8Array): Uint8Array {
   return writeSync(UPDATE, update)
 }
 
-/** Awareness entries, as `presence.ts` (server) or y-protocols/awareness (client) encode them. */
+/** Awareness entries, as `awareness.ts` (server) or y-protocols/awareness (client) encode them. */
 export function writeAwareness(entries: Uint8Array): Uint8Array {
   return write(AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, entries))
 }
@@ -210,6 +215,71 @@ export function readCustom(text: string): string | null {
 /** A custom message as a text frame. */
 export function writeCustom(message: string): string {
   return CUSTOM_PREFIX + message
+}
+
+/** Stock y-websocket, y-partyserver's YProvider, and @y-sweet/client: none of our own words. */
+export const yWebsocket: Dialect = {
+  name: "y-websocket",
+  read: readSaid,
+  write: (frame) => (frame.type === "notice" || frame.type === "probe" ? null : writeTold(frame)),
+  heartbeat: null,
+}
+
+/** y-websocket for sockets that offered the subprotocol `yurt`: a notice and a probe besides. */
+export const yurt: Dialect = {
+  name: "yurt",
+  read: readSaid,
+  write: writeTold,
+  heartbeat: { ping: PING, pong: PONG },
+}
+
+function readSaid(message: Uint8Array | string): Said | null {
+  if (typeof message === "string") {
+    if (message === PING) return { type: "ping" }
+    const custom = readCustom(message)
+    return custom === null ? null : { type: "custom", message: custom }
+  }
+  const frame = readFrame(message)
+  switch (frame.type) {
+    case "refusal":
+    case "notice":
+      throw new SyncError("bad-frame", `A client sends no ${frame.type}`)
+    case "renewal":
+      return { type: "renewal", token: new TextDecoder().decode(frame.payload) }
+    default:
+      return frame
+  }
+}
+
+function writeTold(frame: Told): Uint8Array | string {
+  switch (frame.type) {
+    case "step-1":
+      return writeStep1(frame.stateVector)
+    case "step-2":
+      return writeStep2(frame.update)
+    case "update":
+      return writeUpdate(frame.update)
+    case "awareness":
+      return writeAwareness(frame.entries)
+    case "query":
+      return writeQuery()
+    case "saved":
+      return writeSaved(frame.payload)
+    case "refusal":
+      return writeRefusal(frame.reason)
+    case "renewed":
+      return writeRenewed(frame.expiresAtMs)
+    case "notice":
+      return writeNotice(frame.code, frame.message)
+    case "probe":
+      return writeProbe(frame.nonce)
+    case "custom":
+      return writeCustom(frame.message)
+    case "pong":
+      return PONG
+    default:
+      throw new TypeError(`No frame ${JSON.stringify(frame satisfies never)}`)
+  }
 }
 
 /** One allocation of the right size: an encoder would copy a large update three times while it grows. */

@@ -1,0 +1,104 @@
+/**
+ * A dialect: one provider's wire format, seen from the room. The room reads what a peer said and writes what it has
+ * to say as frames; which bytes those are is the dialect's affair alone. Pure functions, no socket, no document.
+ *
+ * A dialect that puts several documents on one socket marks each frame it reads with the document's name, and is made
+ * for one document where it writes, so that a room encodes once per dialect and never once per peer (F2).
+ */
+
+/** What a peer may say. Byte fields are views into the message they were read from. */
+export type Said = {
+  /** The document this is about, where the dialect names it; left out where the socket belongs to one document. */
+  readonly document?: string
+} & (
+  | Both
+  | {
+      /** A fresh token for this connection. */
+      readonly type: "renewal"
+      readonly token: string
+    }
+  | {
+      /** A heartbeat that the platform did not answer by itself. Answer with `pong`. */
+      readonly type: "ping"
+    }
+)
+
+/** What a room says. */
+export type Told =
+  | Both
+  | {
+      /** The peer may not do this on this connection. Stock clients log the reason. */
+      readonly type: "refusal"
+      readonly reason: string
+    }
+  | {
+      /** One thing was not taken; the connection goes on. `code`: see errors.ts. */
+      readonly type: "notice"
+      readonly code: string
+      readonly message: string
+    }
+  | {
+      /** The fresh token was taken and is good until then, ms since 1970. */
+      readonly type: "renewed"
+      readonly expiresAtMs: number
+    }
+  | { readonly type: "pong" }
+
+/** One typed message of the wire, in either direction. */
+export type Frame = Said | Told
+
+type Both =
+  | {
+      /** What the sender has. */
+      readonly type: "step-1"
+      readonly stateVector: Uint8Array
+    }
+  | {
+      /** What the receiver lacks. A client calls itself synced after it. */
+      readonly type: "step-2"
+      readonly update: Uint8Array
+    }
+  | {
+      /** An update as it happens. */
+      readonly type: "update"
+      readonly update: Uint8Array
+    }
+  | {
+      /** Awareness entries; grammar in awareness.ts. */
+      readonly type: "awareness"
+      readonly entries: Uint8Array
+    }
+  | {
+      /** Send me every awareness state you know. */
+      readonly type: "query"
+    }
+  | {
+      /** Peer: echo this once all I sent before it is durable. Room: the echo. */
+      readonly type: "saved"
+      readonly payload: Uint8Array
+    }
+  | {
+      /** Room: echo this, so that I know how far you have read. Peer: the echo. */
+      readonly type: "probe"
+      readonly nonce: Uint8Array
+    }
+  | {
+      /** An application's own message. */
+      readonly type: "custom"
+      readonly message: string
+    }
+
+/** One provider's wire format, for the room's side of a socket. */
+export interface Dialect {
+  readonly name: string
+  /**
+   * Read one message.
+   * @returns null for a text that is not of this dialect: an application's keep-alive, to be ignored
+   * @throws SyncError "bad-frame" on bytes of an unknown type, a truncated field, or bytes left over
+   */
+  read(message: Uint8Array | string): Said | null
+  /** @returns null where this dialect has no word for it; then nothing is sent */
+  write(frame: Told): Uint8Array | string | null
+  /** The texts the platform answers without waking the room; null where this dialect's clients send none. */
+  readonly heartbeat: { readonly ping: string; readonly pong: string } | null
+}
