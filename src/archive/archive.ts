@@ -2,30 +2,51 @@
  * The archive: the external database a document lands in. A room calls it, one call at a time;
  * an adapter stores bytes and knows nothing of Yjs, sockets or alarms.
  *
- * Write one in an afternoon: four methods, and `test/archive-contract.ts` says when it is right.
+ * Write one in an afternoon: four methods, and `contract.ts` says when it is right. `README.md` is the guide.
  */
 
+/**
+ * Which state of which lineage: a revision counts only beside the writer that counted it.
+ * Two rooms may hold one document (two deployments, a lost storage), and their counts say nothing of each other.
+ */
+export interface Version {
+  /** The storage of the room that wrote this. null: written by hand, by an importer, or before writers were kept. */
+  readonly writer: string | null
+  /**
+   * The writer's count of commits: it only grows. Of a writer that is null it is no count, only a tag by which a
+   * change is noticed.
+   */
+  readonly revision: number
+}
+
 /** A document as an archive holds it. */
-export interface ArchivedDocument {
+export interface ArchivedDocument extends Version {
   /** The whole state as one Yjs V1 update. */
   readonly update: Uint8Array
-  /** The room's count of commits that `update` includes. Grows only. */
-  readonly revision: number
+  /** What the room needs beside the update; opaque to the archive, and given back byte for byte. */
+  readonly sidecar: Uint8Array | null
 }
 
 /** What a room hands over: the bytes, and the same document readable, made only if the adapter asks. */
 export interface ArchiveWrite extends ArchivedDocument {
   /** When the room made this snapshot, ms since 1970. */
   readonly updatedAtMs: number
-  /** The document as JSON: root name → value. */
-  json(): Record<string, unknown>
-  /** The text of all roots, in name order. */
-  text(): string
+  /** The document as JSON: root name → value. null: too large to show. */
+  json(): Record<string, unknown> | null
+  /** The text of all roots, in name order. null: too large to show. */
+  text(): string | null
+}
+
+/** What is left of a document that was deleted. */
+export interface ArchiveMark extends Version {
+  /** As in a document: by it the room knows a deleted letter again. */
+  readonly sidecar: Uint8Array | null
 }
 
 /** A line of the index. */
 export interface ArchiveEntry {
   readonly id: string
+  /** The revision of its version; 0 for a document written by hand. */
   readonly revision: number
   /** Size of the archived update, bytes. */
   readonly bytes: number
@@ -44,28 +65,57 @@ export type ArchiveLookup =
   | { readonly kind: "found"; readonly document: ArchivedDocument }
   /** Never stored. */
   | { readonly kind: "absent" }
-  /** Deleted at this revision: a new document of this id must start above it, or a late write could revive the old one. */
-  | { readonly kind: "deleted"; readonly revision: number }
+  /** Deleted: the mark's version, and the sidecar it was left with. */
+  | { readonly kind: "deleted"; readonly version: Version; readonly sidecar: Uint8Array | null }
 
 /**
  * Contract (each sentence is a test in the contract suite):
- * - `load` returns exactly the bytes and revision last stored.
- * - `store` is atomic, and does nothing when the archive already holds this revision or a newer one (also a
- *   newer deletion). It resolves to "newer" when what the archive holds is newer than this, else to "stored";
- *   the room then merges the newer document and stores the result above it.
- * - `remove` leaves a mark of the revision, so that an older `store` that arrives late stays refused.
+ * - `load` returns exactly the bytes, the sidecar and the version last stored.
+ * - `store` is atomic: it replaces what is held, whole, or nothing changes. It replaces only if nothing is held; or
+ *   a document of the same writer with a lower revision; or exactly `expected`, document or mark. A document of
+ *   exactly this writer and revision is left, and the answer is "stored". Anything else is "conflict": the room
+ *   loads, merges and stores again. A writer that is null is never the same writer.
+ * - `remove` leaves a mark in place of the document under the same condition, where a document of the same writer
+ *   and an equal revision gives way too, and a mark of the same writer and an equal revision is "stored".
+ *   A mark is replaced only when it is `expected`, so that a store that arrives late revives nothing.
+ *   The revision of a mark is to be above those its writer stored: `expected` could not tell the two apart.
+ * - Of calls that race for one id, each sees the other's outcome: two that expect the same, and one wins.
  * - `list` returns what exists, ordered by id (code-point order), without what was removed.
- * - Everything is tested up to 25 MB.
- * - When the database can't answer, a method rejects (any error); it never resolves to "absent".
- * - `signal` aborts when the room's time limit is over. Honour it where the client library can; the room
- *   stops waiting in any case.
+ * - An id is any text of 1 to 512 bytes of UTF-8; it may begin with a slash, and holds no control characters.
+ * - Everything is tested up to 50 MB.
+ * - When the database can't answer, a method rejects; it never resolves to "absent". The message is shown to
+ *   clients and names the archive only; what the driver said is the `cause`.
+ * - `signal` aborts when the room's time limit is over: the method then rejects with the signal's reason. What was
+ *   already sent may still arrive, which is harmless: it is compared like any other.
  */
 export interface Archive {
   /** For logs and status: "d1", "postgres", … */
   readonly name: string
+  /**
+   * What it can give back. "update", the default: the bytes; a room may start from them. "readable": only what people
+   * read; `load` rejects, and a room neither asks it nor ever drops its own copy for it.
+   */
+  readonly keeps?: "update" | "readable"
+  /** @throws SyncError "archive-unavailable" */
   load(id: string, signal: AbortSignal): Promise<ArchiveLookup>
-  store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<"stored" | "newer">
-  remove(id: string, revision: number, signal: AbortSignal): Promise<void>
-  /** @param page.limit 1–1000 · @param page.cursor as returned by the page before, or null for the first */
+  /** @throws SyncError "archive-unavailable" */
+  store(
+    id: string,
+    document: ArchiveWrite,
+    expected: Version | null,
+    signal: AbortSignal,
+  ): Promise<"stored" | "conflict">
+  /** @throws SyncError "archive-unavailable" */
+  remove(
+    id: string,
+    mark: ArchiveMark,
+    expected: Version | null,
+    signal: AbortSignal,
+  ): Promise<"stored" | "conflict">
+  /**
+   * @param page.limit 1–1000
+   * @param page.cursor as returned by the page before, or null for the first
+   * @throws SyncError "archive-unavailable"
+   */
   list(page: { cursor: string | null; limit: number }, signal: AbortSignal): Promise<ArchivePage>
 }
