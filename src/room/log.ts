@@ -19,6 +19,7 @@ import * as decoding from "lib0/decoding"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { type Origin, readOrigins, writeOrigins } from "./origin.ts"
+import type { Shelf } from "./presence.ts"
 
 /** What a SQLite row costs besides its bytes, so that many tiny rows count as what they cost to read back. */
 const ROW_OVERHEAD_BYTES = 200
@@ -53,7 +54,7 @@ const MIGRATIONS = [
    CREATE TABLE value (name TEXT NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (name, part));
    INSERT INTO value SELECT 'snapshot_clocks', 0, value FROM meta WHERE key = 'snapshot_clocks';
    DELETE FROM meta WHERE key = 'snapshot_clocks';
-   CREATE TABLE presence (peer TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE presence (client INTEGER PRIMARY KEY, state TEXT NOT NULL);
    CREATE TABLE carried (
      client INTEGER NOT NULL, owner TEXT NOT NULL, clock INTEGER NOT NULL, PRIMARY KEY (client, owner)
    ) WITHOUT ROWID;
@@ -416,17 +417,18 @@ export class Log {
     else this.#sql("INSERT OR REPLACE INTO carried VALUES (?, ?, ?)", client, owner, clock)
   }
 
-  /** Keep an awareness state that is too large for a socket's attachment; null: forget it. */
-  keepPresence(peer: string, state: string | null): void {
-    if (state === null) {
-      if (this.#created) this.#sql("DELETE FROM presence WHERE peer = ?", peer)
-    } else this.#write(() => this.#sql("INSERT OR REPLACE INTO presence VALUES (?, ?)", peer, state))
-  }
-
-  /** The large awareness state of a peer, or null. */
-  presenceOf(peer: string): string | null {
-    if (!this.#created) return null
-    return this.#sql<{ state: string }>("SELECT state FROM presence WHERE peer = ?", peer)[0]?.state ?? null
+  /** Awareness states that are too large for a socket's attachment, where they survive a hibernation. */
+  get shelf(): Shelf {
+    return {
+      put: (client, state) =>
+        this.#write(() => this.#sql("INSERT OR REPLACE INTO presence VALUES (?, ?)", client, state)),
+      get: (client) =>
+        this.#created
+          ? (this.#sql<{ state: string }>("SELECT state FROM presence WHERE client = ?", client)[0]?.state ??
+            null)
+          : null,
+      drop: (client) => void this.#sql("DELETE FROM presence WHERE client = ?", client),
+    }
   }
 
   /** Do writes that hold all or none. */

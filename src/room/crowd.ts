@@ -1,0 +1,433 @@
+/**
+ * The crowd: who is connected, through which socket. Sockets, what their attachments keep through a hibernation, back
+ * pressure, silence, refusing and closing. Everything that works round partyserver's sockets is here.
+ *
+ * The platform has no `bufferedAmount`, and a peer that never reads grows the process without bound. So after so many
+ * bytes a peer is asked for something only a reader can answer (a probe), and closed when that many more went out
+ * without it (F3).
+ */
+import type { Connection } from "partyserver"
+import { closeReason, SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import type { Grant } from "../rpc.ts"
+import { NO_ENTRIES } from "../wire/awareness.ts"
+import type { Dialect, Told } from "../wire/dialect.ts"
+import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import type { Emit } from "./events.ts"
+import { judgeSilence } from "./liveness.ts"
+import type { Peer, Standing } from "./peer.ts"
+import type { Kept, Presence } from "./presence.ts"
+import { TokenBucket } from "./rate.ts"
+import { Throttle } from "./throttle.ts"
+
+/** What a socket's attachment keeps through a hibernation. Never a token. */
+interface Attachment {
+  readonly id: string
+  readonly grant: Grant
+  readonly dialect: string
+  readonly standing: Standing
+  readonly presence: Kept | null
+}
+
+const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
+
+/** How far a peer has read: bytes sent since it last proved it, and whether it is asked for a proof. */
+interface Reading {
+  readonly kind: "unasked" | "probed"
+  readonly bytes: number
+  /** What our own clients are to echo. */
+  readonly nonce: Uint8Array | null
+}
+
+const READ: Reading = { kind: "unasked", bytes: 0, nonce: null }
+
+/** A peer behind a WebSocket of its own. */
+export class SocketPeer implements Peer {
+  readonly id: string
+  readonly connection: Connection
+  readonly dialect: Dialect
+  grant: Grant
+  standing: Standing = "in"
+  /** A `saved` question that waits for the next commit; a newer one includes an older one. */
+  question: Uint8Array | null = null
+  /** Something it sent was refused, so nothing may be called saved before it has brought all it has again. */
+  owes = false
+  /** It was told that it may not write. */
+  warned = false
+  /** A renewal of its token is under way. */
+  renewing = false
+  reading: Reading = READ
+  /** How much may be unread: more while a first sync is on its way. */
+  allowedBytes: number
+  /** Its last message, ms since 1970; the platform knows of heartbeats it answered. */
+  heardAtMs = Date.now()
+  askedAtMs: number | null = null
+  readonly frames: TokenBucket
+  readonly bytes: TokenBucket
+  readonly #crowd: Crowd
+
+  constructor(crowd: Crowd, connection: Connection, { id, grant, dialect }: { id: string; grant: Grant; dialect: Dialect }) {
+    const { limits } = crowd
+    this.#crowd = crowd
+    this.id = id
+    this.connection = connection
+    this.grant = grant
+    this.dialect = dialect
+    this.allowedBytes = limits.unreadBytes
+    this.frames = new TokenBucket(limits.frameBurst, limits.framesPerSecond)
+    this.bytes = new TokenBucket(limits.byteBurst, limits.bytesPerSecond)
+  }
+
+  say(frame: Told): void {
+    const message = this.dialect.write(frame)
+    if (message !== null) this.#crowd.send(this, message)
+  }
+}
+
+/** The peers of a room. */
+export class Crowd {
+  /** Heard and told; those that are only kept open are not among them. */
+  readonly peers: Set<SocketPeer> = new Set()
+  readonly limits: Limits
+  readonly #ctx: DurableObjectState
+  readonly #emit: Emit
+  readonly #presence: Presence<SocketPeer>
+  readonly #onLeft: (peer: SocketPeer, clients: readonly number[]) => void
+  readonly #peerOf = new WeakMap<WebSocket, SocketPeer>()
+  /** Sockets this room has let go: a late close event of theirs changes nothing. */
+  readonly #dismissed = new WeakSet<WebSocket>()
+  /** Peers whose presence their attachments do not have yet. */
+  readonly #unattached = new Set<SocketPeer>()
+  readonly #attaches: Throttle
+  readonly #dials = new Map<string, TokenBucket>()
+  #silenceCheckedAtMs = Date.now()
+  /** Looks at who is silent that are still to come after the last time something happened. */
+  #looksLeft = 0
+  #activeAtMs = 0
+
+  /** @param options.onLeft a peer has gone; `clients` are those whose awareness entry changed */
+  constructor(
+    ctx: DurableObjectState,
+    options: {
+      limits: Limits
+      emit: Emit
+      presence: Presence<SocketPeer>
+      onLeft: (peer: SocketPeer, clients: readonly number[]) => void
+    },
+  ) {
+    this.#ctx = ctx
+    this.limits = options.limits
+    this.#emit = options.emit
+    this.#presence = options.presence
+    this.#onLeft = options.onLeft
+    this.#attaches = new Throttle(() => this.#attachAll())
+  }
+
+  /** The peer of a socket, or undefined where it is none of this room's any more. */
+  find(socket: WebSocket): SocketPeer | undefined {
+    return this.#peerOf.get(socket)
+  }
+
+  /** The peer of a socket whose event woke the room: the platform lists a closed socket no more. */
+  findOrRecall(connection: Connection): SocketPeer | undefined {
+    if (this.#dismissed.has(connection)) return undefined
+    return this.#peerOf.get(connection) ?? this.recall(connection)
+  }
+
+  /** Someone has come in. */
+  admit(connection: Connection, grant: Grant, dialect: Dialect): SocketPeer {
+    const peer = new SocketPeer(this, connection, { id: crypto.randomUUID(), grant, dialect })
+    this.#add(peer)
+    this.attach(peer)
+    this.#emit({ type: "joined", subject: grant.subject, peers: this.peers.size })
+    return peer
+  }
+
+  /** A socket that outlived the room's memory. Its attachment says who it is. */
+  recall(connection: Connection): SocketPeer | undefined {
+    const attachment = connection.state as Attachment | null
+    if (attachment === null) return undefined
+    const { id, grant, standing, presence } = attachment
+    const dialect = DIALECTS.find(({ name }) => name === attachment.dialect) ?? yWebsocket
+    const peer = new SocketPeer(this, connection, { id, grant, dialect })
+    peer.standing = standing
+    if (standing === "out" || standing === "closing") return undefined
+    this.#add(peer)
+    if (presence !== null) this.#presence.restore(peer, presence)
+    return peer
+  }
+
+  /**
+   * May another one come in? Refused at the upgrade: stock clients reset their backoff on open.
+   * @param options.address where the request came from; counts where nobody has a name
+   * @throws SyncError room-full | rate-limited
+   */
+  checkSpace({ subject }: Grant, { address }: { address: string | null }): void {
+    const { sockets, socketsPerSubject } = this.limits
+    if (this.peers.size >= sockets)
+      throw new SyncError("room-full", `The room has ${this.peers.size} sockets; at most ${sockets}`)
+    const dialer = subject ?? address
+    if (dialer !== null && !this.#mayDial(dialer))
+      throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
+    if (subject === null) return
+    let own = 0
+    for (const peer of this.peers) if (peer.grant.subject === subject) own++
+    if (own >= socketsPerSubject)
+      throw new SyncError("room-full", `${own} sockets are open; at most ${socketsPerSubject} of one subject`)
+  }
+
+  /** Hand one message to one peer. */
+  send(peer: SocketPeer, message: Uint8Array | string): void {
+    if (peer.standing === "closing" || peer.standing === "out") return
+    try {
+      peer.connection.send(message)
+    } catch {
+      // The socket is gone and its close event is on the way.
+      return
+    }
+    const reading = { ...peer.reading, bytes: peer.reading.bytes + message.length }
+    peer.reading = reading
+    if (reading.bytes <= this.limits.probeBytes) return
+    if (reading.kind === "unasked") this.#probe(peer)
+    else if (reading.bytes > peer.allowedBytes)
+      this.refuse(peer, new SyncError("slow-receiver", `${reading.bytes} bytes were not read`))
+  }
+
+  /**
+   * A first sync is on its way: so much more may be unread.
+   * @throws SyncError slow-receiver where it asks faster than it reads
+   */
+  allow(peer: SocketPeer, bytes: number): void {
+    const { unreadBytes } = this.limits
+    if (peer.reading.bytes > unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
+    peer.allowedBytes = Math.max(unreadBytes, peer.reading.bytes + bytes)
+  }
+
+  /** It has read up to the last probe. What was sent after that may still be unread. */
+  markRead(peer: SocketPeer): void {
+    if (peer.reading.kind === "unasked") return
+    peer.reading = { kind: "unasked", bytes: peer.reading.bytes, nonce: null }
+    peer.allowedBytes = this.limits.unreadBytes
+  }
+
+  /** The echo of a probe of ours; a wrong one proves nothing. */
+  markEchoed(peer: SocketPeer, nonce: Uint8Array): void {
+    const { nonce: asked } = peer.reading
+    if (asked !== null && asked.length === nonce.length && asked.every((byte, i) => byte === nonce[i]))
+      this.markRead(peer)
+  }
+
+  /** Stock clients reconnect after 30 s in which they hear nothing (P5). */
+  answer(peer: SocketPeer): void {
+    // Also one that is out: it is kept open so that it does not come back.
+    const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
+    if (message === null || peer.standing === "closing") return
+    try {
+      peer.connection.send(message)
+    } catch {
+      // The socket is gone and its close event is on the way.
+    }
+  }
+
+  /** Answer an error: with a frame, and where it cannot go on, with a close. */
+  refuse(peer: SocketPeer, error: SyncError): void {
+    const { code, message, cause } = error
+    this.#emit({ type: "refused", code, message, subject: peer.grant.subject, cause })
+    peer.owes = true
+    switch (code) {
+      case "forbidden":
+        // Once is enough: a reader's page goes on typing.
+        if (!peer.warned) peer.say({ type: "refusal", reason: message })
+        peer.warned = true
+        return
+      case "pending-full":
+      case "document-full":
+      case "conflict":
+        return this.notify(peer, error)
+      case "deleted":
+        return this.#end(peer, error, "out")
+      case "bad-frame":
+      case "bad-update":
+      case "too-large":
+        return this.#end(peer, error, "unheard")
+      default:
+        return this.close(peer, error)
+    }
+  }
+
+  /** One thing was not taken; the connection goes on. */
+  notify(peer: SocketPeer, { code, message }: { code: SyncError["code"]; message: string }): void {
+    if (peer.dialect === yurt) peer.say({ type: "notice", code, message })
+    else peer.say({ type: "refusal", reason: message })
+  }
+
+  /** Close a peer's socket with what the error says. */
+  close(peer: SocketPeer, error: SyncError): void {
+    this.#dismiss(peer, "closing")
+    closeQuietly(peer.connection, { code: error.closeCode, reason: closeReason(error.message) })
+  }
+
+  /** Everyone is told that their document is gone. */
+  closeAll(error: SyncError): void {
+    for (const peer of [...this.peers]) this.#end(peer, error, "out")
+  }
+
+  /** Its socket has closed. */
+  left(peer: SocketPeer): void {
+    this.#dismiss(peer, "closing")
+  }
+
+  /** Keep its presence where it survives a hibernation, soon: at once after a pause, then once a window for all. */
+  attachSoon(peer: SocketPeer): void {
+    this.#unattached.add(peer)
+    this.#attaches.soon()
+  }
+
+  /** @throws whatever the platform throws where the attachment is too large */
+  attach(peer: SocketPeer): void {
+    const { id, grant, standing } = peer
+    const attachment: Attachment = {
+      ...{ id, grant, standing },
+      dialect: peer.dialect.name,
+      presence: this.#presence.keep(peer),
+    }
+    peer.connection.setState(attachment)
+  }
+
+  /** The token of someone ends next, ms since 1970; null where none does. */
+  get nextExpiryMs(): number | null {
+    let next: number | null = null
+    for (const { grant } of this.peers) {
+      if (grant.expiresAtMs !== null && (next === null || grant.expiresAtMs < next)) next = grant.expiresAtMs
+    }
+    return next
+  }
+
+  /** Close those whose token has ended. */
+  closeExpired(nowMs: number): void {
+    for (const peer of [...this.peers]) this.checkExpiry(peer, nowMs)
+  }
+
+  /** Rights hold while connected, not only at the door (R2). @returns whether the peer's token still holds */
+  checkExpiry(peer: SocketPeer, nowMs: number): boolean {
+    const { expiresAtMs } = peer.grant
+    if (expiresAtMs === null || expiresAtMs > nowMs) return true
+    this.close(peer, new SyncError("unauthorized", "The token has expired"))
+    return false
+  }
+
+  /**
+   * A peer said something. Where it was more than a sign of life, the silent are looked at some time after; where it was
+   * not, they are looked at now, since the room is awake anyway.
+   */
+  heard(peer: SocketPeer, nowMs: number): void {
+    peer.heardAtMs = nowMs
+    if (nowMs - this.#silenceCheckedAtMs >= this.limits.silentAnswerMs) this.checkSilence(nowMs)
+  }
+
+  /** Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep. */
+  stirred(nowMs: number): void {
+    this.#activeAtMs = nowMs
+    this.#looksLeft = LOOKS
+  }
+
+  /** When the silent are to be looked at next, ms since 1970; null: when somebody says something. */
+  get nextLookMs(): number | null {
+    if (this.#looksLeft === 0 || this.peers.size < 2) return null
+    const { silentMs, silentAnswerMs } = this.limits
+    return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
+  }
+
+  /** Ask those who have been silent for a sign of life, and close those who gave none. */
+  checkSilence(nowMs: number): void {
+    this.#silenceCheckedAtMs = nowMs
+    let isAsking = false
+    for (const peer of [...this.peers]) {
+      const answeredMs = this.#ctx.getWebSocketAutoResponseTimestamp(peer.connection)?.getTime() ?? 0
+      const heardAtMs = Math.max(peer.heardAtMs, answeredMs)
+      const { kind } = judgeSilence({ heardAtMs, askedAtMs: peer.askedAtMs }, nowMs, this.limits)
+      if (kind === "close") {
+        this.close(peer, new SyncError("silent", `Nothing was heard for ${nowMs - heardAtMs} ms`))
+      } else if (kind === "ask") {
+        peer.askedAtMs = nowMs
+        peer.say({ type: "query" })
+        isAsking = true
+      }
+    }
+    this.#looksLeft = Math.max(0, this.#looksLeft - 1)
+    if (isAsking) this.#looksLeft = Math.max(1, this.#looksLeft)
+  }
+
+  #add(peer: SocketPeer): void {
+    this.peers.add(peer)
+    this.#peerOf.set(peer.connection, peer)
+  }
+
+  /** End it for good. Our own client understands the close; a stock one would come back at once, and stays open. */
+  #end(peer: SocketPeer, error: SyncError, standing: "unheard" | "out"): void {
+    if (peer.dialect === yurt) return this.close(peer, error)
+    peer.say({ type: "refusal", reason: error.message })
+    if (standing === "out") this.#dismiss(peer, "out")
+    else peer.standing = "unheard"
+    this.attach(peer)
+  }
+
+  #dismiss(peer: SocketPeer, standing: "closing" | "out"): void {
+    peer.standing = standing
+    if (!this.peers.delete(peer)) return
+    this.#unattached.delete(peer)
+    if (standing === "closing") {
+      this.#peerOf.delete(peer.connection)
+      this.#dismissed.add(peer.connection)
+    }
+    const clients = this.#presence.leave(peer)
+    this.#emit({ type: "left", subject: peer.grant.subject, peers: this.peers.size })
+    this.#onLeft(peer, clients)
+  }
+
+  #probe(peer: SocketPeer): void {
+    const isOurs = peer.dialect === yurt
+    const nonce = isOurs ? crypto.getRandomValues(new Uint8Array(8)) : null
+    const entries = isOurs ? null : this.#presence.probe(peer)
+    peer.reading = { kind: "probed", bytes: 0, nonce }
+    if (nonce !== null) peer.say({ type: "probe", nonce })
+    else if (entries !== null) peer.say({ type: "awareness", entries })
+  }
+
+  #mayDial(dialer: string): boolean {
+    const { dialBurst, dialsPerSecond, sockets } = this.limits
+    const bucket = this.#dials.get(dialer) ?? new TokenBucket(dialBurst, dialsPerSecond)
+    // Newest last, and no more of them than there may be sockets.
+    this.#dials.delete(dialer)
+    this.#dials.set(dialer, bucket)
+    if (this.#dials.size > sockets) this.#dials.delete(this.#dials.keys().next().value!)
+    return bucket.take(1, Date.now())
+  }
+
+  #attachAll(): number | null {
+    if (this.#unattached.size === 0) return null
+    const changed = [...this.#unattached]
+    this.#unattached.clear()
+    for (const peer of changed) {
+      try {
+        this.attach(peer)
+      } catch (cause) {
+        // One socket whose attachment is too large must not cost the others theirs.
+        this.refuse(peer, new SyncError("internal", "The presence could not be kept", { cause }))
+      }
+    }
+    return this.limits.attachMs
+  }
+}
+
+/** How often the silent are looked at after something happened: once they may still be in time, twice they are not. */
+const LOOKS = 2
+
+/** Close a socket that may be closed already. */
+export function closeQuietly(connection: WebSocket, { code, reason }: { code: number; reason: string }): void {
+  try {
+    connection.close(code, reason)
+  } catch {
+    // Already closed.
+  }
+}
