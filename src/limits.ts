@@ -130,7 +130,30 @@ export const LIMITS = {
   pendingBytes: 1 * MB,
   /** Updates that wait for a dependency. */
   pendingUpdates: 1_000,
+
+  // ---- what one update may have
+  /** Nesting of one value: reading and writing them is recursive in Yjs. */
+  valueDepth: 64,
+  /**
+   * Nesting of shared types, in an update and in a document. Deleting or exporting them is recursive in Yjs and overflows
+   * the stack at about 2,000 levels (Node 24); the deepest honest documents, nested lists, have some dozens.
+   */
+  typeDepth: 256,
+  /** A map key, root name, format key or node name, bytes: every peer keeps them; a long URL fits. */
+  keyBytes: 4096,
+  /** Clients an update may introduce: one a visit, so some years of a busy document; about 100 B each in memory. */
+  newClients: 65_536,
+  /** Structs of one update: Yjs keeps some 150 B for each, and a Durable Object has 128 MB. */
+  updateStructs: 1_000_000,
+  /** Different root names in one update: a root costs every peer about 700 B whether it is used or not. */
+  updateRoots: 4096,
 } as const satisfies Record<string, number>
 
 /** The limits of a room: same names, your numbers. */
 export type Limits = { readonly [Name in keyof typeof LIMITS]: number }
+
+/** The limits that are about one update. */
+export type UpdateLimits = Pick<
+  Limits,
+  "valueDepth" | "typeDepth" | "keyBytes" | "newClients" | "updateStructs" | "updateRoots"
+>

@@ -1,0 +1,495 @@
+/**
+ * Reads a Yjs V1 update strictly, without building an Item and without a document.
+ *
+ *     update   = count section* count deletes*          all numbers are varuints, strings are length + UTF-8
+ *     section  = count client clock struct*             one per client; clocks run on from struct to struct
+ *     struct   = 0 length                               GC: was collected
+ *              | 10 length                              Skip: a gap left by a merge
+ *              | info [origin] [right] [parent] content info: bits 1-5 the content, 6 key, 7 right, 8 origin
+ *     origin, right = client clock
+ *     parent   = (1 root-name | 0 client clock) [key]   only when there is neither origin nor right
+ *     deletes  = client count (clock length)*           ranges ascending and disjoint
+ *
+ * Longer than a file should be: a grammar is easiest to check against that of Yjs in one place.
+ *
+ * @source yjs 13.6: utils/encoding.js, utils/updates.js, utils/DeleteSet.js, structs/*
+ */
+import { LIMITS, type UpdateLimits } from "../limits.ts"
+import { Cursor } from "./cursor.ts"
+import { checkJson, FORBIDDEN_KEY } from "./json.ts"
+import { refusal } from "./refusal.ts"
+import { COST } from "./weight.ts"
+
+/** Clocks stay below this: beyond 2^31 engines leave their small-integer paths, and nobody types that much. */
+export const CLOCK_CEILING = 2 ** 31
+
+/** The kinds of structs and contents, as the low bits of the first byte have them. */
+export const GC = 0
+/** See `NAMES`. */
+export const DELETED = 1
+/** See `NAMES`. */
+export const JSON_VALUES = 2
+const BINARY = 3
+/** See `NAMES`. */
+export const STRING = 4
+const EMBED = 5
+const FORMAT = 6
+/** See `NAMES`. */
+export const TYPE = 7
+/** See `NAMES`. */
+export const ANY_VALUES = 8
+const SUBDOCUMENT = 9
+/** See `NAMES`. */
+export const SKIP = 10
+/** What a refusal calls them. */
+export const NAMES = [
+  "GC",
+  "deleted content",
+  "JSON content",
+  "binary",
+  "string",
+  "embed",
+  "format",
+  "type",
+  "any content",
+  "subdocument",
+  "skip",
+]
+
+const XML_ELEMENT = 3
+const XML_HOOK = 5
+const LAST_TYPE = 6
+
+/** Of the first byte of an item: it names an origin. */
+export const HAS_ORIGIN = 0b1000_0000
+const HAS_RIGHT = 0b0100_0000
+const HAS_KEY = 0b0010_0000
+export const KIND = 0b0001_1111
+
+/** Stands for "no client" and "no position" in fields that hold numbers. */
+export const NONE = -1
+
+/** What is known without a document: per client the clock up to which every struct is known (a state vector). */
+export type Clocks = ReadonlyMap<number, number>
+
+/** For a reader that needs to know nothing. */
+export const NOTHING_KNOWN: Clocks = new Map()
+
+/** The id of a struct. */
+export interface Id {
+  readonly client: number
+  readonly clock: number
+}
+
+// TextDecoder keeps a byte order mark only when told to; Yjs counts it as a character.
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads an update strictly, from `at` on. The struct read last is described by the fields, so that none is allocated.
+ * Every method that reads throws a Refusal where Yjs would throw, go astray, or read past the end.
+ */
+export class Reader extends Cursor {
+  readonly known: Clocks
+  /** Bytes of memory that the structs and deletes read so far take in a Y.Doc. */
+  weight = 0
+  /** Set for a second pass: what only has to be valid is skipped. */
+  readonly #isVetted: boolean
+  readonly #limits: UpdateLimits
+
+  /** The struct read last: its content, and its length in clocks. */
+  kind = GC
+  length = 0
+  /** Where its content begins. */
+  contentAt = 0
+  /** The origin it names or, when `leftIsParent`, the id of its parent; NONE without. */
+  leftClient = NONE
+  leftClock = NONE
+  leftIsParent = false
+  /** The right origin it names; NONE without. */
+  rightClient = NONE
+  rightClock = NONE
+  /** Whether one of those ids is beyond what is known (other than of its own client: that is refused). */
+  isAhead = false
+  /** Whether it says itself that it is under a key: it has to when it names its parent. */
+  hasKey = false
+  /** Whether it is longer than one clock and not born deleted. */
+  isLong = false
+  /** Whether it is long, and not under the parent it names without a key. */
+  mayBeLongUnderKey = false
+
+  #rootFrom = NONE
+  #rootTo = NONE
+  /** The string read last, in bytes. */
+  #stringFrom = 0
+  /** Different root names so far; the first is not decoded until there is a second. */
+  #roots: Set<string> | null = null
+  #lastRootFrom = NONE
+  #lastRootTo = NONE
+  #cachedClient = NONE
+  #cachedClock = 0
+
+  /** @param options.isVetted the bytes were read without a refusal before */
+  constructor(
+    bytes: Uint8Array,
+    known: Clocks,
+    { limits = LIMITS, isVetted = false }: { limits?: UpdateLimits; isVetted?: boolean } = {},
+  ) {
+    super(bytes)
+    this.known = known
+    this.#limits = limits
+    this.#isVetted = isVetted
+  }
+
+  /** The root that the struct read last names as its parent; null where it names none. */
+  get root(): string | null {
+    return this.#rootFrom === NONE ? null : this.#text(this.#rootFrom, this.#rootTo)
+  }
+
+  /** The known clock of a client; the last answer is kept, as neighbours tend to refer to the same client. */
+  knownOf(client: number): number {
+    if (client !== this.#cachedClient) {
+      this.#cachedClient = client
+      this.#cachedClock = this.known.get(client) ?? 0
+    }
+    return this.#cachedClock
+  }
+
+  /** Read a string. */
+  text(): string {
+    this.#readString()
+    return this.#text(this.#stringFrom, this.at)
+  }
+
+  /** Read the struct of a client at a clock into the fields. */
+  readStruct(client: number, clock: number): void {
+    const from = this.at
+    const info = this.byte()
+    const kind = info & KIND
+    this.kind = kind
+    this.leftClient = NONE
+    this.leftIsParent = false
+    this.rightClient = NONE
+    this.isAhead = false
+    this.hasKey = false
+    this.isLong = false
+    this.mayBeLongUnderKey = false
+    this.#rootFrom = NONE
+    if (kind === GC || kind === SKIP) {
+      if (info !== kind) throw refusal(`${NAMES[kind]} with info ${info}`, from)
+      this.contentAt = this.at
+      this.length = this.number()
+      this.weight += COST.gc
+    } else {
+      this.weight += COST.item
+      this.#readPlace(info, client, clock)
+      this.contentAt = this.at
+      this.length = this.#readContent(kind, from)
+      this.isLong = this.length > 1 && kind !== DELETED
+      this.mayBeLongUnderKey = this.isLong && (info & (HAS_ORIGIN | HAS_RIGHT | HAS_KEY)) !== 0
+    }
+    if (this.length === 0) throw refusal(`zero-length ${NAMES[kind]}`, from)
+    if (clock + this.length > CLOCK_CEILING) {
+      throw refusal(`${NAMES[kind]} up to clock ${clock + this.length}, past ${CLOCK_CEILING},`, from)
+    }
+  }
+
+  #readPlace(info: number, client: number, clock: number): void {
+    if (info & HAS_ORIGIN) this.#readLeft(client, clock)
+    if (info & HAS_RIGHT) {
+      const from = this.at
+      this.rightClient = this.number()
+      this.rightClock = this.number()
+      this.weight += COST.id
+      this.#checkId(this.rightClient, this.rightClock, { client, clock, from })
+      // Between two known structs there may be none yet: what is known has to be split there.
+      if (info & HAS_ORIGIN && this.leftClock < this.knownOf(this.leftClient)) this.weight += COST.split
+    }
+    if (info & (HAS_ORIGIN | HAS_RIGHT)) return
+    const from = this.at
+    const isRoot = this.number()
+    if (isRoot > 1) throw refusal(`parent of kind ${isRoot}`, from)
+    if (isRoot === 1) {
+      this.#readKey("root name")
+      this.#rootFrom = this.#stringFrom
+      this.#rootTo = this.at
+      if (!this.#isVetted) this.#countRoot(from)
+    } else {
+      this.#readLeft(client, clock)
+      this.leftIsParent = true
+    }
+    if (info & HAS_KEY) {
+      this.hasKey = true
+      this.#readKey("key")
+      this.weight += COST.key + this.at - this.#stringFrom
+    }
+  }
+
+  #readLeft(client: number, clock: number): void {
+    const from = this.at
+    this.leftClient = this.number()
+    this.leftClock = this.number()
+    this.weight += COST.id
+    this.#checkId(this.leftClient, this.leftClock, { client, clock, from })
+  }
+
+  #checkId(client: number, clock: number, by: Id & { from: number }): void {
+    if (client === by.client) {
+      if (clock >= by.clock) {
+        throw refusal(
+          `reference of client ${client} at clock ${by.clock} ahead to its own clock ${clock}`,
+          by.from,
+        )
+      }
+    } else if (clock >= this.knownOf(client)) {
+      if (clock >= CLOCK_CEILING)
+        throw refusal(`reference to clock ${clock}, past ${CLOCK_CEILING},`, by.from)
+      this.isAhead = true
+    }
+  }
+
+  /** Read the content of an item. @returns its length in clocks */
+  #readContent(kind: number, from: number): number {
+    switch (kind) {
+      case DELETED:
+        return this.number()
+      case JSON_VALUES: {
+        const count = this.count("JSON values")
+        this.weight += COST.slot * count
+        for (let i = 0; i < count; i++) this.#readJson(true)
+        return count
+      }
+      case BINARY:
+        this.#skipBytes()
+        return 1
+      case STRING: {
+        const length = this.#readString()
+        this.weight += this.#weightOfText(length)
+        return length
+      }
+      case EMBED:
+        this.#readJson(false)
+        return 1
+      case FORMAT:
+        this.#readKey("format key")
+        this.#readJson(false)
+        return 1
+      case TYPE: {
+        const type = this.number()
+        if (type > LAST_TYPE) throw refusal(`shared type ${type}`, from)
+        this.weight += COST.type
+        if (type === XML_ELEMENT || type === XML_HOOK) this.#readKey("node name")
+        return 1
+      }
+      case ANY_VALUES: {
+        const count = this.count("any values")
+        this.weight += COST.slot * count
+        for (let i = 0; i < count; i++) this.readAny()
+        return count
+      }
+      case SUBDOCUMENT:
+        this.weight += COST.subdocument
+        this.#readString()
+        this.#readOptions()
+        return 1
+      default:
+        throw refusal(`content of kind ${kind}`, from)
+    }
+  }
+
+  /** Read a string; it stays known as `#stringFrom` to `at`. @returns its length in UTF-16 units, as Yjs counts */
+  #readString(): number {
+    const length = this.number()
+    const { bytes } = this
+    if (length > bytes.length - this.at) throw refusal(`string of ${length} bytes cut off`, this.at)
+    this.#stringFrom = this.at
+    const end = this.at + length
+    let units = length
+    let at = this.at
+    while (at < end) {
+      const lead = bytes[at]!
+      if (lead < 0x80) {
+        at++
+        continue
+      }
+      // Of each sequence the second byte alone tells overlong forms, surrogates and code points past U+10FFFF.
+      const size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+      const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+      const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+      if (
+        lead < 0xc2 ||
+        lead > 0xf4 ||
+        at + size > end ||
+        bytes[at + 1]! < low ||
+        bytes[at + 1]! > high ||
+        (size > 2 && (bytes[at + 2]! & 0xc0) !== 0x80) ||
+        (size > 3 && (bytes[at + 3]! & 0xc0) !== 0x80)
+      ) {
+        throw refusal("invalid UTF-8", at)
+      }
+      at += size
+      units -= size === 4 ? 2 : size - 1
+    }
+    this.at = end
+    return units
+  }
+
+  #readKey(what: string): void {
+    if (this.#isVetted) {
+      this.skip(this.number())
+      return
+    }
+    const from = this.at
+    this.#readString()
+    const length = this.at - this.#stringFrom
+    const { keyBytes } = this.#limits
+    if (length > keyBytes) throw refusal(`${what} of ${length} bytes, more than ${keyBytes},`, from)
+    this.#checkKey(what, from)
+  }
+
+  #checkKey(what: string, from: number): void {
+    if (this.#isText(FORBIDDEN_KEY)) {
+      throw refusal(`${what} ${FORBIDDEN_KEY}`, from)
+    }
+  }
+
+  /** Read a JSON text, just as Yjs does; `undefined` is how Yjs writes that value into a list of them. */
+  #readJson(orUndefined: boolean): void {
+    if (this.#isVetted) {
+      this.skip(this.number())
+      return
+    }
+    const from = this.at
+    this.#readString()
+    if (this.#isPlainJson()) this.weight += COST.string + 2 * (this.at - this.#stringFrom)
+    else if (!orUndefined || !this.#isText("undefined")) {
+      const depth = this.#limits.valueDepth
+      this.weight += checkJson(this.bytes, { from: this.#stringFrom, to: this.at, at: from, depth })
+    }
+  }
+
+  /** Whether the string read last is a JSON literal or string that needs no parser: what most formats carry. */
+  #isPlainJson(): boolean {
+    const { bytes } = this
+    const from = this.#stringFrom
+    const last = this.at - 1
+    if (bytes[from] === 0x22 && last > from && bytes[last] === 0x22) {
+      for (let at = from + 1; at < last; at++) {
+        const byte = bytes[at]!
+        if (byte < 0x20 || byte === 0x22 || byte === 0x5c) return false
+      }
+      return true
+    }
+    return this.#isText("true") || this.#isText("null") || this.#isText("false")
+  }
+
+  /** Whether the string read last is this ASCII text. */
+  #isText(text: string): boolean {
+    if (this.at - this.#stringFrom !== text.length) return false
+    for (let i = 0; i < text.length; i++) {
+      if (this.bytes[this.#stringFrom + i] !== text.charCodeAt(i)) return false
+    }
+    return true
+  }
+
+  /** Read an any value that lies so many levels deep. */
+  readAny(depth = 0): void {
+    const from = this.at
+    const tag = this.byte()
+    switch (tag) {
+      case 127: // undefined
+      case 126: // null
+      case 121: // false
+      case 120: // true
+        return
+      case 125:
+        this.weight += COST.number
+        this.signedNumber()
+        return
+      case 124: // float32
+        this.weight += COST.number
+        this.skip(4)
+        return
+      case 123: // float64
+      case 122: // bigint
+        this.weight += COST.number
+        this.skip(8)
+        return
+      case 119:
+        this.weight += COST.string + this.#weightOfText(this.#readString())
+        return
+      case 116: // bytes
+        this.#skipBytes()
+        return
+      case 118:
+      case 117: {
+        const { valueDepth } = this.#limits
+        if (depth === valueDepth) throw refusal(`any value nested deeper than ${valueDepth}`, from)
+        const count = this.count(tag === 118 ? "entries" : "elements")
+        this.weight += (tag === 118 ? COST.object : COST.array) + COST.slot * count
+        for (let i = 0; i < count; i++) {
+          if (tag === 118) {
+            const keyFrom = this.at
+            this.#readString()
+            // The same name in many objects is one string; names that are data are not.
+            this.weight += COST.string + this.at - this.#stringFrom
+            this.#checkKey("key", keyFrom)
+          }
+          this.readAny(depth + 1)
+        }
+        return
+      }
+      default:
+        throw refusal(`any value of kind ${tag}`, from)
+    }
+  }
+
+  /** Read the options of a subdocument: Yjs spreads them over the arguments of `new Y.Doc`. */
+  #readOptions(): void {
+    const from = this.at
+    if (this.byte() !== 118) throw refusal("subdocument options that are no object", from)
+    const count = this.count("options")
+    for (let i = 0; i < count; i++) {
+      const keyFrom = this.at
+      this.#readKey("option")
+      const key = this.#text(this.#stringFrom, this.at)
+      if (key === "guid" || key === "gcFilter") throw refusal(`subdocument option ${key}`, keyFrom)
+      this.readAny(1)
+    }
+  }
+
+  #countRoot(from: number): void {
+    if (this.#lastRootFrom !== NONE && this.#isLastRoot()) return
+    if (this.#lastRootFrom !== NONE) {
+      this.#roots ??= new Set([this.#text(this.#lastRootFrom, this.#lastRootTo)])
+      this.#roots.add(this.#text(this.#rootFrom, this.#rootTo))
+      const { updateRoots } = this.#limits
+      if (this.#roots.size > updateRoots) throw refusal(`more than ${updateRoots} root names`, from)
+    }
+    this.#lastRootFrom = this.#rootFrom
+    this.#lastRootTo = this.#rootTo
+  }
+
+  #isLastRoot(): boolean {
+    const length = this.#rootTo - this.#rootFrom
+    if (length !== this.#lastRootTo - this.#lastRootFrom) return false
+    for (let i = 0; i < length; i++) {
+      if (this.bytes[this.#rootFrom + i] !== this.bytes[this.#lastRootFrom + i]) return false
+    }
+    return true
+  }
+
+  #skipBytes(): void {
+    const length = this.number()
+    this.weight += COST.bytes + length
+    this.skip(length)
+  }
+
+  /** Memory of the characters of the string read last, of so many UTF-16 units: a byte each, two where one needs it. */
+  #weightOfText(units: number): number {
+    return units === this.at - this.#stringFrom ? units : 2 * units
+  }
+
+  #text(from: number, to: number): string {
+    return utf8.decode(this.bytes.subarray(from, to))
+  }
+}
