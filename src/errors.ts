@@ -33,6 +33,7 @@ const CODES = {
   conflict: { status: 409, close: 4409, says: "other content stands under these clocks of this client id" },
   "pending-full": { status: 409, close: 4409, says: "too much waits for an update that has not arrived" },
   "rate-limited": { status: 429, close: 1013, says: "too much in too short a time" },
+  silent: { status: 408, close: 1013, says: "a socket that has given no sign of life" },
   "slow-receiver": { status: 503, close: 1013, says: "a socket that does not read what is sent" },
   "room-full": { status: 503, close: 1013, says: "more sockets than the room takes" },
   closed: { status: 503, close: 1013, says: "the server is closed until it has a key" },

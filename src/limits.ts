@@ -16,6 +16,13 @@ export const LIMITS = {
   bodyBytes: 25 * MB,
   /** A document's snapshot plus its log, bytes: what fits a Durable Object's 128 MB when it is hydrated. */
   documentBytes: 50 * MB,
+  /**
+   * A document's estimated memory when it is hydrated, bytes: what is left of the platform's 128 MB beside its bytes and the
+   * runtime.
+   */
+  documentWeight: 72 * MB,
+  /** Client ids that have written in a document: one a visit; about 100 B each in memory, 7 B in a state vector. */
+  clients: 500_000,
   /** What a `saved` request asks to have echoed, bytes: a version number. */
   questionBytes: 64,
   /** A custom text message, UTF-16 units. */
@@ -30,6 +37,10 @@ export const LIMITS = {
   step1Frames: 100,
 
   // ---- storage
+  /** A log smaller than this is not worth a compaction, bytes with row overhead. */
+  compactFloorBytes: 128 * KB,
+  /** Clocks larger than this have rows of their own beside the log's, bytes. */
+  rowClocksBytes: 256 * KB,
   /** One stored value, bytes. @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB */
   valueBytes: 1 * MB,
   /** A commit starts at once when this much waits for it, bytes. */
@@ -71,6 +82,9 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
+  /** Connections one subject (in open mode: one address) may open to a room at once, and each second for as long as it likes. */
+  dialBurst: 60,
+  dialsPerSecond: 2,
   /** Sockets of one room, and of one subject in it. */
   sockets: 1000,
   socketsPerSubject: 100,
@@ -90,6 +104,8 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
+  /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
+  archiveVerifyMs: 24 * 3_600_000,
   /**
    * An empty room whose archive has everything drops its own storage after this long, ms, and starts from the
    * archive the next time. 0: never. A Durable Object's storage costs about as much as D1's, so this is for those whose
@@ -126,10 +142,12 @@ export const LIMITS = {
   // ---- the document in memory
   /** A hydrated document is let go when nobody has needed it for this long, ms. */
   dehydrateMs: 5_000,
-  /** Bytes of updates that wait for a dependency. */
+  /** Bytes of updates of one sender that wait for a dependency. */
   pendingBytes: 1 * MB,
-  /** Updates that wait for a dependency. */
+  /** Updates of one sender that wait for a dependency. */
   pendingUpdates: 1_000,
+  /** Bytes of updates of everyone that wait for a dependency. */
+  pendingTotalBytes: 16 * MB,
 
   // ---- what one update may have
   /** Nesting of one value: reading and writing them is recursive in Yjs. */

@@ -11,18 +11,18 @@
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
-import { groupsOf, mergeUpdates } from "../update/merge.ts"
+import { EMPTY_UPDATE, groupsOf, isEmpty, mergeUpdates } from "../update/merge.ts"
 import {
-  absorb,
   capture,
   createDocument,
   depthOf,
   rootsOf,
-  vetDepth,
-  vetDoubts,
+  settleDepth,
+  settleDoubts,
+  weightOf,
 } from "../update/settle.ts"
-import { type Section, touchesOf, type Verdict, vet } from "../update/vet.ts"
-import { weightOf } from "../update/weight.ts"
+import { touchesOf } from "../update/touches.ts"
+import { type Accepted, type Section, vet } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { hydrate } from "./hydration.ts"
@@ -30,8 +30,11 @@ import type { Entry, Log } from "./log.ts"
 import type { Origin } from "./origin.ts"
 import { WaitingRoom } from "./waiting.ts"
 
-/** The empty update: no structs, no deletes. */
-const EMPTY_UPDATE = new Uint8Array([0, 0])
+/** A copy that another room has taken is bound by what a document may have, not by what an update may. */
+const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
+
+/** Memory of a hydrated document a byte of an update made on the server: what map entries come to, and more than text. */
+const EDIT_WEIGHT = 15
 
 /** What became of an update. */
 export interface Received {
@@ -64,8 +67,6 @@ export interface Claims {
   write(): void
   wrote(): void
 }
-
-type Accepted = Extract<Verdict, { kind: "accept" }>
 
 /** The document of a room. */
 export class Replica {
@@ -197,7 +198,7 @@ export class Replica {
       if (update !== null) {
         this.#depth = null
         this.#readClocks(doc)
-        this.#take({ update, origin }, { weight: update.length * 10, applied: true })
+        this.#take({ update, origin }, { weight: update.length * EDIT_WEIGHT, applied: true })
       }
       return { result, update }
     } catch (thrown) {
@@ -434,8 +435,8 @@ export class Replica {
     const { news, waiting } = verdict
     if (news === null && waiting === null) return { taken: null, released: [], waits: null }
     this.#checkAlive(verdict, delivery)
-    if (roots !== undefined) {
-      const touched = rootsOf(touchesOf(update), this.document())
+    if (roots !== undefined && news !== null) {
+      const touched = rootsOf(touchesOf(news), this.document())
       if (setbacks !== this.#setbacks) return null
       checkRoots(touched, roots)
     }
@@ -464,7 +465,7 @@ export class Replica {
   #vet(update: Uint8Array, { bearer, archived = false }: Pick<Delivery, "bearer" | "archived">): Accepted {
     const isNamed = bearer.subject !== null
     const verdict = vet(update, this.#clocks, {
-      limits: archived ? UNLIMITED : this.#limits,
+      limits: archived ? { ...this.#limits, ...ARCHIVED } : this.#limits,
       ...(isNamed && { mayExtend: (client: number) => this.#claims.judge(client, bearer) !== "waits" }),
     })
     if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
@@ -507,7 +508,7 @@ export class Replica {
     const { documentBytes, documentWeight, compactFloorBytes } = this.#limits
     return (
       this.#log.state.logBytes > compactFloorBytes &&
-      (this.bytes + bytes > documentBytes || this.weight + bytes * 10 > documentWeight)
+      (this.bytes + bytes > documentBytes || this.weight + bytes * EDIT_WEIGHT > documentWeight)
     )
   }
 
@@ -517,16 +518,16 @@ export class Replica {
    */
   #judge(update: Uint8Array, { sections, doubts, levels }: Accepted): Uint8Array | null {
     const doc = this.document()
-    const doubt = doubts === undefined ? null : vetDoubts(doubts, doc)
+    const doubt = doubts === undefined ? null : settleDoubts(doubts, doc)
     if (doubt !== null) throw new SyncError("bad-update", doubt)
     try {
-      const made = absorb(update, doc)
+      const made = capture(doc, () => Y.applyUpdate(doc, update)).update
       if (levels !== undefined) {
-        const depth = vetDepth(sections, doc)
+        const depth = settleDepth(sections, doc, this.#limits)
         if (depth !== null) throw new SyncError("bad-update", depth)
-        this.#depth = depthOf(doc)
+        this.#depth = depthOf(doc, this.#limits)
       }
-      return isEmpty(made) ? null : made
+      return made === null || isEmpty(made) ? null : made
     } catch (cause) {
       // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
       this.dehydrate()
@@ -657,10 +658,6 @@ function takePending({ store }: Y.Doc): boolean {
   store.pendingStructs = null
   store.pendingDs = null
   return true
-}
-
-function isEmpty(update: Uint8Array): boolean {
-  return update.length === 2 && update[0] === 0 && update[1] === 0
 }
 
 function decodeClocks(stateVector: Uint8Array): Map<number, number> {

@@ -1,0 +1,347 @@
+/**
+ * The archivist: between the room and the archive. Starts from it, flushes to it, merges what it holds that this room
+ * has not seen, recovers from it after damage, and sees a deletion through.
+ *
+ * The archive's copy is replaced only by a state that contains it (A10): a store names what it expects to replace, and
+ * whatever else is there is merged first. What cannot be merged is kept there, never overwritten, and told in `status`.
+ */
+import * as Y from "yjs"
+import { limited } from "../archive/abortable.ts"
+import type { Archive, ArchivedDocument, ArchivePage, Version } from "../archive/archive.ts"
+import { asSyncError, SyncError } from "../errors.ts"
+import { jsonWithin, textWithin } from "../export/within.ts"
+import type { Limits } from "../limits.ts"
+import type { Authors } from "./authors.ts"
+import type { Emit } from "./events.ts"
+import type { Intake } from "./intake.ts"
+import type { Log } from "./log.ts"
+import type { Origin } from "./origin.ts"
+import { Outbox } from "./outbox.ts"
+import type { Replica } from "./replica.ts"
+import { readSidecar, writeSidecar } from "./sidecar.ts"
+
+/** How often a deletion looks again at an archive that changes under its hands. */
+const REMOVE_ATTEMPTS = 5
+
+/** What the archivist asks of the room. */
+export interface Keeper {
+  /** Something was damaged: everyone who may write is asked for all they have. */
+  askEveryone(): void
+  /** The document was deleted elsewhere. */
+  buried(): void
+  /** The document is another than it was: what was kept of it is old. */
+  changed(): void
+}
+
+/** Between a room and its archive. */
+export class Archivist {
+  readonly outbox: Outbox
+  readonly #name: string
+  readonly #archive: Archive | null
+  readonly #log: Log
+  readonly #replica: Replica
+  readonly #authors: Authors
+  readonly #intake: Intake
+  readonly #limits: Limits
+  readonly #emit: Emit
+  readonly #keeper: Keeper
+  /** The call that writes to the archive, one at a time. */
+  #flight: Promise<void> | null = null
+
+  constructor(
+    name: string,
+    parts: {
+      archive: Archive | null
+      log: Log
+      replica: Replica
+      authors: Authors
+      intake: Intake
+      limits: Limits
+      emit: Emit
+      keeper: Keeper
+    },
+  ) {
+    this.#name = name
+    // Every call has a time limit of the room's own, whatever the adapter does with its signal (A5).
+    this.#archive = parts.archive === null ? null : limited(parts.archive, parts.limits.archiveTimeoutMs)
+    this.#log = parts.log
+    this.#replica = parts.replica
+    this.#authors = parts.authors
+    this.#intake = parts.intake
+    this.#limits = parts.limits
+    this.#emit = parts.emit
+    this.#keeper = parts.keeper
+    this.outbox = new Outbox(parts.log, { limits: parts.limits, hasArchive: parts.archive !== null })
+  }
+
+  /** The archive can give documents back, so a room may start from it and drop its own copy. */
+  get gives(): boolean {
+    return this.#archive !== null && this.#archive.keeps !== "readable"
+  }
+
+  /**
+   * The room was asked for and holds nothing: look the document up.
+   * @throws SyncError archive-unavailable: never start empty over a document that exists
+   */
+  async open(): Promise<void> {
+    if (!this.gives) return
+    const found = await this.#load()
+    // Somebody else was faster.
+    if (this.#replica.exists) return
+    switch (found.kind) {
+      case "absent":
+        return
+      case "deleted":
+        this.#bury(found.sidecar)
+        this.#log.raise(found.version.revision)
+        this.outbox.confirmed(found.version, null)
+        return
+      case "found":
+        return this.#adopt(found.document)
+      default:
+        throw new TypeError(`unknown lookup ${JSON.stringify(found satisfies never)}`)
+    }
+  }
+
+  /** Hand the archive what it lacks. One call at a time; a failure is noted and retried, never thrown. */
+  flush(): Promise<void> {
+    this.#flight ??= this.#tryFlush().finally(() => {
+      this.#flight = null
+    })
+    return this.#flight
+  }
+
+  /**
+   * Something stored was damaged and is in quarantine. Everyone connected is asked for all they have, and the archive
+   * for its copy; merging either twice changes nothing. Until that is done nothing is flushed or compacted (D7).
+   * @throws SyncError archive-unavailable
+   */
+  async recover(): Promise<void> {
+    this.#keeper.askEveryone()
+    if (this.gives) {
+      const found = await this.#load()
+      if (found.kind === "found") this.#merge(found.document)
+    }
+    this.#log.repaired()
+    this.#emit({ type: "recovered" })
+    this.outbox.touch()
+  }
+
+  /**
+   * The document was deleted here: let the archive know. What it holds meanwhile from another room is deleted as well.
+   * @throws SyncError archive-unavailable; it is tried again until the archive knows
+   */
+  async remove(): Promise<void> {
+    this.outbox.note({ deleting: true, dueAtMs: Date.now() })
+    await this.flush()
+    if (this.outbox.ledger.deleting)
+      throw new SyncError(
+        "archive-unavailable",
+        "The document is deleted here, and its archived copy will be as soon as the archive answers.",
+      )
+  }
+
+  /**
+   * A page of the archive's index.
+   * @throws SyncError archive-unavailable, not-found where there is no archive
+   */
+  list(page: { cursor: string | null; limit: number }): Promise<ArchivePage> {
+    return this.#call((archive, signal) => archive.list(page, signal))
+  }
+
+  async #tryFlush(): Promise<void> {
+    try {
+      if (this.outbox.ledger.deleting) await this.#removeOnce()
+      // A document that began anew after the deletion is a document like any other.
+      else if (this.#log.exists) await this.#storeOnce()
+    } catch (thrown) {
+      const error = asSyncError(thrown)
+      const nextInMs = this.outbox.failed(error.message)
+      const { archivedRevision, attempts } = this.outbox.ledger
+      const lag = this.#log.state.revision - (archivedRevision ?? 0)
+      this.#emit({
+        type: "archive-failed",
+        ...{ attempts, lag, nextInMs, message: error.message, cause: error.cause },
+      })
+    }
+  }
+
+  async #storeOnce(): Promise<void> {
+    const revision = this.#intake.commitOrThrow()
+    if (this.#log.damaged) throw damaged()
+    const update = this.#replica.encode()
+    // Making the bytes may have been what found the damage (D7).
+    if (this.#log.damaged) throw damaged()
+    const doc = this.#replica.document()
+    const version = { writer: this.#writer, revision }
+    const write = {
+      ...version,
+      update,
+      sidecar: this.#sidecar(),
+      updatedAtMs: Date.now(),
+      json: () => jsonWithin(doc, this.#limits.exportBytes),
+      text: () => textWithin(doc, this.#limits.exportBytes),
+    }
+    const { held } = this.outbox.ledger
+    const outcome = await this.#call((archive, signal) => archive.store(this.#name, write, held, signal))
+    // Deleted while the archive wrote: what it holds now is what the deletion replaces.
+    if (!this.#log.exists) return this.outbox.note({ held: version })
+    if (outcome === "conflict") return this.#resolve()
+    this.outbox.confirmed(version, revision)
+    this.#emit({ type: "archived", revision })
+  }
+
+  /** The archive holds what this room has not seen. Merge it, and store the result above it. */
+  async #resolve(): Promise<void> {
+    const found = await this.#load()
+    switch (found.kind) {
+      case "absent":
+        // It went between two looks.
+        return this.outbox.note({ held: null, dueAtMs: Date.now() })
+      case "deleted":
+        return this.#meetDeletion(found.version, found.sidecar)
+      case "found":
+        this.#merge(found.document)
+        this.outbox.note({ held: versionOf(found.document), dueAtMs: Date.now() })
+        return
+      default:
+        throw new TypeError(`unknown lookup ${JSON.stringify(found satisfies never)}`)
+    }
+  }
+
+  /**
+   * Another room of this document deleted it. Where what is here was in it, it is deleted here as well (D8), and its
+   * bytes are kept aside, since somebody may have written on; a document that began anew goes on.
+   */
+  #meetDeletion(version: Version, sidecar: Uint8Array | null): void {
+    const { dead } = readSidecar(sidecar)
+    const isDead = [...decodeClocks(dead)].some(
+      ([client, clock]) => clock > 0 && this.#replica.clockOf(client) > 0,
+    )
+    if (!isDead) {
+      this.#bury(sidecar)
+      return this.outbox.note({ held: version, dueAtMs: Date.now() })
+    }
+    this.#keeper.buried()
+    this.#replica.erase({ dead, aside: "deleted in the archive by another room" })
+    this.#authors.reread()
+    this.#log.raise(version.revision)
+    this.outbox.confirmed(version, null)
+    this.#emit({ type: "deleted", revision: this.#log.state.revision })
+  }
+
+  async #removeOnce(): Promise<void> {
+    for (let attempt = 1; attempt <= REMOVE_ATTEMPTS; attempt++) {
+      const version = { writer: this.#writer, revision: this.#log.state.revision }
+      const mark = { ...version, sidecar: this.#sidecar() }
+      const { held } = this.outbox.ledger
+      const outcome = await this.#call((archive, signal) => archive.remove(this.#name, mark, held, signal))
+      // What began anew meanwhile is flushed next.
+      if (outcome === "stored") return this.outbox.confirmed(version, null)
+      const found = this.gives ? await this.#load() : ({ kind: "absent" } as const)
+      if (found.kind === "absent") this.outbox.note({ held: null })
+      else if (found.kind === "deleted") {
+        this.#bury(found.sidecar)
+        return this.outbox.confirmed(found.version, null)
+      } else {
+        // Another room has written on: its letters are deleted with the document.
+        this.#replica.bury(Y.encodeStateVectorFromUpdate(found.document.update))
+        this.#bury(found.document.sidecar)
+        this.#log.raise(found.document.revision + 1)
+        this.outbox.note({ held: versionOf(found.document) })
+      }
+    }
+    throw new SyncError("archive-unavailable", "The archived document changes faster than it can be deleted")
+  }
+
+  /** @throws SyncError where the archived copy cannot be merged; then nothing has changed */
+  #merge(document: ArchivedDocument): void {
+    const origin: Origin = { at: Date.now(), subject: null, via: "archive" }
+    const bearer = { subject: null, peer: null }
+    try {
+      this.#intake.take(document.update, { bearer, origin, whole: true, archived: true }, null)
+    } catch (thrown) {
+      const { message } = asSyncError(thrown)
+      throw new SyncError(
+        "archive-unavailable",
+        `The archive holds revision ${document.revision} of another room, which cannot be merged: ${message}`,
+        { cause: thrown },
+      )
+    }
+    this.#takeSidecar(document.sidecar)
+    this.#log.raise(document.revision + 1)
+    this.#keeper.changed()
+    this.#intake.commitOrThrow()
+    this.#emit({ type: "merged", revision: document.revision })
+  }
+
+  #adopt(document: ArchivedDocument): void {
+    const origin: Origin = { at: Date.now(), subject: null, via: "archive" }
+    this.#replica.adopt(document.update, {
+      revision: document.revision,
+      origin,
+      alongside: () => this.#writeSidecar(document.sidecar),
+    })
+    this.#authors.reread()
+    this.outbox.confirmed(versionOf(document), document.revision)
+  }
+
+  #takeSidecar(bytes: Uint8Array | null): void {
+    this.#log.transact(() => this.#writeSidecar(bytes))
+    this.#authors.reread()
+  }
+
+  #writeSidecar(bytes: Uint8Array | null): void {
+    const { dead, owners, carried } = readSidecar(bytes)
+    if (dead.length > 0) this.#replica.bury(dead)
+    for (const { client, subject } of owners) if (this.#log.ownerOf(client) === null) this.#log.own(client, subject)
+    for (const { client, owner, clock } of carried) this.#log.setCarried(client, { owner, clock })
+  }
+
+  #bury(sidecar: Uint8Array | null): void {
+    const { dead } = readSidecar(sidecar)
+    if (dead.length > 0) this.#replica.bury(dead)
+  }
+
+  #sidecar(): Uint8Array | null {
+    return writeSidecar({
+      dead: this.#replica.dead,
+      owners: this.#log.owners(),
+      carried: this.#log.carried(),
+    })
+  }
+
+  /** The name of this storage's lineage: revisions are comparable within it alone. */
+  get #writer(): string {
+    let writer = this.#log.noted<string>("writer")
+    if (writer === null) {
+      writer = crypto.randomUUID()
+      this.#log.note("writer", writer)
+    }
+    return writer
+  }
+
+  #load() {
+    return this.#call((archive, signal) => archive.load(this.#name, signal))
+  }
+
+  #call<Answer>(call: (archive: Archive, signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+    if (this.#archive === null) throw new SyncError("not-found", "This server has no archive")
+    return call(this.#archive, new AbortController().signal)
+  }
+}
+
+function versionOf({ writer, revision }: Version): Version {
+  return { writer, revision }
+}
+
+function damaged(): SyncError {
+  return new SyncError(
+    "unavailable",
+    "Something stored is damaged and not recovered yet; until then nothing is archived",
+  )
+}
+
+function decodeClocks(stateVector: Uint8Array): Map<number, number> {
+  return stateVector.length === 0 ? new Map() : Y.decodeStateVector(stateVector)
+}

@@ -1,0 +1,183 @@
+/**
+ * Intake: the way of an update. Judge it and take it, relay it, commit it, acknowledge it. The only place that commits,
+ * and a commit that fails cannot be overlooked: its answer is a union (D10).
+ *
+ * Peers see an update of a client before it is on disk (see fan-out.ts). What the server makes by its own hand is shown
+ * to nobody before it is committed: the server has one client id, and would use its clocks twice after a failure.
+ */
+import type * as Y from "yjs"
+import { SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import { compareContent } from "../update/compare.ts"
+import type { Authors } from "./authors.ts"
+import type { Emit } from "./events.ts"
+import type { Origin } from "./origin.ts"
+import type { Peer } from "./peer.ts"
+import type { Delivery, Received, Replica } from "./replica.ts"
+import { LateWindow, Throttle } from "./throttle.ts"
+
+/** What a commit came to. Where it failed, what was taken is still here and is tried again. */
+export type Commit =
+  | { readonly kind: "committed"; readonly revision: number }
+  | { readonly kind: "failed"; readonly cause: unknown }
+
+/** Where things go from here. */
+export interface Ports {
+  /** Show an update to everyone but its sender. */
+  relay(update: Uint8Array, sender: Peer | null): void
+  /** Let go now what is to be relayed: what goes out after a write waits for the disk. */
+  release(): void
+  /** Everything taken is in the log: answer those who asked. The output gate holds the answers until it is durable. */
+  acknowledge(): void
+  /** Something new was committed: arm the alarm, in this very turn (A1). */
+  dirty(): void
+}
+
+/** The way of every update of a room. */
+export class Intake {
+  readonly #replica: Replica
+  readonly #authors: Authors
+  readonly #ports: Ports
+  readonly #limits: Limits
+  readonly #emit: Emit
+  readonly #window: LateWindow
+  readonly #commits: Throttle
+  /** What the last commit came to. */
+  #last: Commit = { kind: "committed", revision: 0 }
+
+  constructor(options: {
+    replica: Replica
+    authors: Authors
+    ports: Ports
+    limits: Limits
+    emit: Emit
+  }) {
+    this.#replica = options.replica
+    this.#authors = options.authors
+    this.#ports = options.ports
+    this.#limits = options.limits
+    this.#emit = options.emit
+    const { commitWindowMs, commitCeilingMs } = options.limits
+    this.#window = new LateWindow({ floorMs: commitWindowMs, ceilingMs: commitCeilingMs }, options.limits)
+    this.#commits = new Throttle((lateMs) => this.#commitNow(lateMs), { wholeWindow: true })
+  }
+
+  /**
+   * Take an update: what of it is new is relayed, and committed at once when quiet, else with what comes within a window.
+   * @param sender does not get its own back
+   * @throws SyncError as `Replica.receive`; conflict where other content stands under the sender's own client id
+   */
+  take(update: Uint8Array, delivery: Delivery, sender: Peer | null): Received {
+    this.#verify(update, delivery)
+    const replica = this.#replica
+    if (replica.isNearlyFull(update.length) && this.commit().kind === "committed") replica.compact()
+    const received = replica.receive(update, delivery)
+    this.#relay(received, sender)
+    return received
+  }
+
+  /**
+   * Change the document on the server, in one transaction, all or nothing.
+   * @returns what `change` returned, and whether it changed anything
+   * @throws SyncError unavailable where the disk did not take it; then nothing was changed
+   */
+  edit<Result>(change: (doc: Y.Doc) => Result, origin: Origin): Result {
+    const { result, update } = this.#replica.edit(change, origin)
+    if (update === null) return result
+    const committed = this.commit()
+    if (committed.kind === "failed") {
+      this.#replica.takeBack(update)
+      throw unavailable(committed.cause)
+    }
+    this.#ports.relay(update, null)
+    return result
+  }
+
+  /** Nobody shows themselves under this client id any more: what others carried for its owner is taken now. */
+  ownerLeft(client: number): void {
+    const released = this.#replica.release(client)
+    this.#relay({ taken: null, released, waits: null }, null)
+  }
+
+  /** Look again at everything that waits: after a start the owners it waited for may not be here. */
+  lookAgain(): void {
+    for (const client of [...this.#replica.waiting.clients]) this.ownerLeft(client)
+  }
+
+  /** Commit at once when quiet; else what comes within a window of the first edit becomes one row. */
+  commitSoon(): void {
+    if (this.#replica.uncommittedBytes >= this.#limits.commitBytes) this.commit()
+    else this.#commits.soon()
+  }
+
+  /**
+   * Write what was taken, then acknowledge it, in one turn: the output gate holds the acknowledgements until the write
+   * is durable (D1), and has let go the relays before it.
+   */
+  commit(): Commit {
+    this.#commits.now()
+    return this.#last
+  }
+
+  /** @throws SyncError unavailable where the disk did not take what was taken @returns the room's revision */
+  commitOrThrow(): number {
+    const commit = this.commit()
+    if (commit.kind === "failed") throw unavailable(commit.cause)
+    return commit.revision
+  }
+
+  #commitNow(lateMs: number | null): number | null {
+    const replica = this.#replica
+    const bytes = replica.uncommittedBytes
+    const wrote = replica.hasUncommitted
+    if (wrote) this.#ports.release()
+    let revision: number
+    try {
+      revision = replica.commit()
+    } catch (cause) {
+      // Nothing was acknowledged, and what was taken is still here: it is tried again, whoever comes or not.
+      this.#last = { kind: "failed", cause }
+      this.#emit({ type: "commit-failed", cause })
+      this.#commits.later(this.#window.windowMs)
+      return null
+    }
+    this.#last = { kind: "committed", revision }
+    if (wrote) {
+      this.#emit({ type: "committed", revision, bytes })
+      this.#ports.dirty()
+    }
+    this.#ports.acknowledge()
+    return wrote ? this.#window.after(lateMs) : null
+  }
+
+  #relay({ taken, released }: Received, sender: Peer | null): void {
+    if (taken !== null) this.#ports.relay(taken, sender)
+    for (const update of released) this.#ports.relay(update, null)
+    if (taken !== null || released.length > 0) this.commitSoon()
+  }
+
+  /**
+   * What others carried under this subject's client ids, held against what the subject brings now (R5).
+   * @throws SyncError conflict
+   */
+  #verify(update: Uint8Array, { bearer: { subject } }: Delivery): void {
+    const carried = this.#authors.carriedOf(subject)
+    if (carried === null || subject === null) return
+    for (const [client, from] of [...carried]) {
+      const { outcome, end } = compareContent(update, this.#replica.document(), { client, from })
+      if (outcome === "absent") continue
+      if (outcome === "different") {
+        this.#emit({ type: "conflict", client, subject })
+        throw new SyncError(
+          "conflict",
+          `Other content stands under client id ${client} from clock ${from}; bring yours under a new one`,
+        )
+      }
+      this.#authors.verified(client, { owner: subject, end, known: this.#replica.clockOf(client) })
+    }
+  }
+}
+
+function unavailable(cause: unknown): SyncError {
+  return new SyncError("unavailable", "The disk did not take it; try again.", { cause })
+}
