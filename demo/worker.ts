@@ -1,4 +1,22 @@
-/** The Worker of the demos: the deployable one, and two rooms of its own. */
-export { default, Room } from "../src/index.ts"
+/** The Worker of the demos: the deployable one, two rooms of its own, the pages, and where the edge saw a visitor. */
+import { routeDocuments } from "../src/http/routes.ts"
+import type { Env as ServerEnv } from "../src/index.ts"
+
+export { Registry, Room } from "../src/index.ts"
 export { Cart } from "./cart-room.ts"
 export { Counter } from "./counter-room.ts"
+
+interface Env extends ServerEnv {
+  /** The pages that `npm run build:demo` has built. */
+  readonly ASSETS: Fetcher
+}
+
+export default {
+  fetch(request: Request, env: Env): Response | Promise<Response> {
+    const { pathname } = new URL(request.url)
+    if (pathname === "/") return env.ASSETS.fetch(new URL("/index.html", request.url))
+    // The country the edge saw the request come from; the pages show it as a flag.
+    if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
+    return routeDocuments(request, env, { parties: ["counter", "cart"] })
+  },
+}

@@ -93,3 +93,16 @@ export function asSyncError(thrown: unknown): SyncError {
 function isCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(CODES, code)
 }
+
+/** The most that a close frame's reason holds, bytes of UTF-8. @source RFC 6455, 5.5: a control frame's payload has 125, of which 2 are the code */
+const REASON_BYTES = 123
+
+/**
+ * A message as the reason of a WebSocket close: cut where it would be too long, between two characters. workerd
+ * throws on a longer one, and cutting by characters would let through 120 of three bytes each.
+ */
+export function closeReason(message: string): string {
+  const bytes = new Uint8Array(REASON_BYTES)
+  const { read } = new TextEncoder().encodeInto(message.toWellFormed(), bytes)
+  return message.toWellFormed().slice(0, read)
+}

@@ -3,31 +3,27 @@
  * otherwise), access, and the routes.
  */
 
-import type { AccessSettings } from "./access/access.ts"
+import type { RegistryEnv } from "./access/revocations.ts"
+import type { AccessSettings } from "./access/settings.ts"
 import type { Archive } from "./archive/archive.ts"
 import { chooseArchive } from "./archive/choose.ts"
+import type { PaceEnv } from "./http/pace.ts"
 import { routeDocuments } from "./http/routes.ts"
 import { Room as YurtRoom } from "./room/room.ts"
 
-/** What wrangler.toml binds. */
-export interface Env extends AccessSettings {
+export { Registry } from "./access/registry.ts"
+
+/** What wrangler.toml binds and sets. */
+export interface Env extends AccessSettings, PaceEnv, RegistryEnv {
   readonly Room: DurableObjectNamespace<Room>
   readonly DB?: D1Database
-  /** The demo pages; a deployment of your own needs none. */
-  readonly ASSETS?: Fetcher
 }
 
+/** A document: its archive is the one that the environment names. */
 export class Room extends YurtRoom<Env> {
   readonly archive: Archive | null = chooseArchive(this.env)
 }
 
 export default {
-  fetch(request: Request, env: Env): Response | Promise<Response> {
-    const { pathname } = new URL(request.url)
-    if (pathname === "/" && env.ASSETS !== undefined)
-      return env.ASSETS.fetch(new URL("/index.html", request.url))
-    // Where the edge saw the request come from; the demos show it as a flag.
-    if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
-    return routeDocuments(request, env)
-  },
+  fetch: (request: Request, env: Env): Promise<Response> => routeDocuments(request, env),
 }

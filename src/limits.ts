@@ -1,11 +1,13 @@
 /**
- * Every number of the server, with its unit and its source. A subclass changes one with
- * `limits = { ...LIMITS, sockets: 50 }`.
+ * Every number of the server, with its unit and its source. An operator changes one by a variable
+ * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = { ...LIMITS, sockets: 50 }`.
  */
+import { SyncError } from "./errors.ts"
 
 const KB = 1024
 const MB = 1024 * KB
 
+/** The numbers where nobody has set others. */
 export const LIMITS = {
   // ---- bytes on the wire
   /** A WebSocket frame, bytes. The platform takes 32 MiB. @source Cloudflare Workers limits, WebSocket message size */
@@ -165,6 +167,44 @@ export const LIMITS = {
   updateStructs: 1_000_000,
   /** Different root names in one update: a root costs every peer about 700 B whether it is used or not. */
   updateRoots: 4096,
+
+  // ---- access
+  /** A longer token is refused unread, characters. */
+  tokenLength: 8192,
+  /** The `sub` and the `jti` of a token, characters. */
+  subjectLength: 256,
+  /** The `name` and the `color` of a token, characters; longer ones are left out. */
+  nameLength: 100,
+  /** A token may become valid this much later than now, ms: clocks differ. It never lives a moment longer than its `exp`. */
+  clockToleranceMs: 5_000,
+  /** A secret for HS256, bytes. @source RFC 7518, section 3.2: at least the size of the hash */
+  secretBytes: 32,
+  /** A key set is fetched again when it is older than this, ms: how long a key that was taken out of it still works. */
+  jwksMaxAgeMs: 10 * 60_000,
+  /** ... for a key id it does not hold, or after a failure, at most this often, ms. */
+  jwksCooldownMs: 30_000,
+  /** One fetch of a key set, ms. */
+  jwksTimeoutMs: 5_000,
+  /** While the key server is out, the keys that it gave last are used until they are this old, ms. */
+  jwksStaleMs: 24 * 3_600_000,
+  /** Documents that one subject or token may have opened by socket and whose grants have not ended, of which a registry keeps count. */
+  registryVisits: 10_000,
+  /** A registry forgets visits that have ended at most this often, ms: each sweep is a billed alarm. */
+  registrySweepMs: 3_600_000,
+  /** Rooms that a registry asks in one turn to close sockets. @source Workers limits: 1,000 calls to other objects a turn */
+  registryBatch: 200,
+  /** One room's answer to that, ms ... */
+  registryTimeoutMs: 3_000,
+  /** ... and when it is asked again, ms; every next time after twice as long. With the first answer in time, all is closed within 5 s. */
+  registryRetryMs: 1_000,
+  /** ... to this ceiling, ms. */
+  registryRetryCeilingMs: 60_000,
+
+  // ---- addresses
+  /** A document's name, its party included, bytes of UTF-8. @source Durable Objects: very long names are lost on the way to the object */
+  idBytes: 256,
+  /** Entries of one page of a listing. */
+  pageEntries: 1_000,
 } as const satisfies Record<string, number>
 
 /** The limits of a room: same names, your numbers. */
@@ -175,3 +215,76 @@ export type UpdateLimits = Pick<
   Limits,
   "valueDepth" | "typeDepth" | "keyBytes" | "newClients" | "updateStructs" | "updateRoots"
 >
+/** What the platform allows at most, whatever an operator would like. */
+const CEILINGS: { readonly [Name in keyof typeof LIMITS]?: number } = {
+  frameBytes: 32 * MB,
+  bodyBytes: 32 * MB,
+  valueBytes: 2 * MB,
+  idBytes: 1024,
+  registryBatch: 1_000,
+}
+
+/** The numbers that may be 0. */
+const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockToleranceMs"])
+
+/** Pairs of which the first must not be above the second: with such numbers nothing could ever pass. */
+const ORDERED: readonly (readonly [keyof Limits, keyof Limits])[] = [
+  ["updateBytes", "frameBytes"],
+  ["frameBytes", "byteBurst"],
+  ["commitWindowMs", "commitCeilingMs"],
+  ["silentAnswerMs", "silentMs"],
+  ["retryMs", "retryCeilingMs"],
+  ["jwksMaxAgeMs", "jwksStaleMs"],
+]
+
+/**
+ * The limits of a deployment: the defaults, under what the code sets, under what the operator sets by variables. The
+ * variable of a limit is its name in capitals: `LIMIT_SOCKETS_PER_SUBJECT` is `socketsPerSubject`.
+ *
+ * @param env the Worker's environment; only variables that begin with `LIMIT_` are looked at
+ * @throws SyncError "internal" that names the variable, where it is no limit, no number, or makes no sense
+ * @example limits = readLimits(this.env, { sockets: 50 })
+ */
+export function readLimits(env: object, overrides: Partial<Limits> = {}): Limits {
+  const limits: Record<string, number> = { ...LIMITS, ...overrides }
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith("LIMIT_")) continue
+    const name = nameOf(variable)
+    if (!Object.hasOwn(LIMITS, name)) throw new SyncError("internal", `There is no limit ${variable}.`)
+    const text = String(value).trim()
+    if (!/^\d+(\.\d+)?$/.test(text))
+      throw new SyncError("internal", `${variable} is ${JSON.stringify(text)}; it has to be a number.`)
+    limits[name] = Number(text)
+  }
+  checkLimits(limits as Limits)
+  return limits as Limits
+}
+
+/** @throws SyncError "internal" */
+function checkLimits(limits: Limits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    const isPossible = value > 0 || (value === 0 && MAY_BE_ZERO.has(name))
+    if (!isPossible || value > Number.MAX_SAFE_INTEGER)
+      throw new SyncError("internal", `The limit ${name} is ${value}, which makes no sense.`)
+  }
+  for (const [name, ceiling] of Object.entries(CEILINGS)) {
+    const value = limits[name as keyof Limits]
+    if (value > ceiling)
+      throw new SyncError("internal", `The limit ${name} is ${value}; the platform allows ${ceiling}.`)
+  }
+  for (const [small, large] of ORDERED) {
+    if (limits[small] > limits[large])
+      throw new SyncError(
+        "internal",
+        `The limit ${small} is ${limits[small]}, above ${large}, which is ${limits[large]}.`,
+      )
+  }
+}
+
+/** LIMIT_SOCKETS_PER_SUBJECT → socketsPerSubject; `step1Frames` is LIMIT_STEP1_FRAMES. */
+function nameOf(variable: string): string {
+  return variable
+    .slice("LIMIT_".length)
+    .toLowerCase()
+    .replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}

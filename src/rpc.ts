@@ -1,27 +1,45 @@
 /** What the Worker asks of a room: Durable Object RPC, and the one header that travels with a forwarded request. */
 import { fromBase64UrlEncoded, toBase64UrlEncoded } from "lib0/buffer"
-import type { Grant } from "./access/access.ts"
+import type { Grant } from "./access/rights.ts"
 import type { ArchivePage } from "./archive/archive.ts"
 import { SyncError } from "./errors.ts"
-import type { Format } from "./export/formats.ts"
 
 /**
- * The room that no document has, because its name is outside the grammar of ids. It answers what is about the
- * archive as a whole, so that the archive is configured in one place: the Room.
+ * The room that answers what is about the archive as a whole, so that the archive is configured in one place: the
+ * Room. No document has this name, because no id has a segment `-`.
  */
-export const INDEX_ROOM = "*"
+export const INDEX_ROOM = "-"
 
 /** On a forwarded request: who asks, as `encodeGrant` writes it. The Worker sets it; a client's own is dropped. */
 export const GRANT_HEADER = "x-yurt-grant"
 
-/** An export, or with a null body the word that the asker has it already. */
+/** What an export asks for, as it stands in the request; the room knows which formats there are. */
+export interface ExportRequest {
+  /** `?format=`; null where `Accept` decides. */
+  readonly format: string | null
+  readonly accept: string | null
+  /** `?root=`, for the formats that show one root. */
+  readonly root: string | null
+  readonly ifNoneMatch: string | null
+}
+
+/** The preconditions of a change, as they stand in the request. */
+export interface Conditions {
+  readonly ifMatch: string | null
+  readonly ifNoneMatch: string | null
+}
+
+/** The exported document. `body` is null when If-None-Match matched: answer 304. */
 export interface Exported {
   /** Strong, quotes included. */
   readonly etag: string
+  /** As a Content-Type. */
+  readonly mediaType: string
   readonly body: Uint8Array | ReadableStream | string | null
   readonly revision: number
 }
 
+/** How a document is: what `GET /docs/{id}/-/status` answers. */
 export interface DocumentStatus {
   readonly connections: number
   readonly revision: number
@@ -63,49 +81,36 @@ export async function unwrap<Value>(answering: Promise<Answer<Value>>): Promise<
 
 /** A room as the Worker sees it. */
 export interface RoomRpc {
-  /** null: there is no such document, and asking has not made one. */
-  export(want: {
-    format: Format
-    root: string | null
-    ifNoneMatch: string | null
-  }): Promise<Answer<Exported | null>>
-  /** Merges a Yjs V1 update; resolves when it is durable. */
-  merge(update: Uint8Array, grant: Grant): Promise<Answer<{ revision: number }>>
+  /** null: there is no such document, and asking has not made one. Refuses with "bad-request" or "not-acceptable". */
+  export(want: ExportRequest): Promise<Answer<Exported | null>>
+  /**
+   * Merges a Yjs V1 update; resolves when it is durable. `waiting`: a part of it is kept, and shows only once something
+   * has arrived that it builds on. Refuses with "precondition-failed" where a condition does not hold.
+   */
+  merge(
+    update: Uint8Array,
+    grant: Grant,
+    conditions: Conditions,
+  ): Promise<Answer<{ revision: number; waiting?: true }>>
   /** Deletes the document everywhere. false: there was none. */
   remove(grant: Grant): Promise<Answer<boolean>>
   /** null: there is no such document. */
   status(): Promise<Answer<DocumentStatus | null>>
   /** The archive's index; asked of INDEX_ROOM. */
   list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>>
-  /** Closes the sockets of a subject or a token with 4401. */
-  dismiss(what: Revoked): Promise<void>
-  /** May they come in? Notes the document they open, so that a revocation finds them. Asked of a `registryName`. */
-  admit(visit: Visit | null): Promise<boolean>
-  /** Never again. Resolves to the documents they may have open. Asked of a `registryName`. */
-  revoke(): Promise<Visit[]>
+  /** Writes what the archive lacks now. Refuses with "not-found" where there is no such document. */
+  flush(grant: Grant): Promise<Answer<{ revision: number; archivedRevision: number | null }>>
+  /**
+   * Closes the sockets of a subject or a token with 4401. Who was let in at the door before the revocation and has not
+   * opened yet is refused as well.
+   */
+  dismiss(who: Revoked): Promise<void>
   /** Upgrades and POST, with GRANT_HEADER set. */
   fetch(request: Request): Promise<Response>
 }
 
 /** A subject, or a token by its id. */
 export type Revoked = { readonly subject: string } | { readonly tokenId: string }
-
-/** A document someone has opened: which rooms, which of them, and until when the token lets them, ms since 1970. */
-export interface Visit {
-  readonly party: string | null
-  readonly id: string
-  readonly untilMs: number
-}
-
-/**
- * The room that keeps the revocation of one subject or one token. One each, so that no single object is asked at
- * every door; its name is outside the grammar of ids.
- */
-export async function registryName(who: Revoked): Promise<string> {
-  const text = "subject" in who ? `subject ${who.subject}` : `token ${who.tokenId}`
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
-  return INDEX_ROOM + toBase64UrlEncoded(new Uint8Array(digest))
-}
 
 /** A Durable Object binding whose objects are rooms. */
 export interface RoomNamespace {
@@ -135,36 +140,26 @@ export function decodeGrant(request: Request): Grant {
 
 // ---- bindings
 
+/** The rooms of a Durable Object binding, by the binding's name; null where the environment has none of it. */
+export function findRooms(env: object, binding: string): RoomNamespace | null {
+  const value: unknown = Object.hasOwn(env, binding) ? Reflect.get(env, binding) : null
+  return isRoomNamespace(value) ? value : null
+}
+
 /**
- * The rooms of a party. "main" (and `/docs`) is the default binding; any other is a Durable Object binding by the
- * kebab-case of its name: `ShoppingCart` is `/parties/shopping-cart/…`.
+ * The binding by which a room is reached. Nobody tells the room, and nobody has to: of all the bindings only its own
+ * makes its id out of its name.
  *
- * @throws SyncError "not-found"; TypeError when the default binding is missing, which is a fault of the deployment
+ * @param room `ctx.id` and `name` of the room
+ * @throws TypeError where no binding does, which is a fault of the deployment
  */
-export function findRooms(
-  env: object,
-  party: string | null,
-  options: { binding?: string } = {},
-): RoomNamespace {
-  const binding = options.binding ?? "Room"
-  const isMain = party === null || isDefaultParty(party, options)
-  for (const [name, value] of Object.entries(env)) {
-    if ((isMain ? name === binding : kebabCase(name) === party) && isRoomNamespace(value)) return value
+export function findOwnBinding(env: object, room: { readonly id: object; readonly name: string }): string {
+  for (const [binding, value] of Object.entries(env)) {
+    const namespace = Object(value) as { idFromName?(name: string): object }
+    if (typeof namespace.idFromName !== "function") continue
+    if (String(namespace.idFromName(room.name)) === String(room.id)) return binding
   }
-  if (isMain) throw new TypeError(`the environment has no Durable Object binding ${binding}`)
-  throw new SyncError("not-found", `There is no party ${party}.`)
-}
-
-/** "main", and the default binding's own name. */
-export function isDefaultParty(party: string, { binding = "Room" }: { binding?: string } = {}): boolean {
-  return party === "main" || party === kebabCase(binding)
-}
-
-function kebabCase(name: string): string {
-  return name
-    .replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-")
-    .replaceAll("_", "-")
-    .toLowerCase()
+  throw new TypeError("the environment has no binding of this room's own class")
 }
 
 function isRoomNamespace(value: unknown): value is RoomNamespace {

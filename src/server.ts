@@ -1,6 +1,10 @@
-/** What "yurt/server" exports: the Room to subclass, the routes, and what a subclass touches. */
+/** What "yurt/server" exports: the Room to subclass, the routes, and what a subclass or a route of your own touches. */
 
-export { type AccessSettings, authorize, type Grant } from "./access/access.ts"
+export { authorize } from "./access/door.ts"
+export { Registry } from "./access/registry.ts"
+export { checkRevoked } from "./access/revocations.ts"
+export type { Grant, Need } from "./access/rights.ts"
+export type { AccessSettings } from "./access/settings.ts"
 export type {
   Archive,
   ArchivedDocument,
@@ -10,6 +14,8 @@ export type {
   ArchiveWrite,
 } from "./archive/archive.ts"
 export { type ErrorCode, SyncError } from "./errors.ts"
-export { type RouteOptions, routeDocuments } from "./http/routes.ts"
-export { LIMITS, type Limits } from "./limits.ts"
+export type { RouteOptions } from "./http/parties.ts"
+export { routeDocuments } from "./http/routes.ts"
+export { LIMITS, type Limits, readLimits } from "./limits.ts"
 export { type Peer, Room } from "./room/room.ts"
+export { encodeGrant, GRANT_HEADER } from "./rpc.ts"

@@ -9,12 +9,14 @@ import { randomUUID } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
 import { parseArgs, parseEnv } from "node:util"
 import { SignJWT } from "jose"
-import { secretFault } from "../access/access.ts"
+import { secretFault } from "../access/keys.ts"
 
-const USAGE = `npm run token -- --doc ID [--rights read|write] [--sub WHO] [--name NAME] [--color COLOR]
+const USAGE = `npm run token -- --doc ID [--rights read|write] [--roots A,B] [--sub WHO] [--name NAME] [--color COLOR]
                  [--hours 12] [--presence] [--admin]
-  --doc       a document's id, or the beginning of one with a * at the end; may be given several times
+  --doc       a document's id, or the beginning of one with a * at the end; /PARTY/ID in a party of its own;
+              may be given several times
   --rights    write (default) or read
+  --roots     the only roots a writer may change, as NAME,NAME
   --presence  a reader who may show a cursor
   --admin     may list, delete and revoke; needs no --doc`
 
@@ -35,9 +37,9 @@ async function mint(args: string[]): Promise<void> {
 
   const expiresAt = new Date(Date.now() + options.hours * 3_600_000)
   const tokenId = randomUUID()
-  const { name, color, presence, rights, admin } = options
+  const { name, color, presence, rights, roots, admin } = options
   const token = new SignJWT({
-    docs: options.doc.map((id) => ({ id, rights, ...(presence && { presence }) })),
+    docs: options.doc.map((id) => ({ id, rights, ...(presence && { presence }), ...(roots && { roots }) })),
     ...(admin && { admin }),
     ...(name !== undefined && { name }),
     ...(color !== undefined && { color }),
@@ -65,6 +67,7 @@ function readOptions(args: string[]) {
       name: { type: "string" },
       color: { type: "string" },
       hours: { type: "string", default: "12" },
+      roots: { type: "string" },
       presence: { type: "boolean", default: false },
       admin: { type: "boolean", default: false },
     },
@@ -76,7 +79,10 @@ function readOptions(args: string[]) {
   }
   if (!(hours > 0 && hours < 1e6))
     throw new Refusal(`--hours ${values.hours} is not a number of hours.\n${USAGE}`)
-  return { ...values, hours }
+  const roots = values.roots?.split(",").map((root) => root.trim())
+  if (roots !== undefined && values.rights === "read")
+    throw new Refusal(`--roots narrows writing; it has no meaning with --rights read.\n${USAGE}`)
+  return { ...values, roots, hours }
 }
 
 function readDevVars(): Record<string, string | undefined> {

@@ -10,11 +10,14 @@
  */
 import { type Connection, type ConnectionContext, Server, type WSMessage } from "partyserver"
 import type * as Y from "yjs"
-import { type AccessSettings, type Grant, verifyToken } from "../access/access.ts"
-import { checkRevoked, Registry } from "../access/registry.ts"
+import { isOutage } from "../access/keys.ts"
+import { checkRevoked } from "../access/revocations.ts"
+import type { Grant } from "../access/rights.ts"
+import type { AccessSettings } from "../access/settings.ts"
+import { verifyToken } from "../access/token.ts"
 import type { Archive, ArchivePage } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
-import { entityTag, matchesEntityTag } from "../export/formats.ts"
+import { chooseFormat, entityTag, matchesEntityTag, mediaType } from "../export/formats.ts"
 import { toJson } from "../export/json.ts"
 import { render } from "../export/render.ts"
 import { toText } from "../export/text.ts"
@@ -25,10 +28,11 @@ import {
   type DocumentStatus,
   decodeGrant,
   type Exported,
+  type ExportRequest,
+  findOwnBinding,
   portableBody,
   type Revoked,
   type RoomRpc,
-  type Visit,
 } from "../rpc.ts"
 import {
   PING,
@@ -159,16 +163,23 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   // ---- what routes call (RPC)
 
-  export(want: Parameters<RoomRpc["export"]>[0]): Promise<Answer<Exported | null>> {
+  export(want: ExportRequest): Promise<Answer<Exported | null>> {
     return answer(async () => {
+      const format = chooseFormat({ name: want.format, accept: want.accept })
+      const shown = { format, root: want.root }
+      if (want.root !== null && (format === "update" || format === "state-vector")) {
+        throw new SyncError("bad-request", `The format ${format} is of the whole document; it has no root.`)
+      }
       await this.#ready()
       const { replica } = this.#room
       if (!replica.exists) return null
       // A revision is of what is committed and never comes again, so it names the state.
       const revision = this.#commit()
-      const etag = entityTag(`r${revision}`, want)
-      const known = matchesEntityTag(want.ifNoneMatch, etag)
-      return { etag, body: known ? null : portableBody(render(replica.document(), want)), revision }
+      const etag = entityTag(`r${revision}`, shown)
+      const body = matchesEntityTag(want.ifNoneMatch, etag)
+        ? null
+        : portableBody(render(replica.document(), shown))
+      return { etag, mediaType: mediaType(format), body, revision }
     })
   }
 
@@ -236,12 +247,14 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     }
   }
 
-  async admit(visit: Visit | null): Promise<boolean> {
-    return new Registry(this.ctx.storage).admit(visit)
-  }
-
-  async revoke(): Promise<Visit[]> {
-    return new Registry(this.ctx.storage).revoke(Date.now())
+  flush(_grant: Grant): Promise<Answer<{ revision: number; archivedRevision: number | null }>> {
+    return answer(async () => {
+      await this.#ready()
+      const { replica, log, outbox } = this.#room
+      if (!replica.exists) throw new SyncError("not-found", `There is no document ${this.name}.`)
+      if (this.archive !== null) await this.#flush()
+      return { revision: log.state.revision, archivedRevision: outbox.ledger.archivedRevision }
+    })
   }
 
   // ---- sockets
@@ -455,7 +468,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     if (peer.grant.subject === null) return
     try {
       const grant = await verifyToken(token, this.name, this.env as AccessSettings)
-      await checkRevoked(this.env, { grant, visit: null })
+      const binding = findOwnBinding(this.env, { id: this.ctx.id, name: this.name })
+      await checkRevoked(this.env, { grant, visit: { binding, name: this.name } })
       if (grant.subject !== peer.grant.subject)
         throw new SyncError("forbidden", "The fresh token is someone else's")
       peer.grant = grant
@@ -463,6 +477,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       this.#arm()
       if (grant.expiresAtMs !== null) this.#send(peer, writeRenewed(grant.expiresAtMs))
     } catch (thrown) {
+      // It says nothing about the token: the grant that holds is kept, and its end is still watched.
+      if (isOutage(thrown)) return
       this.#refuse(peer, asSyncError(thrown))
     }
   }

@@ -73,7 +73,7 @@ export class RoomServer {
   }
 
   async status(id: string): Promise<DocumentStatus | null> {
-    const response = await fetch(`${this.url}/docs/${id}/status`)
+    const response = await fetch(`${this.url}/docs/${id}/-/status`)
     if (response.status === 404) return null
     if (!response.ok) throw new Error(`status of ${id}: ${response.status} ${await response.text()}`)
     return (await response.json()) as DocumentStatus

@@ -147,7 +147,11 @@ class Party {
   async #checkExports(): Promise<void> {
     const headers: HeadersInit = this.#hasKey ? { authorization: `Bearer ${await this.#mint("reader")}` } : {}
     const get = (rest: string) => fetch(`${this.#server.url}/docs/${this.#id}${rest}`, { headers })
-    const [json, text, status] = await Promise.all([get("?format=json"), get("?format=text"), get("/status")])
+    const [json, text, status] = await Promise.all([
+      get("?format=json"),
+      get("?format=text"),
+      get("/-/status"),
+    ])
     expect([json.status, text.status, status.status]).toEqual([200, 200, 200])
     expect(await json.json()).toMatchObject({ text: expect.anything() })
     expect(await status.json()).toMatchObject({ quarantined: 0, archiveError: null })

@@ -38,7 +38,7 @@ async function enter<Clients extends Client[]>(...clients: Clients): Promise<Cli
 }
 
 async function status(id: string): Promise<DocumentStatus> {
-  return (await fetch(`${server.url}/docs/${id}/status`)).json() as Promise<DocumentStatus>
+  return (await fetch(`${server.url}/docs/${id}/-/status`)).json() as Promise<DocumentStatus>
 }
 
 /** Everyone enters a word a turn into the shared map, and goes on until the returned function is called. */

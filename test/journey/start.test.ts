@@ -144,7 +144,7 @@ it("answers 304 while the state is the same, and 200 after an edit", async () =>
 })
 
 it("says 404 of a document that does not exist, and does not make it by being asked", async () => {
-  for (const path of ["/docs/nobody", "/docs/nobody/status", "/docs/nobody?format=json", "/docs/nobody"]) {
+  for (const path of ["/docs/nobody", "/docs/nobody/-/status", "/docs/nobody?format=json", "/docs/nobody"]) {
     const response = await get(path)
     expect([path, response.status, await response.json()]).toEqual([
       ...[path, 404],
@@ -159,7 +159,7 @@ it("tells the status of a document and who is connected", async () => {
   try {
     type(client, "x")
     await client.provider.whenSaved()
-    expect(await (await get("/docs/status/status")).json()).toMatchObject({
+    expect(await (await get("/docs/status/-/status")).json()).toMatchObject({
       connections: 1,
       revision: 1,
       archivedRevision: null,

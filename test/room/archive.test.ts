@@ -144,7 +144,7 @@ it("deletes everywhere, and a late flush of an older revision does not revive it
   expect(await archivedText(room.id)).toBeNull()
   await putIntoArchive(room.id, "late", 1)
   expect(await archivedText(room.id)).toBeNull()
-  expect(await room.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
+  expect(await room.export({ format: "update", accept: null, root: null, ifNoneMatch: null })).toBeNull()
 })
 
 it("[A7] rests after a deletion while people were connected", async () => {
@@ -184,7 +184,7 @@ it("lets a document of the same id begin anew after a deletion", async () => {
 
 it("does not create a document by asking for it", async () => {
   const room = await openRoom()
-  expect(await room.export({ format: "update", root: null, ifNoneMatch: null })).toBeNull()
+  expect(await room.export({ format: "update", accept: null, root: null, ifNoneMatch: null })).toBeNull()
   expect(await room.status()).toBeNull()
   const tables = await room.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")
   expect(tables).toEqual([])

@@ -195,6 +195,6 @@ it("keeps one client id for all server-side edits, also after a wake", async () 
     await room.edit((doc) => doc.getMap("map").set("n", i))
     await room.evict()
   }
-  const vector = await room.export({ format: "state-vector", root: null, ifNoneMatch: null })
+  const vector = await room.export({ format: "state-vector", accept: null, root: null, ifNoneMatch: null })
   expect(Y.decodeStateVector(vector!.body as Uint8Array).size).toBe(1)
 })

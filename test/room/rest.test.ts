@@ -99,7 +99,7 @@ describe("GET", () => {
 
   it("answers 404 where no document is, and makes none by asking", async () => {
     const id = freshId()
-    for (const path of [`/docs/${id}`, `/docs/${id}?format=json`, `/docs/${id}/status`]) {
+    for (const path of [`/docs/${id}`, `/docs/${id}?format=json`, `/docs/${id}/-/status`]) {
       const response = await ask(path)
       expect([response.status, await response.json()]).toMatchObject([404, { error: "not-found" }])
     }
@@ -203,14 +203,14 @@ describe("DELETE", () => {
     expect([response.status, await response.text()]).toEqual([204, ""])
     expect((await room.closing(0)).code).toBe(4404)
     expect((await ask(`/docs/${room.id}`)).status).toBe(404)
-    expect((await ask(`/docs/${room.id}/status`)).status).toBe(404)
+    expect((await ask(`/docs/${room.id}/-/status`)).status).toBe(404)
   })
 })
 
 describe("the other resources", () => {
   it("status says what the room knows", async () => {
     const room = await openWith("x")
-    const response = await ask(`/docs/${room.id}/status`)
+    const response = await ask(`/docs/${room.id}/-/status`)
     expect(await response.json()).toMatchObject({
       connections: 1,
       revision: expect.any(Number),
@@ -228,7 +228,7 @@ describe("the other resources", () => {
     response.webSocket!.accept()
     await patch(id, writing("slash"))
     expect(await (await ask(`/docs/${encodeURIComponent(id)}?format=text`)).text()).toBe("slash")
-    expect((await ask(`/docs/${encodeURIComponent(id)}/status`)).status).toBe(200)
+    expect((await ask(`/docs/${encodeURIComponent(id)}/-/status`)).status).toBe(200)
     response.webSocket!.close()
   })
 

@@ -9,7 +9,7 @@ import * as encoding from "lib0/encoding"
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness"
 import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
-import type { Grant } from "../../src/access/access.ts"
+import type { Grant } from "../../src/access/rights.ts"
 import {
   type DocumentStatus,
   type Exported,

@@ -1,4 +1,5 @@
 /** The Worker under test: the real one, with an archive whose faults a test can order. */
+import type { Registry } from "../../src/access/registry.ts"
 import type { Archive, ArchiveLookup, ArchivePage, ArchiveWrite } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
 import { routeDocuments } from "../../src/http/routes.ts"
@@ -10,7 +11,10 @@ export interface Env {
   readonly Room: DurableObjectNamespace<Room>
   readonly Counter: DurableObjectNamespace<Counter>
   readonly Retiring: DurableObjectNamespace<Retiring>
+  readonly Registry: DurableObjectNamespace<Registry>
 }
+
+export { Registry } from "../../src/access/registry.ts"
 
 /** What the archive does next: fail this many calls, or hang in all of them until released. */
 export const faults = { failures: 0, hanging: null as Promise<void> | null, stores: 0 }
@@ -83,5 +87,5 @@ export class Counter extends YurtRoom<Env> {
 }
 
 export default {
-  fetch: (request: Request, env: Env) => routeDocuments(request, env),
+  fetch: (request: Request, env: Env) => routeDocuments(request, env, { parties: ["counter", "retiring"] }),
 }

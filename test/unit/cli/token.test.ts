@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { verifyToken } from "../../../src/access/access.ts"
+import { verifyToken } from "../../../src/access/token.ts"
 
 const SCRIPT = resolve(import.meta.dirname, "../../../src/cli/token.ts")
 const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"

@@ -1,0 +1,64 @@
+/**
+ * Addresses: the one grammar, for sockets and requests alike.
+ *
+ *     /docs/{id}                   a document of the default party
+ *     /parties/{party}/{id}        the same, in other rooms
+ *     …/-/{resource}               what belongs to a document
+ *
+ * The id is the whole rest of the path, its slashes raw or `%2F`. No segment of an id is `-`, so no id can be taken for a
+ * resource, and a proxy that decodes `%2F` breaks nothing.
+ */
+import { SyncError } from "../errors.ts"
+import { LIMITS } from "../limits.ts"
+
+/** What a path names: the row of the table of resources, and the document where it is about one. */
+export interface Target {
+  /** As the table writes it: `/docs/{id}/-/status` for every party. */
+  readonly path: string
+  /** As the path has it; null for `/docs`, and where it is about no document. */
+  readonly party: string | null
+  /** Still encoded; null where it is about no document. */
+  readonly id: string | null
+}
+
+/**
+ * What a path names. `new URL` has already resolved `.` and `..` segments, written plainly or as `%2e`, so what
+ * is left of them can only hide behind a `%2F`; the grammar of ids refuses it after the decode.
+ */
+export function parsePath(pathname: string): Target {
+  const match = /^\/(?:docs|parties\/([^/]+))\/(.*)$/s.exec(pathname)
+  if (match === null) return { path: pathname, party: null, id: null }
+  const [, party = null, rest = ""] = match
+  const at = rest.indexOf("/-/")
+  if (at < 0) return { path: "/docs/{id}", party, id: rest }
+  return { path: `/docs/{id}/-/${rest.slice(at + 3)}`, party, id: rest.slice(0, at) }
+}
+
+const GRAMMAR =
+  `an id is 1 to ${LIMITS.idBytes} bytes of UTF-8 after one percent-decode, without control characters and \\, ` +
+  "without a space or a slash at either end, without a * at the end, and no segment of it is empty, ., .. or -"
+
+/**
+ * A document id out of a path: decoded once, in Unicode's normal form C. Another form becomes this one instead of
+ * being refused: a Mac writes `é` as two characters where a keyboard writes one, and people mean the same name.
+ *
+ * @throws SyncError "bad-id" that says what an id is
+ */
+export function parseId(encoded: string): string {
+  let id: string
+  try {
+    id = decodeURIComponent(encoded).normalize("NFC")
+  } catch (cause) {
+    throw new SyncError("bad-id", `The id ${encoded.slice(0, 300)} can't be percent-decoded; ${GRAMMAR}.`, {
+      cause,
+    })
+  }
+  const isId =
+    id !== "" &&
+    new TextEncoder().encode(id).length <= LIMITS.idBytes &&
+    !/[\p{Cc}\u2028\u2029\\]|^\s|\s$|\*$/u.test(id) &&
+    !id.split("/").some((segment) => /^(\.{0,2}|-)$/.test(segment))
+  if (isId) return id
+  const shown = id.length > 300 ? `of ${id.length} characters` : JSON.stringify(id)
+  throw new SyncError("bad-id", `The id ${shown} is not one: ${GRAMMAR}.`)
+}

@@ -1,0 +1,57 @@
+/** What a resource is: one file, and one row in the table of `routes.ts`. */
+import type { Grant } from "../access/rights.ts"
+import { SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import type { RoomRpc } from "../rpc.ts"
+import type { RouteOptions } from "./parties.ts"
+
+/** A request that has got past the door. */
+export interface Ask {
+  readonly request: Request
+  readonly url: URL
+  readonly env: object
+  readonly options: RouteOptions
+  readonly limits: Limits
+  /** null where the resource needs no rights. */
+  readonly grant: Grant | null
+}
+
+/** The same, about a document. */
+export interface DocumentAsk extends Ask {
+  readonly grant: Grant
+  readonly room: RoomRpc
+  /** The document's name. */
+  readonly name: string
+}
+
+/** A method of a resource that is about no document. */
+export interface Method {
+  /** null: everybody may. */
+  readonly rights: "admin" | null
+  answer(ask: Ask): Response | Promise<Response>
+}
+
+/** A method of a resource that is about a document. */
+export interface DocumentMethod {
+  readonly rights: "read" | "write" | "admin"
+  answer(ask: DocumentAsk): Promise<Response>
+}
+
+/** A row of the table, as `parsePath` names it. A GET answers HEAD as well. */
+export type Resource =
+  | { readonly about: "server"; readonly path: string; readonly methods: Readonly<Record<string, Method>> }
+  | {
+      readonly about: "document"
+      readonly path: string
+      readonly methods: Readonly<Record<string, DocumentMethod>>
+    }
+
+/** An answer in JSON that nobody may keep. */
+export function answerJson(value: unknown, status = 200): Response {
+  return Response.json(value, { status, headers: { "cache-control": "no-store" } })
+}
+
+/** What is answered where there is no such document. */
+export function noDocument(name: string): SyncError {
+  return new SyncError("not-found", `There is no document ${name}.`)
+}

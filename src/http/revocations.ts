@@ -1,0 +1,62 @@
+/** `/admin/revocations`: who is refused although their token is valid. */
+import { listRevocations, restore, revoke } from "../access/revocations.ts"
+import { SyncError } from "../errors.ts"
+import { LIMITS } from "../limits.ts"
+import type { Revoked } from "../rpc.ts"
+import { parsePage, readBody } from "./body.ts"
+import { answerJson, type Resource } from "./resource.ts"
+
+/**
+ * GET lists them. POST revokes a subject or a token, and says how many rooms have closed its sockets: 200 where all
+ * have, 202 where some have yet to answer and are asked again by themselves. DELETE takes one back, named in the query.
+ */
+export const revocations: Resource = {
+  about: "server",
+  path: "/admin/revocations",
+  methods: {
+    GET: {
+      rights: "admin",
+      async answer({ url, env }) {
+        return answerJson(await listRevocations(env, parsePage(url.searchParams)))
+      },
+    },
+    POST: {
+      rights: "admin",
+      async answer({ request, env, limits }) {
+        const dismissal = await revoke(env, parseRevocation(await readBody(request, limits.bodyBytes)))
+        return answerJson(dismissal, dismissal.failed === 0 ? 200 : 202)
+      },
+    },
+    DELETE: {
+      rights: "admin",
+      async answer({ url, env }) {
+        const who = revokedOf(Object.fromEntries(url.searchParams), "The query has")
+        if (!(await restore(env, who))) throw new SyncError("not-found", "There is no such revocation.")
+        return new Response(null, { status: 204 })
+      },
+    },
+  },
+}
+
+/** @throws SyncError "bad-request" */
+export function parseRevocation(body: Uint8Array): Revoked {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    parsed = null
+  }
+  return revokedOf(Object(parsed) as Record<string, unknown>, "The body is JSON with")
+}
+
+/** @throws SyncError "bad-request" */
+function revokedOf({ subject, tokenId }: Record<string, unknown>, where: string): Revoked {
+  const isName = (value: unknown): value is string =>
+    typeof value === "string" && value.length > 0 && value.length <= LIMITS.subjectLength
+  if (isName(subject) && tokenId === undefined) return { subject }
+  if (isName(tokenId) && subject === undefined) return { tokenId }
+  throw new SyncError(
+    "bad-request",
+    `${where} a subject or a tokenId: a string of 1 to ${LIMITS.subjectLength} characters.`,
+  )
+}

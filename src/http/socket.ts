@@ -1,0 +1,43 @@
+/** Upgrades: a request → a socket of a room, or a socket that is closed at once with the reason. */
+import { echoedProtocol, withoutToken } from "../access/door.ts"
+import type { Grant } from "../access/rights.ts"
+import { closeReason, type SyncError } from "../errors.ts"
+import { encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
+
+/** Whether a request wants a socket. */
+export function isUpgrade(request: Request): boolean {
+  return request.method === "GET" && request.headers.get("upgrade")?.toLowerCase() === "websocket"
+}
+
+/** Open a socket to a room. The request goes on without its token, with what the token was worth. */
+export async function connect(request: Request, room: RoomRpc, grant: Grant): Promise<Response> {
+  const bare = withoutToken(request)
+  bare.headers.set(GRANT_HEADER, encodeGrant(grant))
+  const response = (await room.fetch(bare)) as UpgradeResponse
+  if (response.status !== 101) return response
+  // partyserver echoes no subprotocol, and a browser that offered one would close at once.
+  return switchProtocols(response.webSocket, new Headers(response.headers), echoedProtocol(request))
+}
+
+/**
+ * Accept, and close for good with the reason: a browser shows a refused upgrade as a broken one, to be tried again. Only
+ * for who offers the subprotocol "yurt", our provider; stock ones reset their backoff on open. No room is woken.
+ *
+ * @returns null where the refusal is better answered by HTTP
+ */
+export function refuseSocket(request: Request, { closeCode, message }: SyncError): Response | null {
+  const isFinal = closeCode >= 4400 && closeCode < 4500
+  if (!isFinal || !isUpgrade(request) || echoedProtocol(request) !== "yurt") return null
+  const { 0: client, 1: server } = new WebSocketPair()
+  server.accept()
+  server.close(closeCode, closeReason(message))
+  return switchProtocols(client, new Headers(), "yurt")
+}
+
+/** A response of workerd: with its status 101 it carries the socket. The types of browsers know no such thing. */
+type UpgradeResponse = Response & { readonly webSocket: WebSocket }
+
+function switchProtocols(webSocket: WebSocket, headers: Headers, protocol: "yurt" | null): Response {
+  if (protocol !== null) headers.set("sec-websocket-protocol", protocol)
+  return new Response(null, { status: 101, webSocket, headers } as ResponseInit)
+}
