@@ -1,6 +1,7 @@
 /** A document as one HTML page that needs nothing else: no script, no font, no file beside it. */
 import type * as Y from "yjs"
 import { type Block, type Inline, inlineText, type ListItem, type Marks, readRootBlocks } from "./blocks.ts"
+import type { ExportOptions } from "./budget.ts"
 import { safeImage, safeLink } from "./links.ts"
 
 const STYLE = `
@@ -29,7 +30,7 @@ img { max-width: 100% }
  * @param options.title of the page; by default its first heading, or "Document"
  * @throws SyncError "not-found" when there is no root of that name
  */
-export function toHtml(doc: Y.Doc, options: { root?: string; title?: string } = {}): string {
+export function toHtml(doc: Y.Doc, options: ExportOptions & { title?: string } = {}): string {
   const roots = readRootBlocks(doc, options.root)
   const body =
     roots.length === 1

@@ -1,6 +1,7 @@
 /** A document as JSON: what Yjs's own `toJSON` says, and a tree or a delta where that would lose what was written. */
 import { toBase64 } from "lib0/buffer"
 import * as Y from "yjs"
+import type { ExportOptions } from "./budget.ts"
 import { findRoot, findRoots } from "./roots.ts"
 import { kindOf, listValues, mapEntries, type SharedType, textRuns } from "./shared-types.ts"
 import { isLexical, readLexical, readXml, type TreeNode } from "./tree.ts"
@@ -23,9 +24,9 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
  *
  * @throws SyncError "not-found" when there is no root of that name
  */
-export function toJson(doc: Y.Doc): { [name: string]: Json }
-export function toJson(doc: Y.Doc, options: { root: string }): Json
-export function toJson(doc: Y.Doc, options: { root?: string } = {}): Json {
+export function toJson(doc: Y.Doc, options?: ExportOptions & { root?: never }): { [name: string]: Json }
+export function toJson(doc: Y.Doc, options: ExportOptions): Json
+export function toJson(doc: Y.Doc, options: ExportOptions = {}): Json {
   if (options.root !== undefined) return typeToJson(findRoot(doc, options.root).type)
   return Object.fromEntries(findRoots(doc).map(({ name, type }) => [name, typeToJson(type)]))
 }

@@ -1,6 +1,7 @@
 /** A document as Markdown: CommonMark with GitHub's tables, task lists and strikethrough. */
 import type * as Y from "yjs"
 import { type Block, type Inline, inlineText, type ListItem, type Marks, readRootBlocks } from "./blocks.ts"
+import type { ExportOptions } from "./budget.ts"
 import { safeImage, safeLink } from "./links.ts"
 
 /**
@@ -14,7 +15,7 @@ import { safeImage, safeLink } from "./links.ts"
  *
  * @throws SyncError "not-found" when there is no root of that name
  */
-export function toMarkdown(doc: Y.Doc, options: { root?: string } = {}): string {
+export function toMarkdown(doc: Y.Doc, options: ExportOptions = {}): string {
   const roots = readRootBlocks(doc, options.root)
   const [only] = roots
   if (roots.length === 1 && only !== undefined) {

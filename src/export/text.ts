@@ -1,6 +1,7 @@
 /** A document as text: what people wrote in it, for search, previews and `grep`. */
 import * as Y from "yjs"
 import { type Block, inlineText, readTextBlocks, readXmlBlocks } from "./blocks.ts"
+import type { ExportOptions } from "./budget.ts"
 import { pickRoots } from "./roots.ts"
 import { kindOf, listValues, mapEntries, plainText, type SharedType } from "./shared-types.ts"
 import { isLexical } from "./tree.ts"
@@ -16,7 +17,7 @@ import { isLexical } from "./tree.ts"
  *
  * @throws SyncError "not-found" when there is no root of that name
  */
-export function toText(doc: Y.Doc, options: { root?: string } = {}): string {
+export function toText(doc: Y.Doc, options: ExportOptions = {}): string {
   return pickRoots(doc, options.root)
     .flatMap(({ type }) => typeText(type))
     .join("\n")

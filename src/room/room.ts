@@ -14,7 +14,7 @@ import { type AccessSettings, type Grant, verifyToken } from "../access/access.t
 import { checkRevoked, Registry } from "../access/registry.ts"
 import type { Archive, ArchivePage } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
-import { entityTag, matchesEntityTag } from "../export/formats.ts"
+import { entityTag, matchesEntityTag } from "../export/entity-tags.ts"
 import { toJson } from "../export/json.ts"
 import { render } from "../export/render.ts"
 import { toText } from "../export/text.ts"

@@ -1,9 +1,9 @@
 /** A drawing as SVG. */
 import * as Y from "yjs"
-import { SyncError } from "../errors.ts"
-import { findRoot } from "./roots.ts"
-import { listValues, mapEntries, type SharedType } from "./shared-types.ts"
-import { outlinePath, type Stroke, strokeOutline } from "./stroke.ts"
+import { SyncError } from "../src/errors.ts"
+import { findRoot } from "../src/export/roots.ts"
+import { listValues, mapEntries, type SharedType } from "../src/export/shared-types.ts"
+import { outlinePath, type Stroke, strokeOutline } from "./draw-stroke.ts"
 
 /** Around everything that was drawn, px. */
 const MARGIN_PX = 16
