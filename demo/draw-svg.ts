@@ -55,8 +55,8 @@ export function toSvg(doc: Y.Doc, options: { root?: string } = {}): string {
 function* readStrokes(type: SharedType): Generator<Stroke> {
   for (const value of listValues(type)) {
     if (!(value instanceof Y.Map)) continue
-    const { color, width, points } = Object.fromEntries(mapEntries(value as SharedType))
-    const numbers = points instanceof Y.Array ? listValues(points as SharedType) : points
+    const { color, width, points } = Object.fromEntries(mapEntries(value))
+    const numbers = points instanceof Y.Array ? listValues(points) : points
     if (!Array.isArray(numbers) || !numbers.every(Number.isSafeInteger)) continue
     yield {
       color: typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color) ? color : "#000000",
