@@ -1,7 +1,7 @@
 /** The tools of the board: what one draws with, undo, zoom, export. */
 import type * as Y from "yjs"
-import { toSvg } from "../src/export/svg.ts"
 import type { Board } from "./board.ts"
+import { toSvg } from "./draw-svg.ts"
 import { el, icon } from "./element.ts"
 import { page } from "./page.ts"
 import type { Drawing } from "./strokes.ts"

@@ -1,5 +1,5 @@
 /** The drawing the start page begins with: a yurt under the sun. The same strokes every time. */
-import type { Stroke } from "../src/export/stroke.ts"
+import type { Stroke } from "./draw-stroke.ts"
 
 type Curve = (t: number) => readonly [x: number, y: number]
 

@@ -5,7 +5,7 @@
  * animation frame is one small update, and Yjs keeps a run of pushes as one item.
  */
 import * as Y from "yjs"
-import { outlinePath, type Stroke, strokeOutline } from "../src/export/stroke.ts"
+import { outlinePath, type Stroke, strokeOutline } from "./draw-stroke.ts"
 
 export interface Bounds {
   readonly left: number

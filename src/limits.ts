@@ -115,6 +115,17 @@ export const LIMITS = {
    */
   retentionMs: 0,
 
+  // ---- exports
+  /**
+   * An export may be at most this many times as long as the document's own bytes. Honest documents stay below 6: a
+   * boolean is one byte in Yjs and "false," in JSON, a quotation mark is "&quot;" in HTML.
+   */
+  exportFactor: 8,
+  /** ... plus this, bytes: what a page around a small document takes. */
+  exportSpareBytes: 1 * MB,
+  /** ... and never longer than this, bytes: it stands in memory beside the document. */
+  exportBytes: 64 * MB,
+
   // ---- presence
   /** One awareness state, bytes of JSON: tldraw's with 2,000 selected shapes. */
   awarenessBytes: 64 * KB,

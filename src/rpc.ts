@@ -51,9 +51,21 @@ export interface DocumentStatus {
   readonly archiveAttempts: number
   /** Snapshot and log, bytes. */
   readonly bytes: number
+  /** Estimated memory of the hydrated document, bytes. */
+  readonly weight: number
+  /** Client ids that have written here. */
+  readonly clients: number
   readonly logRows: number
-  /** Rows of the log set aside because they could not be read [D6]. */
+  /** Updates that wait for something that has not arrived [D9]. */
+  readonly waiting: number
+  /** Stored values set aside because they could not be read [D6]. */
   readonly quarantined: number
+  /** What was set aside has not been recovered yet; until then nothing is archived or compacted [D7]. */
+  readonly damaged: boolean
+  /** A Y.Doc is in memory; most of a room's life needs none. */
+  readonly hydrated: boolean
+  /** Event → how often since the room woke [O1]. */
+  readonly events: Readonly<Record<string, number>>
 }
 
 /**

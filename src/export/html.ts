@@ -1,7 +1,9 @@
 /** A document as one HTML page that needs nothing else: no script, no font, no file beside it. */
 import type * as Y from "yjs"
-import { type Block, type Inline, inlineText, type ListItem, type Marks, readRootBlocks } from "./blocks.ts"
+import { type Block, type Inline, inlineText, type ListItem, type Marks } from "./blocks.ts"
+import { type ExportOptions, startBudget } from "./budget.ts"
 import { safeImage, safeLink } from "./links.ts"
+import { readRootBlocks } from "./read-blocks.ts"
 
 const STYLE = `
 :root { color-scheme: light dark }
@@ -17,6 +19,9 @@ th > :last-child, td > :last-child, li > p { margin-block-end: 0 }
 li:has(> input) { list-style: none }
 li > input { float: inline-start; margin-inline: -1.5rem 0 }
 img { max-width: 100% }
+figure { margin-inline: 0 }
+figcaption { font-size: 0.9375rem; opacity: 0.75 }
+.indented { margin-inline-start: 1.5rem }
 `
 
 /**
@@ -24,25 +29,33 @@ img { max-width: 100% }
  *
  * Everything people typed is escaped; a link leads to http, https or mailto or is only its text; an image is
  * https or its own bytes. A text that was never formatted keeps its lines and blanks; maps and arrays are shown
- * as JSON. Where there are several roots, each is a section under its name.
+ * as JSON. A video, a sound or a file is a link to it. Where there are several roots, each is a section under its name.
  *
  * @param options.title of the page; by default its first heading, or "Document"
- * @throws SyncError "not-found" when there is no root of that name
+ * @throws SyncError "not-found" when there is no root of that name, "too-large" when the page outgrows its budget
+ * @example
+ * toHtml(doc, { root: "notes", title: "Notes" }) // "<!doctype html>…"
  */
-export function toHtml(doc: Y.Doc, options: { root?: string; title?: string } = {}): string {
-  const roots = readRootBlocks(doc, options.root)
-  const body =
-    roots.length === 1
-      ? writeBlocks(roots[0]?.blocks ?? [])
-      : roots
-          .map(
-            ({ name, blocks }) =>
-              `<section>\n<h2>${escapeHtml(name)}</h2>\n${writeBlocks(blocks)}\n</section>`,
-          )
-          .join("\n")
+export function toHtml(doc: Y.Doc, options: ExportOptions & { title?: string } = {}): string {
+  const budget = startBudget(doc, options)
+  const roots = readRootBlocks(doc, { root: options.root, budget })
   const heading = roots.flatMap(({ blocks }) => blocks).find((block) => block.kind === "heading")
   const title = options.title ?? (heading === undefined ? "" : inlineText(heading.inlines).trim())
-  return `<!doctype html>
+  const parts: string[] = []
+  for (const part of writePage(roots, title)) {
+    budget.spend(part.length)
+    parts.push(part)
+  }
+  return parts.join("")
+}
+
+// Every writer yields the page in order, piece by piece. A piece is never longer than what one run of the document holds.
+
+function* writePage(
+  roots: readonly { readonly name: string; readonly blocks: readonly Block[] }[],
+  title: string,
+): Generator<string> {
+  yield `<!doctype html>
 <html>
 <head>
 <meta charset="utf-8">
@@ -51,68 +64,132 @@ export function toHtml(doc: Y.Doc, options: { root?: string; title?: string } = 
 <style>${STYLE}</style>
 </head>
 <body dir="auto">
-${body}
-</body>
-</html>
 `
+  for (const { name, blocks } of roots) {
+    if (roots.length > 1) yield `<section>\n<h2>${escapeHtml(name)}</h2>\n`
+    yield* writeBlocks(blocks)
+    yield roots.length > 1 ? "\n</section>\n" : "\n"
+  }
+  yield "</body>\n</html>\n"
 }
 
-function writeBlocks(blocks: readonly Block[]): string {
-  return blocks.map(writeBlock).join("\n")
+function* writeBlocks(blocks: readonly Block[]): Generator<string> {
+  for (const [index, block] of blocks.entries()) {
+    if (index > 0) yield "\n"
+    yield* writeBlock(block)
+  }
 }
 
-function writeBlock(block: Block): string {
+function* writeBlock(block: Block): Generator<string> {
   switch (block.kind) {
     case "plain":
       // The parser drops a newline that is the first thing in a <pre>.
-      return `<pre class="plain">\n${escapeHtml(block.text)}</pre>`
+      yield `<pre class="plain">\n${escapeHtml(block.text)}</pre>`
+      return
     case "paragraph":
-      return `<p>${writeInlines(block.inlines) || "<br>"}</p>`
+      yield "<p>"
+      if (block.inlines.length === 0) yield "<br>"
+      yield* writeInlines(block.inlines)
+      yield "</p>"
+      return
     case "heading":
-      return `<h${block.level}>${writeInlines(block.inlines)}</h${block.level}>`
+      yield `<h${block.level}>`
+      yield* writeInlines(block.inlines)
+      yield `</h${block.level}>`
+      return
     case "quote":
-      return `<blockquote>\n${writeBlocks(block.blocks)}\n</blockquote>`
+      yield* writeAround("blockquote", block.blocks)
+      return
     case "code": {
       const language = /^[\w+#.-]+$/.test(block.language) ? ` class="language-${block.language}"` : ""
-      return `<pre><code${language}>${block.text.startsWith("\n") ? "\n" : ""}${escapeHtml(block.text)}</code></pre>`
+      yield `<pre><code${language}>${block.text.startsWith("\n") ? "\n" : ""}${escapeHtml(block.text)}</code></pre>`
+      return
     }
     case "list": {
       const start = block.ordered && block.start !== 1 ? ` start="${Math.trunc(block.start)}"` : ""
       const tag = block.ordered ? "ol" : "ul"
-      return `<${tag}${start}>\n${block.items.map(writeItem).join("\n")}\n</${tag}>`
+      yield `<${tag}${start}>\n`
+      for (const item of block.items) yield* writeItem(item)
+      yield `</${tag}>`
+      return
     }
     case "rule":
-      return "<hr>"
-    case "table": {
-      const rows = block.rows.map((row) => {
-        const cells = row.map(({ header, blocks }) => {
-          const tag = header ? "th" : "td"
-          return `<${tag}>${writeTight(blocks)}</${tag}>`
-        })
-        return `<tr>${cells.join("")}</tr>`
-      })
-      return `<table>\n${rows.join("\n")}\n</table>`
-    }
+      yield "<hr>"
+      return
+    case "table":
+      yield "<table>\n"
+      for (const row of block.rows) {
+        yield "<tr>"
+        for (const { header, blocks } of row) {
+          yield header ? "<th>" : "<td>"
+          yield* writeTight(blocks)
+          yield header ? "</th>" : "</td>"
+        }
+        yield "</tr>\n"
+      }
+      yield "</table>"
+      return
+    case "media":
+      yield writeMedia(block)
+      return
+    case "details":
+      yield "<details open>\n<summary>"
+      yield* writeInlines(block.summary)
+      yield "</summary>\n"
+      yield* writeBlocks(block.blocks)
+      yield "\n</details>"
+      return
+    case "indented":
+      yield* writeAround('div class="indented"', block.blocks)
+      return
     default:
       throw new TypeError(`unknown block ${block satisfies never}`)
   }
 }
 
-function writeItem({ checked, blocks }: ListItem): string {
-  const box = checked === null ? "" : `<input type="checkbox" disabled${checked ? " checked" : ""}> `
-  return `<li>${box}${writeTight(blocks)}</li>`
+function* writeAround(tag: string, blocks: readonly Block[]): Generator<string> {
+  yield `<${tag}>\n`
+  yield* writeBlocks(blocks)
+  yield `\n</${tag.replace(/ .*/, "")}>`
+}
+
+function* writeItem({ checked, blocks }: ListItem): Generator<string> {
+  yield "<li>"
+  if (checked !== null) yield `<input type="checkbox" disabled${checked ? " checked" : ""}> `
+  yield* writeTight(blocks)
+  yield "</li>\n"
 }
 
 /** A first paragraph needs no tag of its own. */
-function writeTight([first, ...rest]: readonly Block[]): string {
-  if (first === undefined) return ""
-  if (first.kind !== "paragraph" || rest.some((block) => block.kind === "paragraph"))
-    return writeBlocks([first, ...rest])
-  return writeInlines(first.inlines) + (rest.length > 0 ? `\n${writeBlocks(rest)}\n` : "")
+function* writeTight(blocks: readonly Block[]): Generator<string> {
+  const [first, ...rest] = blocks
+  if (first?.kind !== "paragraph" || rest.some((block) => block.kind === "paragraph")) {
+    yield* writeBlocks(blocks)
+    return
+  }
+  yield* writeInlines(first.inlines)
+  if (rest.length === 0) return
+  yield "\n"
+  yield* writeBlocks(rest)
+  yield "\n"
 }
 
-function writeInlines(inlines: readonly Inline[]): string {
-  return inlines.map(writeInline).join("")
+function writeMedia(block: Block & { kind: "media" }): string {
+  const name = block.name || block.source
+  const image = block.image ? safeImage(block.source) : null
+  const link = safeLink(block.source)
+  const shown =
+    image !== null
+      ? `<img src="${escapeHtml(image)}" alt="${escapeHtml(block.name || block.caption)}">`
+      : link !== null
+        ? `<a href="${escapeHtml(link)}" rel="noopener noreferrer nofollow">${escapeHtml(name)}</a>`
+        : escapeHtml(block.name)
+  const caption = block.caption === "" ? "" : `<figcaption>${escapeHtml(block.caption)}</figcaption>`
+  return `<figure>${shown}${caption}</figure>`
+}
+
+function* writeInlines(inlines: readonly Inline[]): Generator<string> {
+  for (const inline of inlines) yield writeInline(inline)
 }
 
 function writeInline(inline: Inline): string {

@@ -1,134 +1,199 @@
-/** A document as Markdown: CommonMark with GitHub's tables, task lists and strikethrough. */
+/**
+ * A document as Markdown: CommonMark with GitHub's tables, task lists and strikethrough. What is said stands here, as a tree
+ * of mdast; how it is written and escaped is the work of mdast-util-to-markdown.
+ */
+import type { BlockContent, ListItem as MdListItem, PhrasingContent, RootContent, TableRow } from "mdast"
+import { gfmStrikethroughToMarkdown } from "mdast-util-gfm-strikethrough"
+import { gfmTableToMarkdown } from "mdast-util-gfm-table"
+import { gfmTaskListItemToMarkdown } from "mdast-util-gfm-task-list-item"
+import { type Options, toMarkdown as writeMdast } from "mdast-util-to-markdown"
 import type * as Y from "yjs"
-import { type Block, type Inline, inlineText, type ListItem, type Marks, readRootBlocks } from "./blocks.ts"
+import { type Block, type Inline, inlineText, type ListItem } from "./blocks.ts"
+import { type Budget, type ExportOptions, startBudget } from "./budget.ts"
 import { safeImage, safeLink } from "./links.ts"
+import { readRootBlocks } from "./read-blocks.ts"
+
+/** Tables are not padded: one long cell would make every row as long. */
+const STYLE: Options = {
+  bullet: "-",
+  bulletOther: "*",
+  rule: "-",
+  resourceLink: true,
+  extensions: [
+    gfmTableToMarkdown({ tablePipeAlign: false }),
+    gfmStrikethroughToMarkdown(),
+    gfmTaskListItemToMarkdown(),
+  ],
+}
 
 /**
  * The document, or one root of it, as Markdown. Reads only.
  *
  * A text that was never formatted is given as it is (people write Markdown in plain editors). Rich text (Lexical,
- * Quill, XML) is written out and escaped: what was typed as `*a*` stays these three characters, a typed `<b>` is no
+ * Quill, XML, Slate) is written out and escaped: what was typed as `*a*` stays these three characters, a typed `<b>` is no
  * tag, and a link leads to http, https or mailto or is only its text. Underline, highlight, sub- and superscript,
- * which Markdown lacks, are HTML tags. Maps and arrays are JSON in a code block. Where there are several roots,
- * each follows its name as a heading.
+ * which Markdown lacks, are HTML tags; a formula is code. A video, a sound or a file is a link to it. Indentation of what is no list has no word in Markdown
+ * and is left out. Maps and arrays are JSON in a code block. Where there are several roots, each follows its name as a heading.
  *
- * @throws SyncError "not-found" when there is no root of that name
+ * @throws SyncError "not-found" when there is no root of that name, "too-large" when the Markdown outgrows its budget
+ * @example
+ * toMarkdown(doc, { root: "notes" }) // "# Title\n\nSome **bold** words.\n"
  */
-export function toMarkdown(doc: Y.Doc, options: { root?: string } = {}): string {
-  const roots = readRootBlocks(doc, options.root)
+export function toMarkdown(doc: Y.Doc, options: ExportOptions = {}): string {
+  const budget = startBudget(doc, options)
+  const roots = readRootBlocks(doc, { root: options.root, budget })
+  const place: Place = { budget, prefixBytes: 0 }
   const [only] = roots
-  if (roots.length === 1 && only !== undefined) {
+  if (only === undefined) return ""
+  if (roots.length === 1) {
     const [block] = only.blocks
-    return block?.kind === "plain" ? block.text : `${writeBlocks(only.blocks)}\n`
+    if (block?.kind !== "plain")
+      return writeMdast({ type: "root", children: toBlocks(only.blocks, place) }, STYLE)
+    budget.spend(block.text.length)
+    return block.text
   }
-  return roots
-    .map(({ name, blocks }) => `## ${escapeLine(escapeText(name))}\n\n${writeBlocks(blocks)}\n`)
-    .join("\n")
+  const children = roots.flatMap(({ name, blocks }): RootContent[] => [
+    { type: "heading", depth: 2, children: [{ type: "text", value: name }] },
+    ...toBlocks(blocks, place),
+  ])
+  return writeMdast({ type: "root", children }, STYLE)
+}
+
+/** Where in the page a block will stand. */
+interface Place {
+  readonly budget: Budget
+  /** What will stand before each of its lines: the marks of the quotes and lists around it. */
+  readonly prefixBytes: number
 }
 
 // ---- blocks
 
-function writeBlocks(blocks: readonly Block[]): string {
-  return writeAll(blocks)
-    .filter((text) => text !== "")
-    .join("\n\n")
+function toBlocks(blocks: readonly Block[], place: Place): BlockContent[] {
+  return blocks.flatMap((block) => toBlock(block, place))
 }
 
-function writeAll(blocks: readonly Block[]): string[] {
-  let other = false
-  return blocks.map((block, index) => {
-    const before = blocks[index - 1]
-    // Two lists that follow one another would be one, if their marks were the same.
-    other = block.kind === "list" && before?.kind === "list" && before.ordered === block.ordered && !other
-    return writeBlock(block, other)
-  })
-}
-
-/** @param other for a list: the other one of the two marks there are */
-function writeBlock(block: Block, other: boolean): string {
+function toBlock(block: Block, place: Place): BlockContent[] {
+  // A block takes its line and the blank one before it.
+  place.budget.spend(2 * (place.prefixBytes + 1))
   switch (block.kind) {
     case "plain":
-      return block.text
-    case "paragraph":
-      return writeLines(block.inlines)
+      spendLines(block.text, place)
+      return [{ type: "html", value: block.text }]
+    case "paragraph": {
+      const children = toLines(block.inlines, place)
+      return children.length === 0 ? [] : [{ type: "paragraph", children }]
+    }
     case "heading":
-      return `${"#".repeat(block.level)} ${escapeHeading(writeLine(block.inlines))}`
+      return [{ type: "heading", depth: toDepth(block.level), children: toLine(block.inlines, place) }]
     case "quote":
-      return indent(writeBlocks(block.blocks), { first: "> ", rest: "> " })
+      return [{ type: "blockquote", children: toBlocks(block.blocks, deeper(place, "> ")) }]
     case "code":
-      return fence(block.text, block.language)
+      spendLines(block.text, place)
+      return [
+        { type: "code", lang: /^[\w+#.-]+$/.test(block.language) ? block.language : null, value: block.text },
+      ]
     case "list":
-      return block.items.map((item, index) => writeItem(item, marker(block, index, other))).join("\n")
+      return [
+        {
+          type: "list",
+          ordered: block.ordered,
+          start: Math.max(0, Math.trunc(block.start)),
+          spread: false,
+          children: block.items.map((item) => toItem(item, deeper(place, block.ordered ? "1. " : "- "))),
+        },
+      ]
     case "rule":
-      return "---"
+      return [{ type: "thematicBreak" }]
     case "table":
-      return writeTable(
-        block.rows.map((row) => row.map((cell) => cell.blocks.map(writeCellBlock).join("<br>"))),
-      )
+      return [{ type: "table", children: toRows(block.rows, place) }]
+    case "media":
+      return toMedia(block, place)
+    case "details": {
+      const summary = toLine(block.summary, place)
+      const blocks = toBlocks(block.blocks, place)
+      return summary.length === 0 ? blocks : [{ type: "paragraph", children: summary }, ...blocks]
+    }
+    case "indented":
+      return toBlocks(block.blocks, place)
     default:
       throw new TypeError(`unknown block ${block satisfies never}`)
   }
 }
 
-function marker(list: Block & { kind: "list" }, index: number, other: boolean): string {
-  if (!list.ordered) return other ? "* " : "- "
-  return `${Math.max(0, Math.trunc(list.start)) + index}${other ? ")" : "."} `
+function deeper(place: Place, mark: string): Place {
+  return { budget: place.budget, prefixBytes: place.prefixBytes + mark.length }
 }
 
-function writeItem({ checked, blocks }: ListItem, first: string): string {
-  const box = checked === null ? "" : checked ? "[x] " : "[ ] "
-  // A nested list follows its line without a blank one, so that the list stays tight.
-  const body = writeAll(blocks).reduce((text, next, index) => {
-    if (text === "") return next
-    return `${text}${blocks[index]?.kind === "list" ? "\n" : "\n\n"}${next}`
-  }, "")
-  return indent(box + body, { first, rest: " ".repeat(first.length) })
+function spendLines(text: string, { budget, prefixBytes }: Place): void {
+  budget.spend(text.length)
+  if (prefixBytes > 0) budget.spend(prefixBytes * text.split("\n").length)
 }
 
-/** Every line behind a prefix; no blanks on lines that are empty. */
-function indent(text: string, { first, rest }: { first: string; rest: string }): string {
-  return text
-    .split("\n")
-    .map((line, index) => ((index === 0 ? first : rest) + line).trimEnd())
-    .join("\n")
+function toDepth(level: number): 1 | 2 | 3 | 4 | 5 | 6 {
+  return level === 1 || level === 2 || level === 3 || level === 4 || level === 5 ? level : 6
 }
 
-/** Fenced by more backticks than stand in it. */
-function fence(text: string, language: string): string {
-  const ticks = "`".repeat(Math.max(3, longestTicks(text) + 1))
-  return `${ticks}${/^[\w+#.-]*$/.test(language) ? language : ""}\n${text}\n${ticks}`
+function toItem({ checked, blocks }: ListItem, place: Place): MdListItem {
+  place.budget.spend(place.prefixBytes)
+  // A nested list follows its line without a blank one; a second paragraph needs one.
+  const spread = blocks.slice(1).some((block) => block.kind !== "list")
+  return { type: "listItem", checked, spread, children: toBlocks(blocks, place) }
 }
 
-/** GitHub's tables have a heading row in any case, and one line a cell. */
-function writeTable(rows: readonly string[][]): string {
+/** Caption and name are lines of their own below an image; a file is a link that has its name. */
+function toMedia({ image, source, name, caption }: Block & { kind: "media" }, place: Place): BlockContent[] {
+  place.budget.spend(source.length + 2 * name.length + 2 * caption.length + 2 * place.prefixBytes)
+  const url = image ? safeImage(source) : null
+  const shown: PhrasingContent[] =
+    url === null
+      ? toLine([{ kind: "text", text: name || source, marks: { link: source } }], place)
+      : [{ type: "image", url, alt: name || caption }]
+  const captions: PhrasingContent[] =
+    caption === "" ? [] : toLine([{ kind: "text", text: caption, marks: {} }], place)
+  return [shown, captions]
+    .filter((children) => children.length > 0)
+    .map((children) => ({ type: "paragraph", children }))
+}
+
+/** GitHub's tables have a heading row in any case, as many cells in each row, and one line a cell. */
+function toRows(
+  rows: readonly (readonly { readonly blocks: readonly Block[] }[])[],
+  place: Place,
+): TableRow[] {
   const width = rows.reduce((most, row) => Math.max(most, row.length), 1)
-  const lines = rows.map((row) => {
-    const cells = Array.from({ length: width }, (_, index) => (row[index] ?? "").replaceAll("|", "\\|"))
-    return `| ${cells.join(" | ")} |`
+  return rows.map((row) => {
+    place.budget.spend(place.prefixBytes + 3 * width)
+    const cells = Array.from({ length: width }, (_, index) => toCell(row[index]?.blocks ?? [], place))
+    return { type: "tableRow", children: cells.map((children) => ({ type: "tableCell", children })) }
   })
-  lines.splice(1, 0, `|${" --- |".repeat(width)}`)
-  return lines.join("\n")
 }
 
-function writeCellBlock(block: Block): string {
+function toCell(blocks: readonly Block[], place: Place): PhrasingContent[] {
+  const lines = blocks.flatMap((block) => cellLines(block, place)).filter((line) => line.length > 0)
+  return lines.flatMap((line, index) => (index === 0 ? line : [{ type: "html", value: "<br>" }, ...line]))
+}
+
+function cellLines(block: Block, place: Place): PhrasingContent[][] {
   switch (block.kind) {
     case "paragraph":
     case "heading":
-      return writeLine(block.inlines)
+      return [toLine(block.inlines, place)]
     case "list":
-      return block.items.flatMap((item) => item.blocks.map(writeCellBlock)).join("<br>")
+      return block.items.flatMap((item) => item.blocks.flatMap((one) => cellLines(one, place)))
     case "quote":
-      return block.blocks.map(writeCellBlock).join("<br>")
+    case "indented":
+      return block.blocks.flatMap((one) => cellLines(one, place))
+    case "details":
+      return [toLine(block.summary, place), ...block.blocks.flatMap((one) => cellLines(one, place))]
     case "code":
     case "plain":
-      return block.text === "" ? "" : writeCode(block.text)
+      return [toLine([{ kind: "text", text: block.text, marks: { code: true } }], place)]
+    case "media":
+      return toMedia(block, place).flatMap((one) => (one.type === "paragraph" ? [one.children] : []))
     case "rule":
-      return ""
+      return []
     case "table":
-      return block.rows
-        .flat()
-        .flatMap((cell) => cell.blocks.map(writeCellBlock))
-        .join(" ")
+      return block.rows.flatMap((row) => row.map((cell) => toCell(cell.blocks, place)))
     default:
       throw new TypeError(`unknown block ${block satisfies never}`)
   }
@@ -136,31 +201,73 @@ function writeCellBlock(block: Block): string {
 
 // ---- lines
 
-/** A line, or several with hard breaks. */
-function writeLines(inlines: readonly Inline[]): string {
-  return writeInlines(splitBreaks(inlines), MARKS, AROUND)
-    .split("\n")
-    .map((line) => escapeLine(line.trim()))
-    .filter((line) => line !== "")
-    .join("\\\n")
-}
-
-/** One line; a break is a space. */
-function writeLine(inlines: readonly Inline[]): string {
-  return writeLines(inlines).replaceAll("\\\n", " ")
-}
-
-/** A newline inside a text is a break. */
-function splitBreaks(inlines: readonly Inline[]): Inline[] {
-  return inlines.flatMap((inline): Inline[] => {
-    if (inline.kind !== "text") return [inline]
-    return inline.text
-      .split(/\r\n|[\r\n]/)
-      .flatMap((text, index): Inline[] => [
-        ...(index > 0 ? [{ kind: "break" } as const] : []),
-        ...(text === "" ? [] : [{ ...inline, text }]),
-      ])
+/** The lines of a paragraph; Markdown has no blanks at their ends, and no empty ones. */
+function toLines(inlines: readonly Inline[], place: Place): PhrasingContent[] {
+  const lines = splitLines(inlines)
+    .map(trimLine)
+    .filter((line) => line.length > 0)
+  return lines.flatMap((line, index) => {
+    place.budget.spend(place.prefixBytes + 2)
+    const children = nest(line, MARKS, place.budget)
+    return index === 0 ? children : [{ type: "break" } as const, ...children]
   })
+}
+
+/** One line; a break is a blank. */
+function toLine(inlines: readonly Inline[], { budget }: Place): PhrasingContent[] {
+  const blank: Inline = { kind: "text", text: " ", marks: {} }
+  const line = splitLines(inlines).flatMap((one, index) => (index === 0 ? one : [blank, ...one]))
+  return nest(trimLine(line), MARKS, budget)
+}
+
+/** A newline inside a text ends a line as a break does. */
+function splitLines(inlines: readonly Inline[]): Inline[][] {
+  let line: Inline[] = []
+  const lines = [line]
+  const endLine = () => {
+    line = []
+    lines.push(line)
+  }
+  for (const inline of inlines) {
+    if (inline.kind === "break") endLine()
+    else if (inline.kind === "image") line.push(inline)
+    else {
+      for (const [index, text] of inline.text.split(/\r\n|[\r\n]/).entries()) {
+        if (index > 0) endLine()
+        if (text !== "") line.push({ ...inline, text })
+      }
+    }
+  }
+  return lines
+}
+
+function trimLine(line: readonly Inline[]): Inline[] {
+  return splitBlanks(line).core
+}
+
+/** The blanks with which inlines begin and end, apart from what stands between them. */
+function splitBlanks(inlines: readonly Inline[]): { lead: Inline[]; core: Inline[]; trail: Inline[] } {
+  const isBlank = (inline: Inline | undefined) => inline?.kind === "text" && inline.text.trim() === ""
+  let start = 0
+  let end = inlines.length
+  while (start < end && isBlank(inlines[start])) start++
+  while (end > start && isBlank(inlines[end - 1])) end--
+  const lead = inlines.slice(0, start)
+  const core = inlines.slice(start, end)
+  const trail = inlines.slice(end)
+  const first = core[0]
+  if (first?.kind === "text") {
+    const text = first.text.trimStart()
+    if (text !== first.text) lead.push({ ...first, text: first.text.slice(0, -text.length) })
+    core[0] = { ...first, text }
+  }
+  const last = core.at(-1)
+  if (last?.kind === "text") {
+    const text = last.text.trimEnd()
+    if (text !== last.text) trail.unshift({ ...last, text: last.text.slice(text.length) })
+    core[core.length - 1] = { ...last, text }
+  }
+  return { lead, core, trail }
 }
 
 /** From the outside in. */
@@ -177,173 +284,87 @@ const MARKS = [
 ] as const
 type Mark = (typeof MARKS)[number]
 
-/** A mark's HTML tag, for where Markdown has no delimiter for it, or one that would not be seen. */
-const TAGS: Readonly<Record<Exclude<Mark, "link" | "code">, string>> = {
-  bold: "strong",
-  italic: "em",
-  strike: "del",
-  underline: "u",
-  highlight: "mark",
-  subscript: "sub",
-  superscript: "sup",
-}
+/** Marks that Markdown has no delimiter for. */
+const TAGS: ReadonlyMap<Mark, string> = new Map([
+  ["underline", "u"],
+  ["highlight", "mark"],
+  ["subscript", "sub"],
+  ["superscript", "sup"],
+])
 
-/** What stands beside a span. */
-interface Around {
-  /** The last character before it; a space where a line begins. */
-  readonly before: string
-  /** The first character after it; a space where a line ends. */
-  readonly after: string
-  /** An asterisk delimiter ends before it or begins after it, with which one of its own would run together. */
-  readonly touches: boolean
-}
-const AROUND: Around = { before: " ", after: " ", touches: false }
-
-/** Spans of the same outermost mark together, then the marks inside them. */
-function writeInlines(inlines: readonly Inline[], marks: readonly Mark[], around: Around): string {
+/** Neighbours that share the outermost mark together, then the marks inside them. */
+function nest(inlines: readonly Inline[], marks: readonly Mark[], budget: Budget): PhrasingContent[] {
   const [mark, ...inner] = marks
-  if (mark === undefined) return inlines.map(writeInline).join("")
-  const written: string[] = []
-  // Kept beside: the end of a text that is still being put together costs a copy of all of it.
-  let last = ""
+  if (mark === undefined) return inlines.map((inline) => toPhrasing(inline, budget))
+  const nodes: PhrasingContent[] = []
   for (let start = 0; start < inlines.length; ) {
     const value = markOf(inlines[start], mark)
     let end = start + 1
     while (end < inlines.length && markOf(inlines[end], mark) === value) end++
     const span = inlines.slice(start, end)
-    const [isFirst, isLast] = [start === 0, end === inlines.length]
-    const beside: Around = {
-      before: isFirst ? around.before : lastOf(last),
-      after: isLast ? around.after : firstOf(inlineText(inlines.slice(end, end + 1))),
-      touches: ((isFirst || isLast) && around.touches) || last.endsWith("*"),
-    }
-    const isMarked = value !== undefined && value !== false
-    const text = isMarked
-      ? writeSpan(span, { mark, value, inner, around: beside })
-      : writeInlines(span, inner, beside)
-    written.push(text)
-    if (text !== "") last = text
+    const children =
+      value === undefined ? nest(span, inner, budget) : wrap(span, { mark, value, inner, budget })
+    for (const child of children) nodes.push(child)
     start = end
   }
-  return written.join("")
+  return nodes
 }
 
-function markOf(inline: Inline | undefined, mark: Mark): Marks[Mark] {
-  return inline?.kind === "text" ? inline.marks[mark] : undefined
+function markOf(inline: Inline | undefined, mark: Mark): string | true | undefined {
+  return (inline?.kind === "text" && inline.marks[mark]) || undefined
 }
 
-function writeSpan(
+function wrap(
   span: readonly Inline[],
-  options: {
-    mark: Mark
-    value: string | boolean
-    inner: readonly Mark[]
-    around: Around
-  },
-): string {
-  const { mark, value, inner, around } = options
-  const text = inlineText(span)
-  if (mark === "code") return /\S/.test(text) ? writeCode(text) : text
+  options: { mark: Mark; value: string | true; inner: readonly Mark[]; budget: Budget },
+): PhrasingContent[] {
+  const { mark, value, inner, budget } = options
+  budget.spend(2 * "<mark>".length)
   if (mark === "link") {
-    const link = safeLink(String(value))
-    if (link === null) return writeInlines(span, inner, around)
-    return `[${writeInlines(span, inner, { before: "[", after: "]", touches: false })}](<${link.replace(/&(?=#?\w+;)/g, "&amp;")}>)`
+    const url = safeLink(String(value))
+    const children = nest(span, inner, budget)
+    if (url === null) return children
+    budget.spend(url.length)
+    // reason: mdast forbids links in links by its types, and there is one link mark, so there is none inside
+    return [
+      { type: "link", url, children: children as Extract<PhrasingContent, { type: "link" }>["children"] },
+    ]
   }
-  const written = writeInlines(span, inner, { before: "*", after: "*", touches: true })
-  // Blanks just inside a delimiter would make it plain asterisks.
-  const core = written.trim()
-  if (core === "") return written
-  const lead = written.slice(0, written.indexOf(core))
-  const trail = written.slice(lead.length + core.length)
-  const delimiter = chooseDelimiter(mark, core, {
-    before: lead === "" ? around.before : " ",
-    after: trail === "" ? around.after : " ",
-    touches: around.touches,
-  })
-  if (delimiter === null) return `${lead}<${TAGS[mark]}>${core}</${TAGS[mark]}>${trail}`
-  return lead + delimiter + core + delimiter + trail
-}
-
-/**
- * The delimiter that every parser will take for one here, or null.
- *
- * @source CommonMark 0.31, 6.2: an underscore needs a blank or punctuation outside; any delimiter does when
- * punctuation is just inside. Parsers of older versions don't count symbols as punctuation: so outside they
- * are none, and inside they are.
- */
-function chooseDelimiter(mark: Mark, core: string, { before, after, touches }: Around): string | null {
-  const isFree = (character: string) => /[\s\p{P}$+<=>^`|~]/u.test(character)
-  const isBare = (character: string) => !/[\p{P}\p{S}]/u.test(character)
-  const flanks = (isFree(before) || isBare(firstOf(core))) && (isFree(after) || isBare(lastOf(core)))
-  switch (mark) {
-    case "bold":
-      return flanks && !touches ? "**" : null
-    case "italic":
-      if (isFree(before) && isFree(after)) return "_"
-      return flanks && !touches ? "*" : null
-    case "strike":
-      return flanks ? "~~" : null
-    default:
-      return null
+  // Blanks just inside a delimiter would make it plain characters, or character references.
+  const { lead, core, trail } = splitBlanks(span)
+  const around = (nodes: PhrasingContent[]) => [
+    ...nest(lead, inner, budget),
+    ...nodes,
+    ...nest(trail, inner, budget),
+  ]
+  if (core.length === 0) return around([])
+  if (mark === "code") {
+    const text = inlineText(core)
+    budget.spend(text.length)
+    return around([{ type: "inlineCode", value: text }])
   }
+  const children = nest(core, inner, budget)
+  const tag = TAGS.get(mark)
+  if (tag !== undefined)
+    return around([{ type: "html", value: `<${tag}>` }, ...children, { type: "html", value: `</${tag}>` }])
+  return around([{ type: mark === "bold" ? "strong" : mark === "italic" ? "emphasis" : "delete", children }])
 }
 
-/** The first code point; a space where there is none. */
-function firstOf(text: string): string {
-  return [...text.slice(0, 2)][0] ?? " "
-}
-
-/** The last code point; a space where there is none. */
-function lastOf(text: string): string {
-  return [...text.slice(-2)].at(-1) ?? " "
-}
-
-function writeInline(inline: Inline): string {
+function toPhrasing(inline: Inline, budget: Budget): PhrasingContent {
   switch (inline.kind) {
     case "text":
-      return escapeText(inline.text)
+      budget.spend(inline.text.length)
+      return { type: "text", value: inline.text }
     case "break":
-      return "\n"
+      return { type: "break" }
     case "image": {
-      const source = safeImage(inline.source)
-      const alternative = escapeText(inline.alternative)
-      return source === null ? alternative : `![${alternative}](<${source}>)`
+      budget.spend(inline.source.length + inline.alternative.length)
+      const url = safeImage(inline.source)
+      return url === null
+        ? { type: "text", value: inline.alternative }
+        : { type: "image", url, alt: inline.alternative }
     }
     default:
       throw new TypeError(`unknown inline ${inline satisfies never}`)
   }
-}
-
-function writeCode(text: string): string {
-  const line = text.replaceAll(/[\r\n]+/g, " ")
-  const ticks = "`".repeat(longestTicks(line) + 1)
-  const pad = /^`|`$|^ .* $/.test(line) ? " " : ""
-  return ticks + pad + line + pad + ticks
-}
-
-function longestTicks(text: string): number {
-  let longest = 0
-  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length)
-  return longest
-}
-
-// ---- escapes
-
-/** What would be read as Markdown or HTML wherever it stands. */
-function escapeText(text: string): string {
-  return text
-    .replace(/[\\`*[\]<>~]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])|&(?=#?\w+;)|!$/gu, "\\$&")
-    .replace(/[\r\n]+/g, " ")
-}
-
-/** What would be read as Markdown at the beginning of a line. */
-function escapeLine(line: string): string {
-  return line.replace(/^([#+=-])/, "\\$1").replace(/^(\d+)([.)])/, "$1\\$2")
-}
-
-/** Number signs that end a heading would be taken for its closing sequence. Counted by hand: /#+$/ is quadratic. */
-function escapeHeading(line: string): string {
-  let end = line.length
-  while (line[end - 1] === "#") end--
-  return end < line.length && line[end - 1] === " " ? `${line.slice(0, end)}\\${line.slice(end)}` : line
 }

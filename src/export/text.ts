@@ -1,68 +1,108 @@
 /** A document as text: what people wrote in it, for search, previews and `grep`. */
 import * as Y from "yjs"
-import { type Block, inlineText, readTextBlocks, readXmlBlocks } from "./blocks.ts"
+import { type Block, inlineText } from "./blocks.ts"
+import { type Budget, type ExportOptions, startBudget, within } from "./budget.ts"
+import { readTextBlocks, readXmlBlocks } from "./read-blocks.ts"
 import { pickRoots } from "./roots.ts"
-import { kindOf, listValues, mapEntries, plainText, type SharedType } from "./shared-types.ts"
+import { isSharedType, kindOf, listValues, mapEntries, plainText, type SharedType } from "./shared-types.ts"
 import { isLexical } from "./tree.ts"
 
 /**
  * The text of the roots in name order, or of one root; a newline between two pieces, none after the last.
  * Reads only.
  *
- * - A text is its characters, as they are. A tree (Lexical, XML) is one line a block: paragraph, heading, list
- *   item, table cell; no marks, no bullets.
+ * - A text is its characters, as they are. A tree (Lexical, XML, Slate) is one line a block: paragraph, heading, list
+ *   item, table cell, the name and the caption of an image or a file; no marks, no bullets.
  * - A map or an array gives the strings and texts in it, one a line, at any depth: a map's in key order, an
  *   array's in its own. Keys, numbers, booleans and bytes are no text.
  *
- * @throws SyncError "not-found" when there is no root of that name
+ * @throws SyncError "not-found" when there is no root of that name, "too-large" when the text outgrows its budget
+ * @example
+ * toText(doc, { root: "notes" }) // "A title\nA paragraph"
  */
-export function toText(doc: Y.Doc, options: { root?: string } = {}): string {
-  return pickRoots(doc, options.root)
-    .flatMap(({ type }) => typeText(type))
-    .join("\n")
+export function toText(doc: Y.Doc, options: ExportOptions = {}): string {
+  const budget = startBudget(doc, options)
+  const lines: string[] = []
+  for (const { type } of pickRoots(doc, options.root)) {
+    for (const line of typeLines(type, budget)) {
+      budget.spend(line.length + 1)
+      lines.push(line)
+    }
+  }
+  return lines.join("\n")
 }
 
-function typeText(type: SharedType): string[] {
+/**
+ * The text of the whole document, or null where that is longer than the budget: what an archive keeps for search.
+ *
+ * @param budgetBytes see `exportBudget`
+ */
+export function textWithin(doc: Y.Doc, budgetBytes: number): string | null {
+  return within(() => toText(doc, { budgetBytes }))
+}
+
+function* typeLines(type: SharedType, budget: Budget): Generator<string> {
   const kind = kindOf(type)
   switch (kind) {
     case "text":
-      return isLexical(type) ? readTextBlocks(type).flatMap(blockText) : valueText(plainText(type))
+      if (!isLexical(type)) yield* valueLines(plainText(type), budget)
+      else for (const block of readTextBlocks(type, budget)) yield* blockLines(block)
+      return
     case "xml":
-      return readXmlBlocks(type).flatMap(blockText)
+      for (const block of readXmlBlocks(type, budget)) yield* blockLines(block)
+      return
     case "map":
-      return mapEntries(type).flatMap(([, value]) => valueText(value))
+      for (const [, value] of mapEntries(type)) yield* valueLines(value, budget)
+      return
     case "array":
-      return listValues(type).flatMap(valueText)
+      for (const value of listValues(type)) yield* valueLines(value, budget)
+      return
     case "empty":
-      return []
+      return
     default:
       throw new TypeError(`unknown kind ${kind satisfies never}`)
   }
 }
 
-function valueText(value: unknown): string[] {
-  if (typeof value === "string") return value === "" ? [] : [value]
-  if (value instanceof Y.AbstractType) return typeText(value as SharedType)
-  if (value instanceof Uint8Array || value instanceof Y.Doc) return []
-  return value instanceof Object ? Object.values(value).flatMap(valueText) : []
+function* valueLines(value: unknown, budget: Budget): Generator<string> {
+  if (typeof value === "string") {
+    if (value !== "") yield value
+  } else if (isSharedType(value)) yield* typeLines(value, budget)
+  else if (value instanceof Object && !(value instanceof Uint8Array || value instanceof Y.Doc)) {
+    for (const one of Object.values(value)) yield* valueLines(one, budget)
+  }
 }
 
-function blockText(block: Block): string[] {
+function* blockLines(block: Block): Generator<string> {
   switch (block.kind) {
     case "plain":
     case "code":
-      return [block.text]
+      yield block.text
+      return
     case "paragraph":
     case "heading":
-      return [inlineText(block.inlines)]
+      yield inlineText(block.inlines)
+      return
+    case "media":
+      if (block.name !== "") yield block.name
+      if (block.caption !== "" && block.caption !== block.name) yield block.caption
+      return
+    case "details":
+      yield inlineText(block.summary)
+      for (const one of block.blocks) yield* blockLines(one)
+      return
     case "quote":
-      return block.blocks.flatMap(blockText)
+    case "indented":
+      for (const one of block.blocks) yield* blockLines(one)
+      return
     case "list":
-      return block.items.flatMap((item) => item.blocks.flatMap(blockText))
+      for (const item of block.items) for (const one of item.blocks) yield* blockLines(one)
+      return
     case "table":
-      return block.rows.flat().flatMap((cell) => cell.blocks.flatMap(blockText))
+      for (const cell of block.rows.flat()) for (const one of cell.blocks) yield* blockLines(one)
+      return
     case "rule":
-      return []
+      return
     default:
       throw new TypeError(`unknown block ${block satisfies never}`)
   }

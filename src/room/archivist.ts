@@ -9,7 +9,9 @@ import * as Y from "yjs"
 import { limited } from "../archive/abortable.ts"
 import type { Archive, ArchivedDocument, ArchivePage, Version } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
-import { jsonWithin, textWithin } from "../export/within.ts"
+import { exportBudget } from "../export/budget.ts"
+import { jsonWithin } from "../export/json.ts"
+import { textWithin } from "../export/text.ts"
 import type { Limits } from "../limits.ts"
 import type { Authors } from "./authors.ts"
 import type { Emit } from "./events.ts"
@@ -179,8 +181,8 @@ export class Archivist {
       update,
       sidecar: this.#sidecar(),
       updatedAtMs: Date.now(),
-      json: () => jsonWithin(doc, this.#limits.exportBytes),
-      text: () => textWithin(doc, this.#limits.exportBytes),
+      json: () => jsonWithin(doc, exportBudget(update.length, this.#limits)),
+      text: () => textWithin(doc, exportBudget(update.length, this.#limits)),
     }
     const { held } = this.outbox.ledger
     const outcome = await this.#call((archive, signal) => archive.store(this.#name, write, held, signal))
@@ -294,7 +296,8 @@ export class Archivist {
   #writeSidecar(bytes: Uint8Array | null): void {
     const { dead, owners, carried } = readSidecar(bytes)
     if (dead.length > 0) this.#replica.bury(dead)
-    for (const { client, subject } of owners) if (this.#log.ownerOf(client) === null) this.#log.own(client, subject)
+    for (const { client, subject } of owners)
+      if (this.#log.ownerOf(client) === null) this.#log.own(client, subject)
     for (const { client, owner, clock } of carried) this.#log.setCarried(client, { owner, clock })
   }
 

@@ -7,9 +7,9 @@
  * without it (F3).
  */
 import type { Connection } from "partyserver"
+import type { Grant } from "../access/rights.ts"
 import { closeReason, SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
-import type { Grant } from "../rpc.ts"
 import { NO_ENTRIES } from "../wire/awareness.ts"
 import type { Dialect, Told } from "../wire/dialect.ts"
 import { yurt, yWebsocket } from "../wire/y-websocket.ts"
@@ -41,6 +41,14 @@ interface Reading {
 
 const READ: Reading = { kind: "unasked", bytes: 0, nonce: null }
 
+/** What a peer left behind. */
+export interface Left {
+  /** Clients whose awareness entry changed: relay these. */
+  readonly clients: readonly number[]
+  /** The client id it showed itself under; null: none. */
+  readonly announced: number | null
+}
+
 /** A peer behind a WebSocket of its own. */
 export class SocketPeer implements Peer {
   readonly id: string
@@ -66,7 +74,11 @@ export class SocketPeer implements Peer {
   readonly bytes: TokenBucket
   readonly #crowd: Crowd
 
-  constructor(crowd: Crowd, connection: Connection, { id, grant, dialect }: { id: string; grant: Grant; dialect: Dialect }) {
+  constructor(
+    crowd: Crowd,
+    connection: Connection,
+    { id, grant, dialect }: { id: string; grant: Grant; dialect: Dialect },
+  ) {
     const { limits } = crowd
     this.#crowd = crowd
     this.id = id
@@ -92,7 +104,7 @@ export class Crowd {
   readonly #ctx: DurableObjectState
   readonly #emit: Emit
   readonly #presence: Presence<SocketPeer>
-  readonly #onLeft: (peer: SocketPeer, clients: readonly number[]) => void
+  readonly #onLeft: (left: Left) => void
   readonly #peerOf = new WeakMap<WebSocket, SocketPeer>()
   /** Sockets this room has let go: a late close event of theirs changes nothing. */
   readonly #dismissed = new WeakSet<WebSocket>()
@@ -105,14 +117,14 @@ export class Crowd {
   #looksLeft = 0
   #activeAtMs = 0
 
-  /** @param options.onLeft a peer has gone; `clients` are those whose awareness entry changed */
+  /** @param options.onLeft a peer has gone */
   constructor(
     ctx: DurableObjectState,
     options: {
       limits: Limits
       emit: Emit
       presence: Presence<SocketPeer>
-      onLeft: (peer: SocketPeer, clients: readonly number[]) => void
+      onLeft: (left: Left) => void
     },
   ) {
     this.#ctx = ctx
@@ -179,12 +191,7 @@ export class Crowd {
   /** Hand one message to one peer. */
   send(peer: SocketPeer, message: Uint8Array | string): void {
     if (peer.standing === "closing" || peer.standing === "out") return
-    try {
-      peer.connection.send(message)
-    } catch {
-      // The socket is gone and its close event is on the way.
-      return
-    }
+    if (!sendQuietly(peer.connection, message)) return
     const reading = { ...peer.reading, bytes: peer.reading.bytes + message.length }
     peer.reading = reading
     if (reading.bytes <= this.limits.probeBytes) return
@@ -221,12 +228,7 @@ export class Crowd {
   answer(peer: SocketPeer): void {
     // Also one that is out: it is kept open so that it does not come back.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
-    if (message === null || peer.standing === "closing") return
-    try {
-      peer.connection.send(message)
-    } catch {
-      // The socket is gone and its close event is on the way.
-    }
+    if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
   }
 
   /** Answer an error: with a frame, and where it cannot go on, with a close. */
@@ -253,6 +255,14 @@ export class Crowd {
       default:
         return this.close(peer, error)
     }
+  }
+
+  /** A message of a socket that is only kept open, since the room woke: its sender lives on an answer. */
+  answerStranger(connection: Connection): void {
+    const attachment = connection.state as Attachment | null
+    const dialect = DIALECTS.find(({ name }) => name === attachment?.dialect)
+    const message = dialect?.write({ type: "awareness", entries: NO_ENTRIES }) ?? null
+    if (message !== null) sendQuietly(connection, message)
   }
 
   /** One thing was not taken; the connection goes on. */
@@ -380,9 +390,10 @@ export class Crowd {
       this.#peerOf.delete(peer.connection)
       this.#dismissed.add(peer.connection)
     }
+    const announced = this.#presence.announcedBy(peer)
     const clients = this.#presence.leave(peer)
     this.#emit({ type: "left", subject: peer.grant.subject, peers: this.peers.size })
-    this.#onLeft(peer, clients)
+    this.#onLeft({ clients, announced })
   }
 
   #probe(peer: SocketPeer): void {
@@ -423,8 +434,21 @@ export class Crowd {
 /** How often the silent are looked at after something happened: once they may still be in time, twice they are not. */
 const LOOKS = 2
 
+/** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
+function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {
+  try {
+    connection.send(message)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Close a socket that may be closed already. */
-export function closeQuietly(connection: WebSocket, { code, reason }: { code: number; reason: string }): void {
+export function closeQuietly(
+  connection: WebSocket,
+  { code, reason }: { code: number; reason: string },
+): void {
   try {
     connection.close(code, reason)
   } catch {

@@ -74,7 +74,10 @@ export class Dialogue {
       this.#crowd.heard(peer, now)
       if (peer.standing === "closing" || !this.#crowd.checkExpiry(peer, now)) return
       if (message.length > this.#limits.frameBytes)
-        throw new SyncError("too-large", `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`)
+        throw new SyncError(
+          "too-large",
+          `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`,
+        )
       // Of one that was refused for good only signs of life are looked at.
       if (peer.standing !== "in") return this.#crowd.answer(peer)
       const said = peer.dialect.read(message)

@@ -94,7 +94,9 @@ export function logEvent(name: string, event: RoomEvent): void {
     case "unapplied":
       return console.error(`${name}: a vetted update did not apply; the document is built anew`, event.cause)
     case "dropped":
-      return console.warn(`${name}: dropped an update of ${event.bytes} bytes that had waited: ${event.reason}`)
+      return console.warn(
+        `${name}: dropped an update of ${event.bytes} bytes that had waited: ${event.reason}`,
+      )
     case "conflict":
       return console.warn(`${name}: other content stands under client id ${event.client} of ${event.subject}`)
     case "archive-failed":

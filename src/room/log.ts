@@ -278,7 +278,12 @@ export class Log {
   /** Move a revision of the log out of the document's way; it is kept for a person to look at. The mark of damage stays. */
   quarantine(revision: number, reason: string): void {
     this.#write(() => {
-      this.#setAside("log", reason, "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part", revision)
+      this.#setAside(
+        "log",
+        reason,
+        "SELECT revision, bytes FROM log WHERE revision = ? ORDER BY part",
+        revision,
+      )
       this.#sql("DELETE FROM log WHERE revision = ?", revision)
       this.#reread()
     })
@@ -299,7 +304,9 @@ export class Log {
 
   /** Keep bytes that did not apply and are in no table yet. */
   quarantineUpdate(update: Uint8Array, reason: string): void {
-    this.#write(() => this.#keepAside("uncommitted", { revision: this.#state.revision, reason, bytes: update }))
+    this.#write(() =>
+      this.#keepAside("uncommitted", { revision: this.#state.revision, reason, bytes: update }),
+    )
   }
 
   /** How many values are in quarantine. */
@@ -333,7 +340,8 @@ export class Log {
       ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
       if (alike !== undefined) {
         const wanted = JSON.stringify(missing)
-        if (alike.missing !== wanted) this.#sql("UPDATE waiting SET missing = ? WHERE id = ?", wanted, alike.id)
+        if (alike.missing !== wanted)
+          this.#sql("UPDATE waiting SET missing = ? WHERE id = ?", wanted, alike.id)
         return { waiting: readWaiting({ ...alike, missing: wanted }), isNew: false }
       }
     }
@@ -530,7 +538,10 @@ export class Log {
   }
 
   #setAside(source: string, reason: string, query: string, ...bindings: SqlStorageValue[]): void {
-    for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(query, ...bindings)) {
+    for (const { revision, bytes } of this.#sql<{ revision: number; bytes: ArrayBuffer }>(
+      query,
+      ...bindings,
+    )) {
       this.#keepAside(source, { revision, reason, bytes })
     }
   }

@@ -76,8 +76,7 @@ export class Outbox {
 
   /** Something was committed. The first time, this sets when it is due. */
   touch(): void {
-    if (this.dirty && this.#ledger.dueAtMs === null)
-      this.note({ dueAtMs: Date.now() + this.#limits.flushMs })
+    if (this.dirty && this.#ledger.dueAtMs === null) this.note({ dueAtMs: Date.now() + this.#limits.flushMs })
   }
 
   /** The last one left: due now, unless the archive is failing; then the backoff holds. */

@@ -1,5 +1,5 @@
 /** Someone connected, as the parts of a room see them: a socket today, and whatever else can hear and be heard. */
-import type { Grant } from "../rpc.ts"
+import type { Grant } from "../access/rights.ts"
 import type { Dialect, Told } from "../wire/dialect.ts"
 
 /**

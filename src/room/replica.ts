@@ -107,9 +107,14 @@ export class Replica {
     this.#waiting = new WaitingRoom(log, limits)
   }
 
-  /** A document exists: something is stored or about to be, be it only something that waits. */
+  /** A document exists: something is stored or about to be. */
   get exists(): boolean {
-    return this.#log.exists || this.#uncommitted.length > 0 || this.#waiting.size > 0
+    return this.#log.exists || this.#uncommitted.length > 0
+  }
+
+  /** There is something here, be it only something that waits. */
+  get holds(): boolean {
+    return this.exists || this.#waiting.size > 0
   }
 
   /** Bytes taken and not yet committed. */
@@ -403,7 +408,10 @@ export class Replica {
    * @param options.aside keep its bytes in quarantine, with this reason
    */
   erase(options: { aside?: string; dead?: Uint8Array } = {}): void {
-    const dead = raiseClocks(raiseClocks(this.#dead, this.#clocks), decodeClocks(options.dead ?? new Uint8Array()))
+    const dead = raiseClocks(
+      raiseClocks(this.#dead, this.#clocks),
+      decodeClocks(options.dead ?? new Uint8Array()),
+    )
     this.dehydrate()
     this.#log.erase(Y.encodeStateVector(dead), options)
     this.#dead = dead
@@ -444,21 +452,21 @@ export class Replica {
     if (news !== null) {
       this.#checkSpace(verdict)
       const needsDocument =
-        verdict.doubts !== undefined ||
-        !this.#hasDepthFor(verdict.levels ?? 0) ||
-        (whole && verdict.deletes)
+        verdict.doubts !== undefined || !this.#hasDepthFor(verdict.levels ?? 0) || (whole && verdict.deletes)
       if (needsDocument) {
         this.document()
         if (setbacks !== this.#setbacks) return null
         taken = this.#judge(news, verdict)
       } else taken = news
-      if (taken !== null) this.#takeSections({ update: taken, origin }, verdict, { bearer, applied: needsDocument })
+      if (taken !== null)
+        this.#takeSections({ update: taken, origin }, verdict, { bearer, applied: needsDocument })
     }
     const waits =
       waiting === null
         ? null
         : this.#waiting.keep(waiting, { bearer, origin, bounded: delivery.archived !== true })
-    const released = taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
+    const released =
+      taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
     return { taken, released, waits }
   }
 
@@ -644,7 +652,10 @@ function prove({ snapshot, state }: Folded): Y.Doc {
 function checkRoots(touched: ReadonlySet<string>, allowed: readonly string[]): void {
   for (const root of touched) {
     if (!allowed.includes(root))
-      throw new SyncError("forbidden", `This connection may change ${allowed.join(", ")}, not ${JSON.stringify(root)}`)
+      throw new SyncError(
+        "forbidden",
+        `This connection may change ${allowed.join(", ")}, not ${JSON.stringify(root)}`,
+      )
   }
 }
 
@@ -665,7 +676,10 @@ function decodeClocks(stateVector: Uint8Array): Map<number, number> {
 }
 
 /** Of each client the higher clock. */
-function raiseClocks(clocks: ReadonlyMap<number, number>, others: ReadonlyMap<number, number>): Map<number, number> {
+function raiseClocks(
+  clocks: ReadonlyMap<number, number>,
+  others: ReadonlyMap<number, number>,
+): Map<number, number> {
   const raised = new Map(clocks)
   for (const [client, clock] of others) raised.set(client, Math.max(clock, raised.get(client) ?? 0))
   return raised

@@ -3,8 +3,9 @@ import { schema } from "prosemirror-schema-basic"
 import { describe, expect, it } from "vitest"
 import { prosemirrorJSONToYDoc, yXmlFragmentToProsemirrorJSON } from "y-prosemirror"
 import * as Y from "yjs"
+import { exportDocument } from "../../../src/export/formats.ts"
 import { toJson } from "../../../src/export/json.ts"
-import { listRoots } from "../../../src/export/roots.ts"
+import { findRoots } from "../../../src/export/roots.ts"
 import { toText } from "../../../src/export/text.ts"
 
 /** The document as a server meets it: loaded from bytes, no root read by anyone. */
@@ -66,19 +67,26 @@ describe("a root's kind is inferred from what it holds", () => {
     ],
   ]
   it.each(kinds)("%s → %s", (_, kind, write) => {
-    expect(listRoots(load(write))).toEqual([{ name: "r", kind }])
+    expect(findRoots(load(write))).toMatchObject([{ name: "r", kind }])
   })
 
-  it("believes what the program around it has read, and lists names in order", () => {
-    const doc = load((d) => d.getText("b").insert(0, "x"))
-    doc.getArray("a")
-    doc.getMap("c")
-    expect(listRoots(doc)).toEqual([
-      { name: "a", kind: "array" },
-      { name: "b", kind: "text" },
-      { name: "c", kind: "map" },
+  it("and not from what the program has read: the same state has one export", () => {
+    const write = (d: Y.Doc) => {
+      d.getText("emptied").insert(0, "a")
+      d.getText("emptied").delete(0, 1)
+      d.getText("prose").insert(0, "x")
+    }
+    const looked = load(write)
+    looked.getText("emptied")
+    looked.getMap("prose")
+    looked.getArray("never")
+    expect(findRoots(looked)).toMatchObject([
+      { name: "emptied", kind: "empty" },
+      { name: "prose", kind: "text" },
     ])
-    expect(toJson(doc)).toEqual({ a: [], b: "x", c: {} })
+    for (const format of ["json", "text", "markdown", "html"] as const)
+      expect(exportDocument(looked, format)).toBe(exportDocument(load(write), format))
+    expect(() => toJson(looked, { root: "never" })).toThrow(expect.objectContaining({ code: "not-found" }))
   })
 })
 
@@ -87,7 +95,7 @@ it("an export leaves the document as it was, for bytes and for later readers", (
   const before = Y.encodeStateAsUpdate(doc)
   toJson(doc)
   toText(doc)
-  listRoots(doc)
+  findRoots(doc)
   expect(Y.encodeStateAsUpdate(doc)).toEqual(before)
   expect(doc.getText("prose").toString()).toBe("Hello")
   expect(doc.getXmlFragment("page").toString()).toBe("<paragraph></paragraph>")

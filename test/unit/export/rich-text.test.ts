@@ -18,7 +18,7 @@ import { afterEach, describe, expect, it } from "vitest"
 import { prosemirrorJSONToYDoc } from "y-prosemirror"
 import { Awareness } from "y-protocols/awareness"
 import * as Y from "yjs"
-import { exportDocument } from "../../../src/export/export.ts"
+import { exportDocument } from "../../../src/export/formats.ts"
 import { toHtml } from "../../../src/export/html.ts"
 import { toJson } from "../../../src/export/json.ts"
 import { toMarkdown } from "../../../src/export/markdown.ts"
@@ -114,9 +114,9 @@ describe.each(["V1", "V2"] as const)("a document written by Lexical, %s", (versi
     writeLexical(version, () => $convertFromMarkdownString(SAMPLE, [CHECK_LIST, ...TRANSFORMERS]))
 
   it("is Markdown again", async () => {
-    expect(toMarkdown(await write())).toBe(`# A _title_
+    expect(toMarkdown(await write())).toBe(`# A *title*
 
-Some **bold**, _italic_, ~~gone~~ and \`code\` with a [link](<https://example.com/a?b=1&c=2>).
+Some **bold**, *italic*, ~~gone~~ and \`code\` with a [link](https://example.com/a?b=1\\&c=2).
 
 - one
 - two
@@ -251,13 +251,13 @@ describe("a document written by Tiptap", () => {
 a\\
 b @ada
 
-![A \\[picture\\]](<https://example.com/a.png>)
+![A \\[picture\\]](https://example.com/a.png)
 
 ---
 
 | k | v\\|w |
-| --- | --- |
-| 1 |  |
+| - | - |
+| 1 | |
 `)
     expect(body(doc)).toBe(`<h2>Plan</h2>
 <ul>
@@ -349,7 +349,7 @@ describe("a text", () => {
     )
     expect(toMarkdown(doc)).toBe(`# Title
 
-see [**this**](<https://example.com/>)
+see [**this**](https://example.com/)
 
 - one
   - deep
@@ -363,7 +363,7 @@ let b
 
 > wise
 
-![](<data:image/png;base64,AAAA>)
+![](data:image/png;base64,AAAA)
 `)
     expect(body(doc)).toContain("<h1>Title</h1>")
   })

@@ -1,9 +1,9 @@
 /** A drawing as SVG. */
 import * as Y from "yjs"
-import { SyncError } from "../errors.ts"
-import { findRoot } from "./roots.ts"
-import { listValues, mapEntries, type SharedType } from "./shared-types.ts"
-import { outlinePath, type Stroke, strokeOutline } from "./stroke.ts"
+import { SyncError } from "../src/errors.ts"
+import { findRoot } from "../src/export/roots.ts"
+import { listValues, mapEntries, type SharedType } from "../src/export/shared-types.ts"
+import { outlinePath, type Stroke, strokeOutline } from "./draw-stroke.ts"
 
 /** Around everything that was drawn, px. */
 const MARGIN_PX = 16
@@ -55,8 +55,8 @@ export function toSvg(doc: Y.Doc, options: { root?: string } = {}): string {
 function* readStrokes(type: SharedType): Generator<Stroke> {
   for (const value of listValues(type)) {
     if (!(value instanceof Y.Map)) continue
-    const { color, width, points } = Object.fromEntries(mapEntries(value as SharedType))
-    const numbers = points instanceof Y.Array ? listValues(points as SharedType) : points
+    const { color, width, points } = Object.fromEntries(mapEntries(value))
+    const numbers = points instanceof Y.Array ? listValues(points) : points
     if (!Array.isArray(numbers) || !numbers.every(Number.isSafeInteger)) continue
     yield {
       color: typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color) ? color : "#000000",

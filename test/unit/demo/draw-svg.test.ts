@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
-import { outlinePath, strokeOutline } from "../../../src/export/stroke.ts"
-import { toSvg } from "../../../src/export/svg.ts"
+import { outlinePath, strokeOutline } from "../../../demo/draw-stroke.ts"
+import { toSvg } from "../../../demo/draw-svg.ts"
 
 /** A drawing as a server meets it: loaded from bytes, no root read by anyone. */
 function draw(...strokes: Record<string, unknown>[]): Y.Doc {
