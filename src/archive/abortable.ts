@@ -28,7 +28,7 @@ export function limited(archive: Archive, limitMs: number): Archive {
 
 /**
  * The same archive, whose errors can be shown to clients: they name the archive, and what the driver said (addresses,
- * users, SQL) is the cause. A SyncError, and the reason of an aborted signal, pass as they are.
+ * users, SQL) is the cause. A SyncError passes as it is, and a call whose signal has aborted rejects with its reason.
  */
 export function discreet(archive: Archive): Archive {
   return around(archive, (call, signal) => call(signal))
@@ -43,7 +43,9 @@ function around(
     try {
       return await within(call, signal)
     } catch (error) {
-      if (error instanceof SyncError || (signal.aborted && error === signal.reason)) throw error
+      // Workers' fetch rejects with a copy of the reason.
+      if (signal.aborted) throw signal.reason
+      if (error instanceof SyncError) throw error
       throw new SyncError("archive-unavailable", `The archive ${archive.name} failed`, { cause: error })
     }
   }

@@ -70,7 +70,7 @@ export async function openDesk(env: {
     const response = await fetch(target, { method: "POST", body: body as BodyInit | null })
     signal.removeEventListener("abort", abort)
     if (!response.ok) {
-      const { code, message } = await response.json()
+      const { code, message }: { code: string | null; message: string } = JSON.parse(await response.text())
       throw Object.assign(new Error(message), { code })
     }
     return response
