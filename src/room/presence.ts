@@ -27,7 +27,7 @@ export interface Noted {
   readonly answer: boolean
   /** The sender has read up to the last probe. */
   readonly proof: boolean
-  /** A state of the sender's own that was not taken. What it showed before stands. */
+  /** A state of the sender's own that was not taken, said once in `answerMs`. What it showed before stands. */
   readonly refused: RefusedState | null
 }
 
@@ -85,6 +85,7 @@ export class Presence<Socket> {
   readonly #gone = new Map<number, number>()
   readonly #probes = new Map<Socket, Probe>()
   readonly #answeredAtMs = new Map<Socket, number>()
+  readonly #refusedAtMs = new Map<Socket, number>()
   /** The states that lie on the shelf. */
   readonly #shelved = new Map<number, string>()
   /** Of all entries and claims. */
@@ -184,6 +185,11 @@ export class Presence<Socket> {
       if (was?.state !== is?.state || was?.visible !== is?.visible) renews = false
     }
     renews &&= taken > 0
+    if (refused !== null) {
+      if (nowMs - (this.#refusedAtMs.get(socket) ?? Number.NEGATIVE_INFINITY) < this.#limits.answerMs)
+        refused = null
+      else this.#refusedAtMs.set(socket, nowMs)
+    }
     const answer = this.#isAnswerDue(socket, nowMs) || renews || refused !== null
     if (answer) this.#answeredAtMs.set(socket, nowMs)
     return { changed, renewal: renews && changed.length > 0, answer, proof, refused }
@@ -207,6 +213,7 @@ export class Presence<Socket> {
   leave(socket: Socket): number[] {
     this.#probes.delete(socket)
     this.#answeredAtMs.delete(socket)
+    this.#refusedAtMs.delete(socket)
     this.#dropClaim(socket)
     const entry = this.#entryOf(socket)
     if (entry === null) return []
