@@ -200,6 +200,8 @@ export class Presence<Socket> {
    * @returns the clients whose entry changed: relay these to everyone but this socket
    */
   hide(socket: Socket): number[] {
+    const claim = this.#claims.get(socket)
+    if (claim !== undefined) this.#claims.set(socket, { ...claim, visible: false })
     const entry = this.#entryOf(socket)
     if (entry === null || !entry.visible) return []
     this.#entries.set(entry.client, { ...entry, visible: false })
@@ -403,6 +405,7 @@ export class Presence<Socket> {
 
 /** Each client's newest entry of a frame: what lies between is not relayed, so it is not decoded either. */
 function newestOf(frame: readonly RawEntry[]): Iterable<RawEntry> {
+  if (frame.length === 1) return frame
   const newest = new Map<number, RawEntry>()
   for (const entry of frame) {
     const before = newest.get(entry.client)

@@ -226,6 +226,16 @@ describe("without the right to presence", () => {
     expect(shown()).toEqual([entry(1, 3)])
   })
 
+  it("[R2] shows nothing of a claim that comes true after its right has ended", () => {
+    const { presence, say, shown } = openPresence()
+    say("old", [entry(1, 1)])
+    say("new", [entry(1, 2)])
+    expect(presence.hide("new")).toEqual([])
+    expect(presence.leave("old")).toEqual([1])
+    expect(presence.speakerOf(1)).toBe("new")
+    expect(shown()).toEqual([])
+  })
+
   it("[P1] lets no hidden client keep an id from someone who may show it", () => {
     const { say, shown } = openPresence()
     say("eve", [entry(1, 1)], { visible: false })

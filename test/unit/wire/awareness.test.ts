@@ -53,7 +53,7 @@ it("[B1] refuses more entries than it is asked to take, before reading any", () 
 it("[W1] refuses bytes that end inside an entry, go on after the last, or promise more than is there", () => {
   const bytes = writeEntries([{ client: 1, clock: 2, state: '{"a":1}' }])
   const promising = new Uint8Array([1, 1, 1, 255, 255, 255, 127, 0])
-  const broken = [new Uint8Array([]), new Uint8Array([...bytes, 0]), promising]
+  const broken: Uint8Array[] = [new Uint8Array([]), new Uint8Array([...bytes, 0]), promising]
   for (let length = 1; length < bytes.length; length++) broken.push(bytes.subarray(0, length))
   for (const wrong of broken) {
     expect(() => readEntries(wrong, { maxEntries: 10 }), `${wrong}`).toThrow(
