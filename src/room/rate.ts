@@ -1,9 +1,8 @@
 /**
- * How much in how short a time: a token bucket for a socket's frames and one for its bytes, and the platform's count of upgrades.
+ * How much in how short a time: a token bucket, for a socket's frames and for its bytes.
  *
- * No timer (a pending one would keep the room from hibernating): the bucket fills when it is looked at.
+ * It has no timer, since a pending one would keep the room from hibernating: the bucket fills when it is looked at.
  */
-import { SyncError } from "../errors.ts"
 
 /** Lets `capacity` through at once and `perSecond` for as long as it takes. */
 export class TokenBucket {
@@ -39,21 +38,4 @@ export class TokenBucket {
     this.#level -= n
     return true
   }
-}
-
-/** The platform's rate limit. @source Cloudflare Workers, rate limiting binding: counts per location, eventually */
-interface RateLimitBinding {
-  limit(options: { key: string }): Promise<{ success: boolean }>
-}
-
-/**
- * Count one upgrade of a subject against the binding `UPGRADES`, where wrangler.toml has one.
- * @throws SyncError "rate-limited"
- */
-export async function limitUpgrades(env: object, subject: string | null): Promise<void> {
-  const { UPGRADES } = env as { UPGRADES?: RateLimitBinding }
-  if (UPGRADES === undefined || subject === null) return
-  const { success } = await UPGRADES.limit({ key: subject })
-  if (!success)
-    throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
 }

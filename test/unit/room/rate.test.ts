@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { limitUpgrades, TokenBucket } from "../../../src/room/rate.ts"
+import { TokenBucket } from "../../../src/room/rate.ts"
 
 describe("[R3] a socket that sends too much in too short a time", () => {
   it("[R3] may burst up to the capacity, and no further", () => {
@@ -62,26 +62,3 @@ function randomNumbers(seed: number): (bound: number) => number {
     return Math.floor((state / 2 ** 32) * bound)
   }
 }
-
-describe("[R3] upgrades of a subject", () => {
-  it("are counted by the platform's binding, and refused past its limit", async () => {
-    const keys: string[] = []
-    const env = {
-      UPGRADES: {
-        limit: async ({ key }: { key: string }) => {
-          keys.push(key)
-          return { success: keys.length < 3 }
-        },
-      },
-    }
-    await limitUpgrades(env, "ada")
-    await limitUpgrades(env, "ada")
-    await expect(limitUpgrades(env, "ada")).rejects.toThrow(expect.objectContaining({ code: "rate-limited" }))
-    expect(keys).toEqual(["ada", "ada", "ada"])
-  })
-
-  it("are not counted without the binding, nor where nobody has a name", async () => {
-    await limitUpgrades({}, "ada")
-    await limitUpgrades({ UPGRADES: { limit: async () => ({ success: false }) } }, null)
-  })
-})
