@@ -153,9 +153,15 @@ export const LIMITS = {
   awarenessSpare: 100,
   /** Departed clients whose clock is remembered, so that another tab's late relay does not bring them back. */
   departedClients: 1_000,
-  /** A larger state is no part of a socket's attachment, bytes. @source Durable Objects limits: an attachment holds 16 KB */
-  attachmentStateBytes: 8 * KB,
-  /** Whoever sends presence hears an answer at least this often, ms: stock y-websocket reconnects after 30 s of silence. */
+  /**
+   * A larger state is no part of a socket's attachment, bytes of UTF-8: one letter beyond Latin-1, and the platform stores
+   * two bytes for each. @source Durable Objects limits: an attachment holds 16 KB
+   */
+  attachmentStateBytes: 4 * KB,
+  /**
+   * Whoever sends presence hears an answer at least this often, ms: stock y-websocket reconnects after 30 s of silence.
+   * And is told of a state that was not taken at most this often.
+   */
   answerMs: 10_000,
   /** A read probe puts a stock client's clock this far ahead at least: no client counts so far before it reads the probe ... */
   probeReach: 1_024,

@@ -27,7 +27,7 @@ export interface Noted {
   readonly answer: boolean
   /** The sender has read up to the last probe. */
   readonly proof: boolean
-  /** A state of the sender's own that was not taken. What it showed before stands. */
+  /** A state of the sender's own that was not taken, said once in `answerMs`. What it showed before stands. */
   readonly refused: RefusedState | null
 }
 
@@ -85,6 +85,7 @@ export class Presence<Socket> {
   readonly #gone = new Map<number, number>()
   readonly #probes = new Map<Socket, Probe>()
   readonly #answeredAtMs = new Map<Socket, number>()
+  readonly #refusedAtMs = new Map<Socket, number>()
   /** The states that lie on the shelf. */
   readonly #shelved = new Map<number, string>()
   /** Of all entries and claims. */
@@ -164,24 +165,30 @@ export class Presence<Socket> {
   ): Noted {
     const { sockets, awarenessSpare } = this.#limits
     const frame = readEntries(entries, { maxEntries: sockets + awarenessSpare })
-    /** The entries as they were before this frame, of the clients it touches: only what comes of it in the end is relayed. */
-    const before = new Map<number, Shown<Socket> | undefined>()
-    let proof = false
-    let refused: RefusedState | null = null
-    for (const entry of frame) {
-      if (this.#isProof(socket, entry)) proof = true
-      const known = this.#entries.get(entry.client)
-      const outcome = this.#take(socket, entry, visible)
-      if (outcome === "taken") {
-        if (!before.has(entry.client)) before.set(entry.client, known)
-      } else if (outcome !== "dropped") refused = outcome
-    }
     const changed: number[] = []
-    let renews = before.size > 0
-    for (const [client, was] of before) {
-      const is = this.#entries.get(client)
-      if (was?.visible === true || is?.visible === true) changed.push(client)
+    let renews = true
+    let proof = false
+    let taken = 0
+    let refused: RefusedState | null = null
+    for (const entry of newestOf(frame)) {
+      if (this.#isProof(socket, entry)) proof = true
+      const was = this.#entries.get(entry.client)
+      const outcome = this.#take(socket, entry, visible)
+      if (outcome === "dropped") continue
+      if (outcome !== "taken") {
+        refused = outcome
+        continue
+      }
+      taken++
+      const is = this.#entries.get(entry.client)
+      if (was?.visible === true || is?.visible === true) changed.push(entry.client)
       if (was?.state !== is?.state || was?.visible !== is?.visible) renews = false
+    }
+    renews &&= taken > 0
+    if (refused !== null) {
+      if (nowMs - (this.#refusedAtMs.get(socket) ?? Number.NEGATIVE_INFINITY) < this.#limits.answerMs)
+        refused = null
+      else this.#refusedAtMs.set(socket, nowMs)
     }
     const answer = this.#isAnswerDue(socket, nowMs) || renews || refused !== null
     if (answer) this.#answeredAtMs.set(socket, nowMs)
@@ -193,6 +200,8 @@ export class Presence<Socket> {
    * @returns the clients whose entry changed: relay these to everyone but this socket
    */
   hide(socket: Socket): number[] {
+    const claim = this.#claims.get(socket)
+    if (claim !== undefined) this.#claims.set(socket, { ...claim, visible: false })
     const entry = this.#entryOf(socket)
     if (entry === null || !entry.visible) return []
     this.#entries.set(entry.client, { ...entry, visible: false })
@@ -206,6 +215,7 @@ export class Presence<Socket> {
   leave(socket: Socket): number[] {
     this.#probes.delete(socket)
     this.#answeredAtMs.delete(socket)
+    this.#refusedAtMs.delete(socket)
     this.#dropClaim(socket)
     const entry = this.#entryOf(socket)
     if (entry === null) return []
@@ -311,8 +321,10 @@ export class Presence<Socket> {
   #claim(socket: Socket, entry: RawEntry, visible: boolean): void {
     if (this.#own.has(socket)) return
     const { client, clock } = entry
+    // With the same clock it is an echo of what the room has sent.
+    if (clock <= (this.#entries.get(client)?.clock ?? -1)) return
     const before = this.#claims.get(socket)
-    if (before !== undefined && before.client === client && before.clock >= clock) return
+    if (before?.client === client && before.clock >= clock) return
     const state = this.#readState(entry, before)
     if (typeof state !== "string") return
     this.#dropClaim(socket)
@@ -325,7 +337,7 @@ export class Presence<Socket> {
     this.#claims.delete(socket)
   }
 
-  /** Strictly newer: with the same clock it may be an echo of what the room has sent. */
+  /** The newest claim that goes beyond this entry. */
   #claimOf({ client, clock }: Entry): Shown<Socket> | null {
     let newest: Shown<Socket> | null = null
     for (const claim of this.#claims.values()) {
@@ -389,6 +401,21 @@ export class Presence<Socket> {
     if (text !== null && (text === before?.state || isObject(text, awarenessDepth))) return text
     return refuse("bad-frame", `An awareness state is a JSON object, at most ${awarenessDepth} levels deep`)
   }
+}
+
+/** Each client's newest entry of a frame: what lies between is not relayed, so it is not decoded either. */
+function newestOf(frame: readonly RawEntry[]): Iterable<RawEntry> {
+  if (frame.length === 1) return frame
+  const newest = new Map<number, RawEntry>()
+  for (const entry of frame) {
+    const before = newest.get(entry.client)
+    const isNewer =
+      before === undefined ||
+      entry.clock > before.clock ||
+      (entry.clock === before.clock && isGone(entry.state))
+    if (isNewer) newest.set(entry.client, entry)
+  }
+  return newest.values()
 }
 
 const utf8 = new TextEncoder()

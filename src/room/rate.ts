@@ -1,7 +1,7 @@
 /**
- * How much in how short a time: a token bucket for a socket's frames and one for its bytes.
+ * How much in how short a time: a token bucket, for a socket's frames and for its bytes.
  *
- * No timer (a pending one would keep the room from hibernating): the bucket fills when it is looked at.
+ * It has no timer, since a pending one would keep the room from hibernating: the bucket fills when it is looked at.
  */
 
 /** Lets `capacity` through at once and `perSecond` for as long as it takes. */

@@ -27,7 +27,7 @@ export interface RawEntry {
 }
 
 /** No entries. Stock clients take it as a sign of life and change nothing. */
-export const NO_ENTRIES: Uint8Array = new Uint8Array([0])
+export const NO_ENTRIES = new Uint8Array([0])
 
 /**
  * Read entries without decoding a state.

@@ -2,22 +2,25 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest"
 import * as Y from "yjs"
 import { LIMITS } from "../../../src/limits.ts"
 import { FanOut } from "../../../src/room/fan-out.ts"
+import type { Dialect } from "../../../src/wire/dialect.ts"
+import { yurt, yWebsocket } from "../../../src/wire/y-websocket.ts"
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A room of this many peers; `sent` is who got how long a frame. */
-function openFanOut(count: number) {
+/** A room of this many peers, each second one of our own; `sent` is who got which message. */
+function openFanOut(count: number, { entryBytes = 1 } = {}) {
   const peers = new Set(Array.from({ length: count }, (_, i) => i))
   const sent: { peer: number; frame: Uint8Array }[] = []
   const presence: (readonly number[])[] = []
   const fanOut = new FanOut<number>(
     {
       peers,
-      send: (peer, frame) => void sent.push({ peer, frame }),
+      dialectOf: (peer) => (peer % 2 === 0 ? yWebsocket : yurt),
+      send: (peer, frame) => void sent.push({ peer, frame: frame as Uint8Array }),
       encodePresence: (clients) => {
         presence.push(clients)
-        return new Uint8Array([clients.length])
+        return new Uint8Array(entryBytes).fill(clients.length)
       },
     },
     LIMITS,
@@ -69,10 +72,61 @@ it("[F1] lets the window grow with the receivers, to a ceiling", () => {
   expect(windowOf(10_000)).toBeLessThanOrEqual(LIMITS.tickCeilingMs)
 })
 
-it("[F2] encodes once for all receivers of a tick", () => {
+it("[F2] encodes once per dialect for all receivers of a tick", () => {
   const { fanOut, sent } = openFanOut(50)
   fanOut.update(keystrokes(1)[0]!, null)
-  expect(new Set(sent.map(({ frame }) => frame)).size).toBe(1)
+  fanOut.awareness([1], null)
+  vi.runAllTimers()
+  expect(sent).toHaveLength(100)
+  expect(new Set(sent.map(({ frame }) => frame)).size).toBe(4)
+})
+
+it("[F2] sends nothing to a peer whose dialect has no word for it", () => {
+  const sent: number[] = []
+  const silent: Dialect = { ...yurt, name: "silent", write: () => null }
+  const fanOut = new FanOut<number>(
+    {
+      peers: new Set([1, 2, 3]),
+      dialectOf: (peer) => (peer === 2 ? silent : yurt),
+      send: (peer) => void sent.push(peer),
+      encodePresence: () => new Uint8Array(1),
+    },
+    LIMITS,
+  )
+  fanOut.update(keystrokes(1)[0]!, null)
+  expect(sent).toEqual([1, 3])
+})
+
+it("[P5] relays renewals at once and leaves no timer behind, however close they come", () => {
+  const { fanOut, presence } = openFanOut(10)
+  fanOut.awareness([1], 1, { renewal: true })
+  fanOut.awareness([2], 2, { renewal: true })
+  fanOut.awareness([3], 3, { renewal: true })
+  expect(presence).toEqual([[1], [2], [3]])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+it("[F1] gathers renewals with what waits, and in a large room with each other", () => {
+  const busy = openFanOut(10)
+  busy.fanOut.awareness([1], 1)
+  busy.fanOut.awareness([2], 2)
+  busy.fanOut.awareness([3], 3, { renewal: true })
+  vi.runAllTimers()
+  expect(busy.presence).toEqual([[1], [2, 3]])
+  const large = openFanOut(LIMITS.renewalSockets + 1)
+  for (const client of [1, 2, 3]) large.fanOut.awareness([client], client, { renewal: true })
+  vi.runAllTimers()
+  expect(large.presence).toEqual([[1], [2, 3]])
+})
+
+it("[B3] relays large awareness states less often than copying them would take", () => {
+  const { fanOut, presence } = openFanOut(500, { entryBytes: LIMITS.awarenessBytes })
+  fanOut.awareness([1], 1)
+  fanOut.awareness([1], 1)
+  vi.advanceTimersByTime(LIMITS.tickCeilingMs)
+  expect(presence).toHaveLength(1)
+  vi.advanceTimersByTime(LIMITS.presenceCeilingMs)
+  expect(presence).toHaveLength(2)
 })
 
 it("[F2] sends a client's newest awareness state once a tick", () => {
