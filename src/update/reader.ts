@@ -335,7 +335,9 @@ export class Reader extends Cursor {
 
   #readKey(what: string): void {
     if (this.#isVetted) {
-      this.skip(this.number())
+      const length = this.number()
+      this.#stringFrom = this.at
+      this.skip(length)
       return
     }
     const from = this.at

@@ -236,9 +236,10 @@ function judgeInParts(update: Uint8Array, known: Clocks, options: VetOptions): A
   const accepted = judge(below, known, options)
   if (accepted === null) throw refusal("what should integrate does not", 0)
   if (isEmpty(above)) return accepted
-  const missing = stops.map((stop) => stop.missing)
-  for (const [client, clock] of firstDeletes) missing.push({ client, clock })
-  return { ...accepted, waiting: { update: above, missing } }
+  const missing = new Map<string, Id>()
+  for (const { missing: id } of stops) missing.set(`${id.client} ${id.clock}`, id)
+  for (const [client, clock] of firstDeletes) missing.set(`${client} ${clock}`, { client, clock })
+  return { ...accepted, waiting: { update: above, missing: [...missing.values()] } }
 }
 
 /** How far an update without known structs can integrate, and why not further. */

@@ -5,7 +5,8 @@
 import * as encoding from "lib0/encoding"
 import * as prng from "lib0/prng"
 import * as Y from "yjs"
-import { absorb, type Clocks, trim, type Verdict, vet, vetDoubts } from "../../src/update/vet.ts"
+import { capture, settleDoubts } from "../../src/update/settle.ts"
+import { type Accepted, type Clocks, vet, type Waiting } from "../../src/update/vet.ts"
 
 export type Random = prng.PRNG
 
@@ -437,9 +438,13 @@ export function craft(random: Random, known: Clocks): Uint8Array {
 
 // ---- the desk
 
+/** All of it was taken · some of it waits · none of it was. */
+export type Fate = "accept" | "waiting" | "refuse"
+
 /**
- * What a room does with updates, with nothing around it: vet, hold what waits, trim, settle doubts with the document,
- * apply the rest, and keep the state vector by the verdicts alone. `check` throws where the vet's promise is broken.
+ * What a room does with updates, with nothing around it: vet, settle doubts with the document, apply what can be taken,
+ * keep what waits until an id that it misses has arrived, and keep the state vector by the verdicts alone. Throws where
+ * the vet's promise is broken.
  */
 export class Desk {
   readonly doc: Y.Doc
@@ -447,10 +452,12 @@ export class Desk {
   /** What was applied, as it was applied, in order. */
   readonly applied: Uint8Array[] = []
   readonly refusals: string[] = []
-  #waiting: Uint8Array[] = []
+  #waiting: Waiting[] = []
+  #mayExtend: (client: number) => boolean
 
-  constructor(doc = new Y.Doc()) {
+  constructor(doc = new Y.Doc(), { mayExtend = (_client: number) => true } = {}) {
     this.doc = doc
+    this.#mayExtend = mayExtend
   }
 
   get waiting(): number {
@@ -458,52 +465,57 @@ export class Desk {
   }
 
   /** Take an update in, and then whatever waited for it. @returns what became of the update itself */
-  receive(update: Uint8Array): "accept" | "pending" | "refuse" {
-    const kind = this.#take(update)
-    if (kind === "accept") this.#retry()
-    else if (kind === "pending") this.#waiting.push(update)
-    return kind
+  receive(update: Uint8Array): Fate {
+    const { fate, isNews } = this.#take(update)
+    if (isNews) this.#lookAgain()
+    return fate
   }
 
-  #retry(): void {
+  #lookAgain(): void {
     for (let progress = true; progress; ) {
       progress = false
-      const waiting = this.#waiting
-      this.#waiting = []
-      for (const update of waiting) {
-        const kind = this.#take(update)
-        if (kind === "accept") progress = true
-        else if (kind === "pending") this.#waiting.push(update)
-      }
+      const ready = this.#waiting.filter(({ missing }) => missing.some((id) => this.#isKnown(id)))
+      this.#waiting = this.#waiting.filter((each) => !ready.includes(each))
+      for (const { update } of ready) if (this.#take(update).isNews) progress = true
     }
   }
 
-  #take(update: Uint8Array): "accept" | "pending" | "refuse" {
-    let taken = update
-    let verdict = vet(update, this.known)
-    if (verdict.kind === "accept" || verdict.kind === "overlap") {
-      taken = trim(update, verdict.sections, this.known)
-      if (taken !== update) verdict = vet(taken, this.known)
-    }
-    if (verdict.kind === "overlap") throw new Error("a trimmed update still overlaps")
-    const reason = verdict.kind === "refuse" ? verdict.reason : this.#doubt(verdict)
-    if (reason !== null) {
-      this.refusals.push(reason)
-      return "refuse"
-    }
-    if (verdict.kind !== "accept") return verdict.kind
-    const made = absorb(taken, this.doc)
-    this.applied.push(verdict.doubts === undefined ? taken : made)
-    for (const { client, end } of verdict.sections) {
-      if (end > (this.known.get(client) ?? 0)) this.known.set(client, end)
-    }
-    return "accept"
+  #isKnown({ client, clock }: { client: number; clock: number }): boolean {
+    return clock < (this.known.get(client) ?? 0)
   }
 
-  #doubt(verdict: Verdict): string | null {
-    return verdict.kind === "accept" && verdict.doubts !== undefined
-      ? vetDoubts(verdict.doubts, this.doc)
-      : null
+  #take(update: Uint8Array): { fate: Fate; isNews: boolean } {
+    const verdict = vet(update, this.known, { mayExtend: this.#mayExtend })
+    const reason =
+      verdict.kind === "refuse"
+        ? verdict.reason
+        : verdict.doubts === undefined
+          ? null
+          : settleDoubts(verdict.doubts, this.doc)
+    if (verdict.kind === "refuse" || reason !== null) {
+      if (reason?.includes("should integrate") || reason?.startsWith("unreadable")) throw new Error(reason)
+      this.refusals.push(reason ?? "")
+      return { fate: "refuse", isNews: false }
+    }
+    checkVerdict(verdict, this.known)
+    if (verdict.news !== null) this.#apply(verdict.news, verdict)
+    if (verdict.waiting !== null) this.#waiting.push(verdict.waiting)
+    return { fate: verdict.waiting === null ? "accept" : "waiting", isNews: verdict.news !== null }
+  }
+
+  #apply(news: Uint8Array, { doubts, sections }: Accepted): void {
+    const { update } = capture(this.doc, () => Y.applyUpdate(this.doc, news))
+    if (doubts === undefined) this.applied.push(news)
+    else if (update !== null) this.applied.push(update)
+    for (const { client, clock, end } of sections) {
+      if (clock !== (this.known.get(client) ?? 0))
+        throw new Error(`news of client ${client} begin at ${clock}`)
+      if (Y.getState(this.doc.store, client) !== end)
+        throw new Error(`client ${client}: said ${end}, is ${Y.getState(this.doc.store, client)}`)
+      this.known.set(client, end)
+    }
+    if (this.doc.store.pendingStructs !== null || this.doc.store.pendingDs !== null)
+      throw new Error("something accepted waits")
   }
 
   /** Throws unless the document is whole, is where the verdicts say, still works, and can be saved and loaded. */
@@ -522,8 +534,27 @@ export class Desk {
     const loaded = load(saved)
     checkSame(loaded, this.doc, exact)
     const again = vet(saved, new Map())
-    if (again.kind !== "accept") throw new Error(`the saved state is vetted ${JSON.stringify(again)}`)
+    if (again.kind !== "accept" || again.news !== saved || again.waiting !== null)
+      throw new Error(`the saved state is vetted ${JSON.stringify(again)}`)
   }
+}
+
+/** Throws unless the parts of a verdict fit together, whatever the update. */
+function checkVerdict({ news, sections, deletes, waiting, weight }: Accepted, known: Clocks): void {
+  if ((news === null) !== (sections.length === 0 && !deletes))
+    throw new Error("news without anything, or the reverse")
+  if (news !== null && !(weight >= 0)) throw new Error(`a weight of ${weight}`)
+  if (waiting === null) return
+  if (waiting.missing.length === 0) throw new Error("something waits for nothing")
+  const reached = new Map([...known, ...sections.map(({ client, end }) => [client, end] as const)])
+  for (const { client, clock } of waiting.missing) {
+    if (clock < (reached.get(client) ?? 0))
+      throw new Error(`clock ${clock} of ${client} is missing, and here`)
+  }
+  const again = vet(waiting.update, reached)
+  if (again.kind === "refuse") return
+  if (again.news !== null) throw new Error("something of what waits could have been taken")
+  if (again.waiting === null) throw new Error("what waits is nothing")
 }
 
 /** Throws if a transaction was left open, or its cleanup unfinished. */
@@ -607,14 +638,25 @@ export interface Counts {
   honest: number
   hostile: number
   accepted: number
-  pending: number
+  waiting: number
   refused: number
 }
 
-export const noCounts = (): Counts => ({ honest: 0, hostile: 0, accepted: 0, pending: 0, refused: 0 })
+export const noCounts = (): Counts => ({ honest: 0, hostile: 0, accepted: 0, waiting: 0, refused: 0 })
+
+/** The same updates in the same order, now and then some that are far from each other merged into one. */
+function inGroups(random: Random, updates: readonly Uint8Array[]): Uint8Array[] {
+  if (chance(random, 0.5)) return [...updates]
+  const groups: Uint8Array[][] = []
+  for (const update of updates) {
+    if (groups.length > 0 && chance(random, 0.4)) pick(random, groups).push(update)
+    else groups.push([update])
+  }
+  return groups.map((group) => Y.mergeUpdates(group))
+}
 
 /**
- * One honest history, shuffled and doubled, through a desk. Throws if anything is refused, if the desk does not end
+ * One honest history, shuffled, doubled and merged in groups, through a desk. Throws if anything is refused, if the desk does not end
  * where the authors are, or if a client that only ever saw merged batches does not.
  */
 export function runHonest(random: Random, counts: Counts): void {
@@ -626,7 +668,7 @@ export function runHonest(random: Random, counts: Counts): void {
     ? all
     : shuffle(random, [...all, ...all.slice(0, below(random, all.length + 1))])
   const states = docs.map((doc) => Y.encodeStateAsUpdate(doc))
-  for (const update of [...order, ...states]) {
+  for (const update of [...inGroups(random, order), ...states]) {
     counts.honest++
     if (desk.receive(update) === "refuse")
       throw new Error(`an honest update was refused: ${desk.refusals.at(-1)}`)
@@ -661,7 +703,7 @@ export function runHostile(random: Random, counts: Counts): void {
     counts.hostile++
     const kind = desk.receive(update)
     if (kind === "refuse") counts.refused++
-    else if (kind === "pending") counts.pending++
+    else if (kind === "waiting") counts.waiting++
     else counts.accepted++
     while (relayed < desk.applied.length) {
       Y.applyUpdate(peer.doc, desk.applied[relayed++]!)
@@ -712,7 +754,8 @@ class Follower {
     this.#from = desk.applied.length
     const merged = Y.mergeUpdates(batch)
     const verdict = vet(merged, this.#known)
-    if (verdict.kind !== "accept") throw new Error(`a merged batch is vetted ${JSON.stringify(verdict)}`)
+    if (verdict.kind !== "accept" || verdict.news !== merged)
+      throw new Error(`a merged batch is vetted ${JSON.stringify(verdict)}`)
     for (const { client, end } of verdict.sections) this.#known.set(client, end)
     if (this.#known.size !== desk.known.size) throw new Error("the merged batch lacks a client")
     for (const [client, clock] of desk.known) {

@@ -2,12 +2,14 @@ import * as prng from "lib0/prng"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
 import { groupsOf, mergeUpdates } from "../../../src/update/merge.ts"
-import { absorb } from "../../../src/update/vet.ts"
+import { capture } from "../../../src/update/settle.ts"
 import { contentOf, honestHistory, shuffle } from "../../kit/updates.ts"
 
 /** What a room takes: of each update what is new, each beginning where the ones before it ended. */
 function takenBy(room: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
-  return updates.map((update) => absorb(update, room)).filter((news) => news.length > 2)
+  return updates
+    .map((update) => capture(room, () => Y.applyUpdate(room, update)).update)
+    .filter((news) => news !== null)
 }
 
 function load(...updates: Uint8Array[]): Y.Doc {

@@ -2,19 +2,9 @@ import * as encoding from "lib0/encoding"
 import * as prng from "lib0/prng"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
-import {
-  absorb,
-  KEY_BYTES,
-  ROOTS,
-  STRUCTS,
-  TYPE_DEPTH,
-  trim,
-  VALUE_DEPTH,
-  vet,
-  vetDepth,
-  vetDoubts,
-  vetOverlap,
-} from "../../../src/update/vet.ts"
+import { LIMITS } from "../../../src/limits.ts"
+import { capture, settleDepth, settleDoubts } from "../../../src/update/settle.ts"
+import { type Accepted, type Clocks, type VetOptions, vet } from "../../../src/update/vet.ts"
 import {
   checkWhole,
   craft,
@@ -89,10 +79,27 @@ const [DELETED, JSON_VALUES, BINARY, STRING, EMBED, FORMAT, TYPE, ANY, SUBDOC, S
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
 ]
 
-/** What the vet says, in a line. */
-function said(bytes: Uint8Array, known = NOTHING): string {
-  const verdict = vet(bytes, known)
-  return verdict.kind === "refuse" ? verdict.reason : verdict.kind
+const {
+  keyBytes: KEY_BYTES,
+  updateRoots: ROOTS,
+  updateStructs: STRUCTS,
+  typeDepth: TYPE_DEPTH,
+  valueDepth: VALUE_DEPTH,
+} = LIMITS
+
+/** What the vet says, in a line: "accept" where all is taken, "waiting" where nothing is, "in part" between. */
+function said(bytes: Uint8Array, known: Clocks = NOTHING, options?: VetOptions): string {
+  const verdict = vet(bytes, known, options)
+  if (verdict.kind === "refuse") return verdict.reason
+  if (verdict.waiting === null) return "accept"
+  return verdict.news === null ? "waiting" : "in part"
+}
+
+/** The verdict on what is not refused. */
+function taken(bytes: Uint8Array, known: Clocks = NOTHING, options?: VetOptions): Accepted {
+  const verdict = vet(bytes, known, options)
+  if (verdict.kind === "refuse") throw new Error(verdict.reason)
+  return verdict
 }
 
 // ---- what is refused, and why
@@ -118,12 +125,19 @@ it.each<[string, Uint8Array]>([
   ["number of more than eight bytes at byte 0", hex("8080808080808080800000")],
   ["number above 2^53 - 1 at byte 0", hex("ffffffffffffff7f00")],
   [
-    "section of client 7 after that of 5 at byte 10",
-    write(sections(section(5, 0, inRoot(STRING, "a")), section(7, 0, inRoot(STRING, "a"))), 0),
+    "second section of client 5 at byte 10",
+    write(sections(section(5, 0, inRoot(STRING, "a")), section(5, 1, inRoot(STRING, "a"))), 0),
   ],
   [
-    "section of client 5 after that of 5 at byte 10",
-    write(sections(section(5, 0, inRoot(STRING, "a")), section(5, 1, inRoot(STRING, "a"))), 0),
+    "second section of client 5 at byte 19",
+    write(
+      sections(
+        section(5, 0, inRoot(STRING, "a")),
+        section(7, 1, inRoot(STRING, "a")),
+        section(5, 0, inRoot(STRING, "a")),
+      ),
+      0,
+    ),
   ],
   ["GC with info 32 at byte 4", update([[byte(32), 1]])],
   ["skip with info 138 at byte 4", update([[byte(138), 1]])],
@@ -245,9 +259,14 @@ it("[W3] accepts every kind of content, with the length that Yjs gives it", () =
   ])
   expect(vet(bytes, NOTHING)).toEqual({
     kind: "accept",
+    news: bytes,
     sections: [{ client: 77, clock: 0, end: 23 }],
+    deletes: false,
     levels: 1,
+    weight: expect.any(Number),
+    waiting: null,
   })
+  expect(taken(bytes).news).toBe(bytes)
   const doc = new Y.Doc()
   Y.applyUpdate(doc, bytes)
   expect(stateOf(doc)).toEqual(new Map([[77, 23]]))
@@ -264,24 +283,121 @@ it("[W3] takes a lone surrogate as Yjs sends it, and the two halves of a pair th
   desk.check(true)
 })
 
-it("[W3] lets an update wait for what it refers to", () => {
+/** What can be taken of an update, where, and what the rest waits for. */
+function parts(bytes: Uint8Array, known: Clocks = NOTHING, options?: VetOptions) {
+  const { news, sections, waiting } = taken(bytes, known, options)
+  return {
+    news,
+    taken: sections.map(({ client, clock, end }) => `${client}: ${clock} to ${end}`),
+    missing: waiting === null ? null : waiting.missing.map(({ client, clock }) => `${client}: ${clock}`),
+  }
+}
+
+it.each<[string, Uint8Array, string[] | null]>([
+  ["an origin that is here", update([after(5, 2, STRING, "a")]), null],
+  ["an origin", update([after(5, 3, STRING, "a")]), ["5: 3"]],
+  ["a right neighbour", update([before(5, 4, STRING, "a")]), ["5: 4"]],
+  ["a parent", update([inside(5, 3, STRING, "a")]), ["5: 3"]],
+  ["what its client did before", write(sections(section(5, 7, inRoot(STRING, "a"))), 0), ["5: 6"]],
+  ["what is deleted and here", write(0, deletes([5, 1, 0, 3])), null],
+  ["what is deleted and comes along", update([inRoot(STRING, "ab")], deletes([77, 1, 0, 2])), null],
+  ["what is deleted", write(0, deletes([5, 2, 4, 2, 9, 1])), ["5: 4"]],
+])("[D9] lets an update wait for %s, until that has come", (_, bytes, missing) => {
   const known = new Map([[5, 3]])
-  expect(said(update([after(5, 2, STRING, "a")]), known)).toBe("accept")
-  expect(said(update([after(5, 3, STRING, "a")]), known)).toBe("pending")
-  expect(said(update([before(5, 3, STRING, "a")]), known)).toBe("pending")
-  expect(said(update([inside(5, 3, STRING, "a")]), known)).toBe("pending")
-  expect(said(write(sections(section(5, 4, inRoot(STRING, "a"))), 0), known)).toBe("pending")
-  expect(said(write(0, deletes([5, 1, 0, 3])), known)).toBe("accept")
-  expect(said(write(0, deletes([5, 1, 2, 2])), known)).toBe("pending")
-  expect(said(update([inRoot(STRING, "ab")], deletes([77, 1, 0, 2])))).toBe("accept")
-  expect(said(update([inRoot(STRING, "ab")], deletes([77, 1, 1, 2])))).toBe("pending")
-  const gap = (skip: number) =>
-    write(sections(section(5, 0, inRoot(STRING, "a"), [byte(SKIP), skip], inRoot(STRING, "b"))), 0)
-  expect(said(gap(2), known)).toBe("accept")
-  expect(said(gap(3), known)).toBe("pending")
+  expect(parts(bytes, known).missing).toEqual(missing)
+  expect(parts(bytes, known).news).toBe(missing === null ? bytes : null)
+  if (missing === null) return
+  const arrived = new Map([[5, Number(missing[0]!.split(" ")[1]) + 1]])
+  expect(parts(bytes, arrived).taken.length + Number(taken(bytes, arrived).deletes)).toBeGreaterThan(0)
 })
 
-it("[W3] accepts sections that need each other in turn, and lets those wait that do so in a circle", () => {
+it("[D9] takes of a section what comes before the first struct that has to wait", () => {
+  const known = new Map([[5, 3]])
+  const bytes = update([inRoot(STRING, "ab"), after(5, 3, STRING, "c"), after(77, 1, STRING, "d")])
+  const { news, taken: begun, missing } = parts(bytes, known)
+  expect(begun).toEqual(["77: 0 to 2"])
+  expect(missing).toEqual(["5: 3"])
+  expect(news).toEqual(update([inRoot(STRING, "ab")]))
+  expect(taken(bytes, known).waiting?.update).toEqual(
+    write(sections(section(77, 2, after(5, 3, STRING, "c"), after(77, 1, STRING, "d"))), 0),
+  )
+})
+
+it("[D9] deletes what is here, and keeps the deletes of what is not", () => {
+  const bytes = update([inRoot(STRING, "ab")], deletes([77, 1, 1, 3], [5, 2, 1, 4, 9, 2]))
+  const { news, waiting } = taken(bytes, new Map([[5, 3]]))
+  expect(news).toEqual(update([inRoot(STRING, "ab")], deletes([77, 1, 1, 1], [5, 1, 1, 2])))
+  expect(waiting).toEqual({
+    update: write(0, deletes([77, 1, 2, 2], [5, 2, 3, 2, 9, 2])),
+    missing: [
+      { client: 77, clock: 2 },
+      { client: 5, clock: 3 },
+    ],
+  })
+})
+
+it("[D9] takes what is before a gap that a merge left, and waits for what lies in it", () => {
+  const known = new Map([[5, 3]])
+  const gap = (skip: number) =>
+    write(sections(section(5, 2, inRoot(STRING, "a"), [byte(SKIP), skip], inRoot(STRING, "b"))), 0)
+  expect(parts(gap(2), new Map([[5, 5]]))).toEqual({
+    news: write(sections(section(5, 5, inRoot(STRING, "b"))), 0),
+    taken: ["5: 5 to 6"],
+    missing: null,
+  })
+  expect(parts(gap(2), known)).toEqual({ news: null, taken: [], missing: ["5: 4"] })
+  expect(parts(gap(2), new Map([[5, 2]]))).toEqual({
+    news: write(sections(section(5, 2, inRoot(STRING, "a"))), 0),
+    taken: ["5: 2 to 3"],
+    missing: ["5: 4"],
+  })
+  const trailing = update([inRoot(STRING, "a"), [byte(SKIP), 9]])
+  expect(parts(trailing)).toEqual({
+    news: update([inRoot(STRING, "a")]),
+    taken: ["77: 0 to 1"],
+    missing: null,
+  })
+})
+
+it.each([
+  ["abc", "01020100040101740161840200016300", "01010200840100016200"],
+  ["1234", "010303000401017401310a01840301013300", "0103030184030001320a01840302013400"],
+])("[D9] takes in two updates that each need a part of the other: %s", (text, one, other) => {
+  for (const updates of [
+    [hex(one), hex(other)],
+    [hex(other), hex(one)],
+  ]) {
+    const desk = new Desk()
+    for (const each of updates) desk.receive(each)
+    expect(desk.doc.getText("t").toString()).toBe(text)
+    expect(desk.waiting).toBe(0)
+    desk.check(true)
+  }
+})
+
+it("[D9] treats as not yet here what its client may not add, and what depends on that", () => {
+  const bytes = write(
+    sections(
+      section(9, 0, inRoot(STRING, "a"), after(8, 1, STRING, "b")),
+      section(8, 0, inRoot(STRING, "cd"), inRoot(STRING, "e")),
+    ),
+    deletes([8, 1, 0, 3]),
+  )
+  const known = new Map([[8, 1]])
+  const asked: number[] = []
+  const mayExtend = (client: number) => {
+    asked.push(client)
+    return client !== 8
+  }
+  const { waiting, ...rest } = taken(bytes, known, { mayExtend })
+  expect(rest.news).toEqual(write(sections(section(9, 0, inRoot(STRING, "a"))), deletes([8, 1, 0, 1])))
+  expect(waiting?.missing).toEqual([{ client: 8, clock: 1 }])
+  expect(new Set(asked)).toEqual(new Set([9, 8]))
+  expect(said(bytes, known)).toBe("accept")
+  expect(said(write(sections(section(8, 0, inRoot(STRING, "x"))), 0), known, { mayExtend })).toBe("accept")
+})
+
+it("[D9] accepts sections that need each other in turn, and lets those wait that do so in a circle", () => {
   const a = inRoot(STRING, "a")
   const inTurn = write(
     sections(
@@ -290,8 +406,8 @@ it("[W3] accepts sections that need each other in turn, and lets those wait that
     ),
     0,
   )
-  expect(vet(inTurn, NOTHING)).toEqual({
-    kind: "accept",
+  expect(taken(inTurn)).toMatchObject({
+    news: inTurn,
     sections: [
       { client: 9, clock: 0, end: 3 },
       { client: 8, clock: 0, end: 2 },
@@ -301,6 +417,7 @@ it("[W3] accepts sections that need each other in turn, and lets those wait that
     sections(section(9, 0, after(8, 0, STRING, "a")), section(8, 0, after(9, 0, STRING, "b"))),
     0,
   )
+  expect(parts(circle)).toEqual({ news: null, taken: [], missing: ["8: 0", "9: 0"] })
   const threeAround = write(
     sections(
       section(9, 0, a, after(8, 0, STRING, "a")),
@@ -309,16 +426,56 @@ it("[W3] accepts sections that need each other in turn, and lets those wait that
     ),
     0,
   )
-  for (const [bytes, kind] of [
-    [inTurn, "accept"],
-    [circle, "pending"],
-    [threeAround, "pending"],
+  expect(parts(threeAround)).toMatchObject({ taken: ["9: 0 to 1"], missing: ["8: 0", "7: 0", "9: 1"] })
+  for (const [bytes, waits] of [
+    [inTurn, false],
+    [circle, true],
+    [threeAround, true],
   ] as const) {
-    expect(said(bytes)).toBe(kind)
     const doc = new Y.Doc()
     Y.applyUpdate(doc, bytes)
-    expect(doc.store.pendingStructs === null).toBe(kind === "accept")
+    expect(doc.store.pendingStructs !== null).toBe(waits)
   }
+})
+
+it("[D9] takes what waits for nothing beside a circle, as far as Yjs does, whatever the update", () => {
+  const random = prng.create(SEED)
+  for (let run = 0; run < 3000; run++) {
+    const known = new Map([
+      [1, 4],
+      [2, 4],
+    ])
+    const bytes = craft(random, known)
+    const verdict = vet(bytes, known)
+    if (verdict.kind === "refuse" || verdict.doubts !== undefined) continue
+    const base = write(
+      sections(section(2, 0, inRoot(STRING, "abcd")), section(1, 0, inRoot(STRING, "efgh"))),
+      0,
+    )
+    const [stock, room] = [load(base), load(base)]
+    // A stray neighbour makes stock Yjs throw now and then: what the vet takes never does.
+    if (verdict.news !== null) Y.applyUpdate(room, verdict.news)
+    checkWhole(room)
+    try {
+      Y.applyUpdate(stock, bytes)
+    } catch {
+      continue
+    }
+    for (const [client, clock] of stateOf(stock))
+      expect(stateOf(room).get(client)).toBeGreaterThanOrEqual(clock)
+  }
+})
+
+it("[W3] sorts the sections of Yjs 13.0 and 13.1, which wrote the clients ascending", () => {
+  const old = hex(
+    "02010000080105617272617901770a75736572316974656d3101010088000001770a75736572326974656d3100",
+  )
+  const { news, sections: found } = taken(old)
+  expect(found.map(({ client }) => client)).toEqual([1, 0])
+  expect(said(news!)).toBe("accept")
+  expect(taken(news!).news).toBe(news)
+  expect(load(news!).getArray("array").toJSON()).toEqual(["user1item1", "user2item1"])
+  expect(Y.mergeUpdates([news!, news!])).toEqual(news)
 })
 
 it("[W3] keeps the time it takes in proportion when thousands of sections wait for each other", () => {
@@ -327,10 +484,10 @@ it("[W3] keeps the time it takes in proportion when thousands of sections wait f
     section(last - i, 0, after(last - i - 1, 0, STRING, "a")),
   )
   expect(said(write(sections(...chain, section(0, 0, inRoot(STRING, "a"))), 0))).toBe("accept")
-  expect(said(write(sections(...chain), 0))).toBe("pending")
+  expect(said(write(sections(...chain), 0))).toBe("waiting")
 })
 
-// ---- what overlaps
+// ---- what is known
 
 /** A text of which the room knows the first part, and the whole of it as its author has it. */
 function half(): { room: Y.Doc; known: Map<number, number>; whole: Uint8Array } {
@@ -345,76 +502,82 @@ function half(): { room: Y.Doc; known: Map<number, number>; whole: Uint8Array } 
   return { room, known: stateOf(room), whole: Y.encodeStateAsUpdate(author) }
 }
 
-it("[W3] asks for the document when an item straddles what is known", () => {
+it("[W3] cuts off what is known, also of an item that straddles it", () => {
   const { room, known, whole } = half()
-  const verdict = vet(whole, known)
-  if (verdict.kind !== "overlap") throw new Error(verdict.kind)
-  expect(verdict.sections).toEqual([
-    {
-      client: 77,
-      clock: 0,
-      end: 7,
-      straddler: { clock: 1, end: 7, origin: null, right: null, parent: { client: 77, clock: 0 }, key: null },
-    },
-  ])
-  expect(vetOverlap(verdict.sections, room)).toBeNull()
-  Y.applyUpdate(room, whole)
+  const { news, sections: found } = taken(whole, known)
+  expect(found).toEqual([{ client: 77, clock: 4, end: 7 }])
+  expect(news).toEqual(Y.diffUpdate(whole, Y.encodeStateVector(room)))
+  Y.applyUpdate(room, news!)
   expect((room.getMap("map").get("note") as Y.Text).toString()).toBe("abcdef")
+  expect(parts(whole, stateOf(room))).toEqual({ news: null, taken: [], missing: null })
 })
 
-it("[W3] lets an item straddle what was collected only if it will be collected itself", () => {
+it("[W3] cuts every kind of content where Yjs does", () => {
+  const many = [byte(126), byte(120), [byte(119), "x"], byte(121)]
+  const whole = write(
+    sections(
+      section(9, 0, inRoot(STRING, "aß漢🧶z")),
+      section(8, 0, inRoot(ANY, 4, ...many)),
+      section(7, 0, inRoot(JSON_VALUES, 4, "1", "undefined", '"x"', "[]")),
+      section(6, 0, inRoot(DELETED, 4)),
+      section(5, 0, [byte(0), 4]),
+      section(4, 0, [byte(STRING | 192), 9, 0, 8, 1, "abcd"]),
+    ),
+    deletes([9, 1, 0, 1]),
+  )
+  for (const at of [1, 2, 3, 4]) {
+    const known = new Map([4, 5, 6, 7, 8, 9].map((client) => [client, at]))
+    expect(taken(whole, known).news).toEqual(Y.diffUpdate(whole, Y.encodeStateVector(known)))
+  }
+})
+
+it("[W3] makes of an item that goes on in another place than it began its continuation", () => {
   const { room, known, whole } = half()
   room.getMap("map").set("note", "another")
   for (const [client, clock] of stateOf(room)) known.set(client, clock)
-  const verdict = vet(whole, known)
-  if (verdict.kind !== "overlap") throw new Error(verdict.kind)
-  expect(vetOverlap(verdict.sections, room)).toBeNull()
-  const rest = trim(whole, verdict.sections, known)
-  expect(vet(rest, known)).toEqual({
-    kind: "accept",
-    sections: [{ client: 77, clock: 4, end: 7 }],
-    doubts: [{ client: 77, clock: 3 }],
-  })
-
   const elsewhere = write(sections(section(77, 1, inRoot(STRING, "abcdef"))), 0)
-  const other = vet(elsewhere, known)
-  if (other.kind !== "overlap") throw new Error(other.kind)
-  expect(vetOverlap(other.sections, room)).toBe(
-    "client 77 continues at clock 4 in another place than it began",
-  )
+  // What it would do: this is Yjs, without the vet.
   const victim = load(Y.encodeStateAsUpdate(room))
   expect(() => Y.applyUpdate(victim, elsewhere)).toThrow(TypeError)
-  for (const each of [whole, rest, trim(elsewhere, other.sections, known)]) {
+  for (const each of [whole, elsewhere]) {
+    const verdict = taken(each, known)
+    expect(verdict).toMatchObject({
+      sections: [{ client: 77, clock: 4, end: 7 }],
+      doubts: [{ client: 77, clock: 3 }],
+    })
     const doc = load(Y.encodeStateAsUpdate(room))
-    Y.applyUpdate(doc, each)
+    expect(settleDoubts(verdict.doubts!, doc)).toBeNull()
+    Y.applyUpdate(doc, verdict.news!)
     checkWhole(doc)
     expect(doc.getMap("map").toJSON()).toEqual({ note: "another" })
   }
 })
 
-it("[W3] refuses an item that goes on in another place than it began", () => {
-  const room = new Y.Doc()
-  Y.applyUpdate(room, update([inRoot(STRING, "ab")]))
-  const elsewhere = update([[byte(STRING), 1, "u", "abcd"]])
-  const verdict = vet(elsewhere, stateOf(room))
-  if (verdict.kind !== "overlap") throw new Error(verdict.kind)
-  expect(vetOverlap(verdict.sections, room)).toBe(
-    "client 77 continues at clock 2 in another place than it began",
-  )
+it("[W3] cuts what is known, so that a merge cannot prefer a forgery to what came first", () => {
+  const { news, sections: found } = taken(update([inRoot(STRING, "XYc")]), new Map([[77, 2]]))
+  expect(found).toEqual([{ client: 77, clock: 2, end: 3 }])
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, Y.mergeUpdates([news!, update([inRoot(STRING, "ab")])]))
+  expect(doc.getText("t").toString()).toBe("abc")
 })
 
-it("[W3] trims what is known, so that a merge cannot prefer a forgery to what came first", () => {
+it("[W3] sees nothing new in an update that is known, but for its deletes", () => {
   const known = new Map([[77, 2]])
-  const forgery = update([inRoot(STRING, "XYc")])
-  const verdict = vet(forgery, known)
-  if (verdict.kind === "refuse") throw new Error(verdict.reason)
-  const rest = trim(forgery, verdict.sections, known)
-  expect(vet(rest, known)).toMatchObject({ kind: "accept", sections: [{ client: 77, clock: 2, end: 3 }] })
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, Y.mergeUpdates([rest, update([inRoot(STRING, "ab")])]))
-  expect(doc.getText("t").toString()).toBe("abc")
-  const news = update([inRoot(STRING, "a")])
-  expect(trim(news, [{ client: 77, clock: 0, end: 1 }], NOTHING)).toBe(news)
+  expect(taken(update([inRoot(STRING, "ab")]), known)).toEqual({
+    kind: "accept",
+    news: null,
+    sections: [],
+    deletes: false,
+    weight: 0,
+    waiting: null,
+  })
+  expect(taken(update([inRoot(STRING, "ab")], deletes([77, 1, 0, 1])), known)).toMatchObject({
+    news: write(0, deletes([77, 1, 0, 1])),
+    sections: [],
+    deletes: true,
+    waiting: null,
+  })
+  expect(taken(write(0, 0)).news).toBeNull()
 })
 
 // ---- what only the document can tell
@@ -427,12 +590,13 @@ const fuse = write(sections(section(77, 4, after(77, 2, STRING, "c"))), 0)
 it("[W3] doubts a long item whose neighbours may be under a key, and refuses it when they are", () => {
   const room = load(entry)
   const verdict = vet(bomb, stateOf(room))
-  expect(verdict).toEqual({
+  expect(verdict).toMatchObject({
     kind: "accept",
+    news: bomb,
     sections: [{ client: 77, clock: 2, end: 4 }],
     doubts: [{ client: 77, clock: 1 }],
   })
-  expect(vetDoubts([{ client: 77, clock: 1 }], room)).toBe(
+  expect(settleDoubts([{ client: 77, clock: 1 }], room)).toBe(
     "an item longer than 1 next to clock 1 of client 77, under a key",
   )
 
@@ -455,7 +619,7 @@ it("[W3] has no doubts about typing, nor about what is deleted at once", () => {
   text.getText("t").insert(6, " pasted")
   const verdict = vet(paste, known)
   if (verdict.kind !== "accept" || verdict.doubts === undefined) throw new Error("a paste is doubted")
-  expect(vetDoubts(verdict.doubts, text)).toBeNull()
+  expect(settleDoubts(verdict.doubts, text)).toBeNull()
 
   expect(said(update([underKey(ANY, "k", 2, byte(126), byte(126))], deletes([77, 1, 0, 2])))).toBe("accept")
 })
@@ -463,12 +627,18 @@ it("[W3] has no doubts about typing, nor about what is deleted at once", () => {
 it("[W3] hands on what the document made of an update where its neighbours were collected", () => {
   const room = load(entry)
   Y.applyUpdate(room, write(0, deletes([77, 1, 0, 1])))
-  expect(vetDoubts([{ client: 77, clock: 1 }], room)).toBeNull()
-  const made = absorb(bomb, room)
-  expect(Y.decodeUpdate(made).structs).toEqual([new Y.GC(Y.createID(77, 2), 2)])
+  expect(settleDoubts([{ client: 77, clock: 1 }], room)).toBeNull()
+  const { update: made } = capture(room, () => Y.applyUpdate(room, bomb))
+  expect(Y.decodeUpdate(made!).structs).toEqual([new Y.GC(Y.createID(77, 2), 2)])
 })
 
-// ---- at random; test/unit/fuzz.ts goes on where these stop
+it("[W3] reads the options of a subdocument again where a doubt needs a second pass", () => {
+  const known = new Map([[5, 3]])
+  const options: Part = [byte(118), 2, "meta", byte(116), 2, hex("ffff"), "gc", byte(121)]
+  expect(said(update([inRoot(SUBDOC, "g", options), after(5, 2, STRING, "ab")]), known)).toBe("accept")
+})
+
+// ---- at random; fuzz.ts goes on where these stop
 
 it("[W3] refuses none of 10,000 honest updates, and ends where their authors are", {
   timeout: 120_000,
@@ -493,7 +663,7 @@ it("[W3] keeps its promise for all it accepts of 50,000 hostile updates", { time
     }
   }
   expect(counts.accepted).toBeGreaterThan(10_000)
-  expect(counts.pending).toBeGreaterThan(2_000)
+  expect(counts.waiting).toBeGreaterThan(2_000)
 })
 
 it("[W3] is stricter than decoding: what it accepts, Yjs reads to the last byte", () => {
@@ -527,8 +697,8 @@ it("[W3] refuses types that many updates nest too deep, whoever made the ones ab
     const verdict = vet(update, stateOf(room))
     if (verdict.kind !== "accept") throw new Error(`${verdict.kind} is not what this is about`)
     expect(verdict.levels).toBe(1)
-    absorb(update, room)
-    return vetDepth(verdict.sections, room)
+    Y.applyUpdate(room, update)
+    return settleDepth(verdict.sections, room)
   })
   expect(reasons.slice(0, 256).every((reason) => reason === null)).toBe(true)
   expect(reasons[256]).toContain("nested more than 256 deep")
