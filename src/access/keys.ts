@@ -195,8 +195,8 @@ class RemoteKeys {
       this.#fetchedAtMs = Date.now()
       this.#failed = false
       return true
-    } catch (cause) {
-      console.warn(`keys: ${this.#href} gave no key set`, cause)
+    } catch (thrown) {
+      console.warn(`keys: ${this.#href} gave no key set: ${String(thrown)}`)
       this.#failed = true
       return false
     }

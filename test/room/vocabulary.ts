@@ -252,7 +252,7 @@ export class TestRoom {
     return visitor.closed!
   }
 
-  /** GET /docs/{id}/status */
+  /** GET /docs/{id}/-/status */
   status(): Promise<DocumentStatus | null> {
     return unwrap(this.stub.status())
   }
