@@ -1,16 +1,15 @@
 /**
- * Clients for journeys, in Node: the two stock providers and ours, all over `ws` and each a page of its own, and a raw
- * socket that speaks the dialect on y-protocols alone, so that a fault of our own codec cannot hide itself.
+ * Clients for Node, all over `ws` and each a page of its own: the two stock providers, ours, and a DocumentClient on a
+ * socket of its own.
  */
-import * as decoding from "lib0/decoding"
-import * as encoding from "lib0/encoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness"
-import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
+import type { Awareness } from "y-protocols/awareness"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
 import { Provider } from "../../src/client/provider.ts"
+import { DocumentClient } from "./client.ts"
+import { clientSocketOf, openWebSocket } from "./node-socket.ts"
 
 /** Someone with a document open. */
 export interface Client {
@@ -116,127 +115,15 @@ function lossesOf(listen: (note: (code: number | undefined) => void) => void): n
   return losses
 }
 
-const SYNC = 0
-const AWARENESS = 1
-const REFUSAL = 2
-const QUERY = 3
-const SAVED = 102
-
-/** One socket with a document, that never comes back once it is closed. */
-export class RawClient implements Client {
-  readonly doc = new Y.Doc()
-  readonly awareness = new Awareness(this.doc)
+/** One `ws` socket with a document, that never comes back once it is closed. */
+export class RawClient extends DocumentClient implements Client {
   readonly socket: WebSocket
-  readonly losses: number[] = []
-  synced = false
-  /** The reasons of the refusals that came. */
-  readonly refusals: string[] = []
-  readonly texts: string[] = []
-  /** What went wrong here while a frame of the room's was read. */
-  readonly faults: unknown[] = []
-  #asked = 0
-  #saved = 0
 
   /** @param url ws://…/docs/id, with its query */
   constructor(url: string, protocols: string[] = []) {
-    this.socket = new WebSocket(url, protocols, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 })
-    this.awareness.setLocalState(null)
-    // It has no timer of its own: the room says who leaves.
-    clearInterval(this.awareness._checkInterval)
-    this.socket.on("open", () => this.#write(SYNC, (encoder) => writeSyncStep1(encoder, this.doc)))
-    this.socket.on("message", (data: Buffer, isBinary) => {
-      if (!isBinary) return this.texts.push(data.toString())
-      try {
-        this.#receive(data)
-      } catch (thrown) {
-        this.faults.push(thrown)
-      }
-    })
-    this.socket.on("close", (code) => {
-      this.losses.push(code)
-      this.synced = false
-    })
-    this.socket.on("error", () => {}) // its close follows
-    this.doc.on("update", (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) this.#write(SYNC, (encoder) => writeUpdate(encoder, update))
-    })
-    this.awareness.on("update", (_: unknown, origin: unknown) => {
-      if (origin !== this) this.#sendAwareness()
-    })
-  }
-
-  /** How many questions were asked with `askSaved`. */
-  get asked(): number {
-    return this.#asked
-  }
-
-  /** The newest question that was answered: all that was sent before it is durable. */
-  get saved(): number {
-    return this.#saved
-  }
-
-  /** Ask for an acknowledgement of all that was sent before; answered when `saved` has reached the number returned. */
-  askSaved(): number {
-    const question = ++this.#asked
-    const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, question))
-    this.#write(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, payload))
-    return question
-  }
-
-  leave(): void {
-    this.socket.terminate()
-    this.awareness.destroy()
-    this.doc.destroy()
-  }
-
-  #receive(data: Uint8Array): void {
-    const decoder = decoding.createDecoder(data)
-    const type = decoding.readVarUint(decoder)
-    switch (type) {
-      case SYNC: {
-        const encoder = encoding.createEncoder()
-        encoding.writeVarUint(encoder, SYNC)
-        const step = readSyncMessage(decoder, encoder, this.doc, this, (error) => this.faults.push(error))
-        if (encoding.length(encoder) > 1) this.#send(encoding.toUint8Array(encoder))
-        if (step === 1) this.synced = true
-        return
-      }
-      case AWARENESS:
-        applyAwarenessUpdate(this.awareness, decoding.readVarUint8Array(decoder), this)
-        return
-      case REFUSAL:
-        decoding.readVarUint(decoder)
-        this.refusals.push(decoding.readVarString(decoder))
-        return
-      case QUERY:
-        this.#sendAwareness()
-        return
-      case SAVED:
-        this.#saved = decoding.readVarUint(decoding.createDecoder(decoding.readVarUint8Array(decoder)))
-        return
-      default:
-        throw new Error(`A client got an unknown frame ${type}`)
-    }
-  }
-
-  #sendAwareness(): void {
-    const clients = [...this.awareness.getStates().keys()]
-    this.#write(AWARENESS, (encoder) =>
-      encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(this.awareness, clients)),
-    )
-  }
-
-  #write(type: number, rest: (encoder: encoding.Encoder) => void): void {
-    this.#send(
-      encoding.encode((encoder) => {
-        encoding.writeVarUint(encoder, type)
-        rest(encoder)
-      }),
-    )
-  }
-
-  #send(message: Uint8Array): void {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message)
+    super()
+    this.socket = openWebSocket(url, { protocols })
+    this.attach(clientSocketOf(this.socket))
   }
 }
 

@@ -9,6 +9,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { buildPages, serve } from "../../demo/start.ts"
 import { freePort, portIsFree } from "./port.ts"
+import { until } from "./until.ts"
+
+export { until }
 
 export interface TestServer {
   /** http://127.0.0.1:port */
@@ -80,24 +83,4 @@ export async function startServer(flags: readonly string[] = []): Promise<TestSe
 export function killGroup(pid: number): void {
   if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(pid), "/T", "/F"])
   else process.kill(-pid, "SIGKILL")
-}
-
-/** Wait for a condition; an error counts as "not yet" until the time is over. */
-export async function until(
-  condition: () => unknown,
-  what: string,
-  { timeoutMs = 30_000, everyMs = 25 }: { timeoutMs?: number; everyMs?: number } = {},
-): Promise<void> {
-  const end = Date.now() + timeoutMs
-  let last: unknown
-  do {
-    try {
-      if (await condition()) return
-      last = undefined
-    } catch (thrown) {
-      last = thrown
-    }
-    await new Promise((resolve) => setTimeout(resolve, everyMs))
-  } while (Date.now() < end)
-  throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`, { cause: last })
 }
