@@ -2,13 +2,14 @@
  * Clients for Node, all over `ws` and each a page of its own: the two stock providers, ours, and a DocumentClient on a
  * socket of its own.
  */
+import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
 import type { Awareness } from "y-protocols/awareness"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
 import { Provider } from "../../src/client/provider.ts"
-import { DocumentClient } from "./client.ts"
+import { DocumentClient, FRAME } from "./client.ts"
 import { clientSocketOf, openWebSocket } from "./node-socket.ts"
 
 /** Someone with a document open. */
@@ -19,6 +20,8 @@ export interface Client {
   readonly synced: boolean
   /** Close codes of the connections lost so far, 1006 where there was none. */
   readonly losses: readonly number[]
+  /** The reasons of the refusal frames that came, on any connection. */
+  readonly refusals: readonly string[]
   /** Disconnect and forget everything. */
   leave(): void
 }
@@ -28,8 +31,25 @@ export type Params = Record<string, string>
 // Each stock provider listens for the end of the process.
 process.setMaxListeners(200)
 
-// reason: y-partyserver asks for the browser's class; `ws` behaves like it.
-const BrowserSocket = WebSocket as unknown as typeof globalThis.WebSocket
+/**
+ * `ws` as the browser's class, which keeps the reasons of refusal frames: stock providers only write them to the
+ * console.
+ */
+function browserSocket(refusals: string[]): typeof globalThis.WebSocket {
+  class RecordingSocket extends WebSocket {
+    constructor(url: string, protocols?: string[]) {
+      super(url, protocols)
+      this.addEventListener("message", ({ data }) => {
+        const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data
+        if (!(bytes instanceof Uint8Array) || bytes[0] !== FRAME.refusal) return
+        const decoder = decoding.createDecoder(bytes.subarray(2))
+        refusals.push(decoding.readVarString(decoder))
+      })
+    }
+  }
+  // reason: the providers ask for the browser's class; `ws` behaves like it.
+  return RecordingSocket as unknown as typeof globalThis.WebSocket
+}
 
 /** Stock y-websocket, at `${docs}/${id}`; it does not encode the id. */
 export function openWebsocketProvider(
@@ -38,16 +58,17 @@ export function openWebsocketProvider(
   { params = {} }: { params?: Params } = {},
 ): Client & { readonly provider: WebsocketProvider } {
   const doc = new Y.Doc()
+  const refusals: string[] = []
   const provider = new WebsocketProvider(docs, id, doc, {
     params,
-    WebSocketPolyfill: BrowserSocket,
+    WebSocketPolyfill: browserSocket(refusals),
     // In one process all providers are tabs of one browser: they would talk past the server.
     disableBc: true,
     maxBackoffTime: 500,
   })
   const losses = lossesOf((note) => provider.on("connection-close", (event) => note(event?.code)))
   return {
-    ...{ doc, provider, losses, awareness: provider.awareness },
+    ...{ doc, provider, losses, refusals, awareness: provider.awareness },
     get synced() {
       return provider.synced
     },
@@ -62,10 +83,11 @@ export function openYProvider(
   { params = {}, connectionId }: { params?: Params; connectionId?: string } = {},
 ): Client & { readonly provider: YProvider; readonly messages: string[] } {
   const doc = new Y.Doc()
+  const refusals: string[] = []
   const provider = new YProvider(url, id, doc, {
     params,
     ...(connectionId !== undefined && { connectionId }),
-    WebSocketPolyfill: BrowserSocket,
+    WebSocketPolyfill: browserSocket(refusals),
     disableBc: true,
     maxBackoffTime: 500,
   })
@@ -73,7 +95,7 @@ export function openYProvider(
   provider.on("custom-message", (message: string) => messages.push(message))
   const losses = lossesOf((note) => provider.on("connection-close", (event: CloseEvent) => note(event.code)))
   return {
-    ...{ doc, provider, messages, losses, awareness: provider.awareness },
+    ...{ doc, provider, messages, losses, refusals, awareness: provider.awareness },
     get synced() {
       return provider.synced
     },
@@ -88,15 +110,16 @@ export function openProvider(
   { token }: { token?: string } = {},
 ): Client & { readonly provider: Provider } {
   const doc = new Y.Doc()
+  const refusals: string[] = []
   const provider = new Provider(docs, id, doc, {
     token,
-    WebSocketPolyfill: WebSocket,
+    WebSocketPolyfill: browserSocket(refusals),
     disableBc: true,
     maxBackoffTime: 500,
   })
   const losses = lossesOf((note) => provider.on("connection-close", ({ code }) => note(code)))
   return {
-    ...{ doc, provider, losses, awareness: provider.awareness },
+    ...{ doc, provider, losses, refusals, awareness: provider.awareness },
     get synced() {
       return provider.synced
     },
