@@ -45,14 +45,12 @@ export const READERS: readonly Fault[] = [
       const editors = await round.enter(server, id, 2)
       for (const editor of editors) editor.write(5)
       await Promise.all(editors.map((editor) => editor.allSaved()))
-      let first: number | null = null
       for (let at = 0; at < ENTRIES; at += ENTRIES_AT_ONCE) {
         const doc = new Y.Doc()
         doc.transact(() => {
           for (let n = at; n < at + ENTRIES_AT_ONCE; n++) doc.getMap("entries").set(`entry ${n}`, n)
         })
         const response = await server.patch(id, Y.encodeStateAsUpdate(doc))
-        first ??= doc.clientID
         if (response.ok) continue
         // It may say that it is full; it may not die of it.
         if (![409, 413, 507].includes(response.status)) {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { buildPages, serve } from "../../demo/start.ts"
@@ -12,6 +12,12 @@ import { freePort, portIsFree } from "./port.ts"
 import { until } from "./until.ts"
 
 export { until }
+
+/** Memory of a server. */
+export interface Memory {
+  readonly nowBytes: number
+  readonly peakBytes: number
+}
 
 export interface TestServer {
   /** http://127.0.0.1:port */
@@ -22,6 +28,8 @@ export interface TestServer {
   readonly storage: string
   /** What it has printed so far. */
   readonly output: () => string
+  /** What its workerd processes hold, bytes: now, and at most since the last time this was asked. null where it cannot be read. */
+  memory(): Promise<Memory | null>
   /** SIGKILL for the whole group, as a power cut would. The storage stays. */
   kill(): Promise<void>
   /** Start again after `kill`, on the same port and storage. */
@@ -70,6 +78,7 @@ export async function startServer(flags: readonly string[] = []): Promise<TestSe
     docs: `${url.replace("http", "ws")}/docs`,
     storage,
     output: () => output,
+    memory: async () => memoryOf(child.pid!),
     kill,
     restart: start,
     async stop() {
@@ -83,4 +92,29 @@ export async function startServer(flags: readonly string[] = []): Promise<TestSe
 export function killGroup(pid: number): void {
   if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(pid), "/T", "/F"])
   else process.kill(-pid, "SIGKILL")
+}
+
+/** What the workerd processes of a group hold; Linux only. */
+function memoryOf(group: number): Memory | null {
+  if (process.platform !== "linux") return null
+  let nowBytes = 0
+  let peakBytes = 0
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue
+    try {
+      const [, name, fields] = /\((.*)\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))!
+      // State, parent, group, …
+      if (name !== "workerd" || Number(fields!.split(" ")[2]) !== group) continue
+      const status = readFileSync(`/proc/${pid}/status`, "utf8")
+      const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)![1]) * 1024
+      nowBytes += bytes("VmRSS")
+      peakBytes += bytes("VmHWM")
+      // 5: the peak starts anew.
+      writeFileSync(`/proc/${pid}/clear_refs`, "5")
+    } catch (thrown) {
+      // It ended while it was looked at.
+      if (!["ENOENT", "ESRCH"].includes((thrown as NodeJS.ErrnoException).code ?? "")) throw thrown
+    }
+  }
+  return { nowBytes, peakBytes }
 }
