@@ -5,11 +5,11 @@ import { createTestHarness } from "wrangler"
 import { postgresArchive } from "../../src/archive/postgres.ts"
 import { LIMITS, type Limits } from "../../src/limits.ts"
 import type { TestPostgres } from "../kit/postgres.ts"
-import { until } from "../kit/server.ts"
+import { until } from "../kit/until.ts"
 import type { Editor } from "./editor.ts"
-import { type FaultServer, QUICK, RoomServer } from "./harness.ts"
+import { authVars, type FaultServer, QUICK, RoomServer } from "./harness.ts"
 import { Broken, checkArchived, watchArchive } from "./invariants.ts"
-import type { Fault, World } from "./world.ts"
+import type { Fault, Round } from "./round.ts"
 
 interface Scene {
   readonly postgres: TestPostgres
@@ -28,13 +28,13 @@ function ofPostgres(
     name: `Postgres: ${name}`,
     rule: "A5",
     rounds,
-    async strike(world) {
-      const database = await world.postgres()
-      const server = await world.serve({
-        vars: await world.postgresVars(),
+    async strike(round) {
+      const database = await round.postgres()
+      const server = await round.serve({
+        vars: await round.postgresVars(),
       })
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       const scene = { postgres: database, server, id, editors }
       for (const editor of editors) editor.write(5)
       await checkArchived(server, id)
@@ -51,7 +51,7 @@ function ofPostgres(
         for (let i = 0; i < 3; i++) {
           for (const editor of editors) editor.write(5)
           // The room's own database is all that an acknowledgement waits for.
-          await Promise.all(editors.map((editor) => editor.saved({ timeoutMs: 5_000 })))
+          await Promise.all(editors.map((editor) => editor.allSaved({ timeoutMs: 5_000 })))
         }
         await until(
           async () => (await server.status(id))?.archiveError !== null,
@@ -63,7 +63,7 @@ function ofPostgres(
       // Nobody types any more: the room has to come again by itself.
       await checkArchived(server, id)
       await stopWatching()
-      await world.settle(server, id, { editors })
+      await round.settle(server, id, { editors })
     },
   }
 }
@@ -114,7 +114,7 @@ const POSTGRES: readonly Fault[] = [
       async strike({ postgres, server, editors }) {
         unlock = await lockTable(postgres)
         // Nothing is hung up: the order makes the Worker say that it goes there.
-        await server.order({ hang: { step: "^store", times: 1, ms: 1 } })
+        await server.inject({ hang: { step: "^store", times: 1, ms: 1 } })
         for (const editor of editors) editor.write(5)
         await until(() => server.output.includes("store waits"), "a flush is under way")
         if (postgres.kind === "postgres")
@@ -168,13 +168,13 @@ const POSTGRES: readonly Fault[] = [
     name: "Postgres: table dropped",
     rule: "A2",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
-      const database = await world.postgres()
-      const server = await world.serve({
-        vars: await world.postgresVars(),
+    async strike(round) {
+      const database = await round.postgres()
+      const server = await round.serve({
+        vars: await round.postgresVars(),
       })
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       for (const editor of editors) editor.write(5)
       await checkArchived(server, id)
       await database.query("drop table yurt_documents")
@@ -184,20 +184,20 @@ const POSTGRES: readonly Fault[] = [
         async () => (await server.listed(id)) !== null,
         "the table is there again, and the document in it",
       )
-      await world.settle(server, id, { editors })
+      await round.settle(server, id, { editors })
     },
   },
   {
     name: "Postgres: an older revision that arrives late",
     rule: "A3",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
-      const database = await world.postgres()
-      const server = await world.serve({
-        vars: await world.postgresVars(),
+    async strike(round) {
+      const database = await round.postgres()
+      const server = await round.serve({
+        vars: await round.postgresVars(),
       })
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       for (const editor of editors) editor.write(5)
       await checkArchived(server, id)
       const archive = postgresArchive(database.url)
@@ -205,12 +205,12 @@ const POSTGRES: readonly Fault[] = [
       const older = await archive.load(id, forever)
       if (older.kind !== "found") throw new Error("The archive has nothing")
       for (const editor of editors) editor.write(5)
-      await Promise.all(editors.map((editor) => editor.saved()))
+      await Promise.all(editors.map((editor) => editor.allSaved()))
       await checkArchived(server, id)
       const late = { ...older.document, updatedAtMs: Date.now(), json: () => ({}), text: () => "" }
       const outcome = await archive.store(id, late, forever)
       if (outcome !== "newer") throw new Broken("I3", "The archive took an older revision over a newer one")
-      await world.settle(server, id, { editors })
+      await round.settle(server, id, { editors })
     },
   },
 ]
@@ -222,24 +222,24 @@ function ofBinding(binding: "D1" | "R2", kind: "fail" | "hang", rounds: Fault["r
     name: `${binding}: ${kind === "fail" ? "five calls fail" : "a call hangs"}`,
     rule: "A5",
     rounds,
-    async strike(world) {
+    async strike(round) {
       // A call that hangs once: its error has to be there long enough to be seen.
-      const server = await serveBinding(world, binding, kind === "hang" ? { retryMs: 800 } : {})
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+      const server = await serveBinding(round, binding, kind === "hang" ? { retryMs: 800 } : {})
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       for (const editor of editors) editor.write(5)
       await checkArchived(server, id)
-      await server.order({ [kind]: { step, times: kind === "fail" ? 5 : 1 } })
+      await server.inject({ [kind]: { step, times: kind === "fail" ? 5 : 1 } })
       for (let i = 0; i < 3; i++) {
         for (const editor of editors) editor.write(5)
-        await Promise.all(editors.map((editor) => editor.saved({ timeoutMs: 5_000 })))
+        await Promise.all(editors.map((editor) => editor.allSaved({ timeoutMs: 5_000 })))
       }
       await until(
         async () => (await server.status(id))?.archiveError !== null,
         "status shows the archive's error",
       )
       await checkArchived(server, id)
-      await world.settle(server, id, { editors })
+      await round.settle(server, id, { editors })
     },
   }
 }
@@ -248,7 +248,7 @@ function ofBinding(binding: "D1" | "R2", kind: "fail" | "hang", rounds: Fault["r
 process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false"
 
 async function serveBinding(
-  world: World,
+  round: Round,
   binding: "D1" | "R2",
   limits: Partial<Limits>,
 ): Promise<RoomServer> {
@@ -265,15 +265,15 @@ async function serveBinding(
           compatibility_date: "2026-10-23",
           durable_objects: { bindings: [{ name: "Room", class_name: "Room" }] },
           migrations: [{ tag: "v1", new_sqlite_classes: ["Room"] }],
-          vars: { OPEN_ON_LOCALHOST: "true", LIMITS: JSON.stringify({ ...QUICK, ...limits }) },
+          vars: { ...authVars(round.auth), LIMITS: JSON.stringify({ ...QUICK, ...limits }) },
           ...bindings,
         },
       },
     ],
   })
   const { url } = await harness.listen()
-  world.atEnd(() => harness.close())
-  return new RoomServer(Number(new URL(url).port))
+  round.atEnd(() => harness.close())
+  return new RoomServer(Number(new URL(url).port), round.auth)
 }
 
 export const DATABASES: readonly Fault[] = [
@@ -281,19 +281,19 @@ export const DATABASES: readonly Fault[] = [
     name: "an edit that arrives while a flush is under way",
     rule: "A4",
     rounds: { short: 1, long: 5 },
-    async strike(world) {
-      const { server } = await world.serveArchived()
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+    async strike(round) {
+      const { server } = await round.serveArchived()
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       // Longer than the edits wait for their commit, shorter than the room waits for the archive.
-      await server.order({ hang: { step: "^store", times: 1, ms: LIMITS.commitWindowMs + 400 } })
+      await server.inject({ hang: { step: "^store", times: 1, ms: LIMITS.commitWindowMs + 400 } })
       for (const editor of editors) editor.write(5)
       await until(() => server.output.includes("store waits"), "a flush is under way")
       for (const editor of editors) editor.write(5)
-      await Promise.all(editors.map((editor) => editor.saved()))
+      await Promise.all(editors.map((editor) => editor.allSaved()))
       // People stay, so nothing but the outbox's own mark brings the rest there.
       await checkArchived(server, id)
-      await world.settle(server, id, { editors })
+      await round.settle(server, id, { editors })
     },
   },
   ...POSTGRES,
@@ -301,19 +301,19 @@ export const DATABASES: readonly Fault[] = [
     name: "the wall clock a day back, while a flush is due",
     rule: "A1",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
-      const vars = await world.postgresVars()
-      const server = await world.serve({ vars, limits: { flushMs: 1_000 } })
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+    async strike(round) {
+      const vars = await round.postgresVars()
+      const server = await round.serve({ vars, limits: { flushMs: 1_000 } })
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       for (const editor of editors) editor.write(10)
-      await Promise.all(editors.map((editor) => editor.saved()))
-      await server.order({ clockMs: -DAY_MS })
+      await Promise.all(editors.map((editor) => editor.allSaved()))
+      await server.inject({ clockMs: -DAY_MS })
       for (const editor of editors) editor.write(5)
-      await Promise.all(editors.map((editor) => editor.saved()))
+      await Promise.all(editors.map((editor) => editor.allSaved()))
       // People stay, so nothing but the alarm flushes.
       await checkArchived(server, id)
-      await world.settle(server, id, { editors })
+      await round.settle(server, id, { editors })
     },
   },
   ofBinding("D1", "fail", { short: 1, long: 3 }),

@@ -1,96 +1,66 @@
 /**
  * An honest client with a known history: it keeps its document over any number of connections, gives the room what the
- * room lacks, asks whether it is saved, and remembers what was acknowledged. It speaks the stock dialect by
- * y-protocols alone, so that a fault of our own codec cannot hide itself.
+ * room lacks, asks whether it is saved, and remembers what was acknowledged.
  */
-import * as decoding from "lib0/decoding"
-import * as encoding from "lib0/encoding"
 import type * as prng from "lib0/prng"
 import * as random from "lib0/prng"
-import { WebSocket } from "ws"
-import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
-import { until } from "../kit/server.ts"
-
-const SYNC = 0
-const AWARENESS = 1
-const REFUSAL = 2
-const QUERY = 3
-const SAVED = 102
+import { DocumentClient } from "../kit/client.ts"
+import { clientSocketOf, openWebSocket } from "../kit/node-socket.ts"
+import { type Patience, until } from "../kit/until.ts"
+import type { RoomServer } from "./harness.ts"
 
 /** Every fifth edit takes back what this many edits earlier was put there for it. */
 const TAKEN_BACK_AFTER = 2
 
-export class Editor {
+export interface EditorOptions {
+  /** What its token says. A reader does not write. Default: write. */
+  readonly rights?: "read" | "write"
+  /** Offers the subprotocol `yurt`, and so gets the room's own frames. */
+  readonly speaksYurt?: boolean
+}
+
+export class Editor extends DocumentClient {
+  /** Its name, and its token's subject. */
   readonly name: string
-  readonly doc = new Y.Doc()
+  readonly rights: "read" | "write"
   /** How many edits were made. */
   made = 0
-  /** How many of them, from the first on, were acknowledged as saved. */
-  acknowledged = 0
-  /** The room's step 2 has come on the connection that is open now. */
-  synced = false
-  /** Close codes of the connections that this editor did not close itself; 1006 where there was none. */
-  readonly losses: number[] = []
-  readonly refusals: string[] = []
-  /** What could not be read or applied. */
-  readonly faults: unknown[] = []
+  readonly #protocols: string[]
   /** The own clock after each edit. */
   readonly #clocks: number[] = []
   readonly #random: prng.PRNG
-  #socket: WebSocket | null = null
-  /** The room was given what it lacked, so that an acknowledgement means everything. */
-  #given = false
 
-  constructor(name: string, seed: number) {
+  constructor(name: string, seed: number, { rights = "write", speaksYurt = false }: EditorOptions = {}) {
+    super()
     this.name = name
+    this.rights = rights
+    this.#protocols = speaksYurt ? ["yurt"] : []
     this.#random = random.create(seed)
     this.doc.clientID = random.uint32(this.#random, 1, 2 ** 32 - 1)
-    this.doc.on("update", (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) this.#write(SYNC, (encoder) => writeUpdate(encoder, update))
-    })
+    this.onGiven = () => {
+      if (this.acknowledged < this.made) this.ask()
+    }
   }
 
-  get connected(): boolean {
-    return this.#socket?.readyState === WebSocket.OPEN
+  /** How many edits, from the first on, were acknowledged as saved. */
+  get acknowledged(): number {
+    return this.saved
   }
 
   /** Open a connection; resolves when the room's document is here and the room was given what it lacked. */
-  async connect(address: string): Promise<void> {
-    this.open(address)
-    await until(() => this.#given && this.synced, `${this.name} is in sync`, { everyMs: 2 })
+  async connect(server: RoomServer, id: string, port = server.port): Promise<void> {
+    this.open(server, id, port)
+    // The room asks no reader what it has.
+    await until(() => (this.given || this.rights === "read") && this.synced, `${this.name} is in sync`, {
+      everyMs: 2,
+    })
   }
 
   /** Open a connection and do not wait for anything. */
-  open(address: string): void {
-    this.disconnect()
-    const socket = new WebSocket(address, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 })
-    this.#socket = socket
-    socket.on("open", () => this.#write(SYNC, (encoder) => writeSyncStep1(encoder, this.doc)))
-    socket.on("message", (data: Buffer, isBinary) => {
-      if (socket !== this.#socket) return
-      try {
-        if (isBinary) this.#receive(data)
-      } catch (thrown) {
-        this.faults.push(thrown)
-      }
-    })
-    socket.on("close", (code) => {
-      if (socket !== this.#socket) return
-      this.losses.push(code)
-      this.synced = false
-      this.#given = false
-    })
-    socket.on("error", () => {}) // its close follows
-  }
-
-  /** Leave without a word, as a closed laptop does. */
-  disconnect(): void {
-    const socket = this.#socket
-    this.#socket = null
-    this.synced = false
-    this.#given = false
-    socket?.terminate()
+  open(server: RoomServer, id: string, port = server.port): void {
+    const address = server.address(id, { subject: this.name, rights: this.rights, port })
+    this.attach(clientSocketOf(openWebSocket(address, { protocols: this.#protocols })))
   }
 
   /** Make edits of the known history. */
@@ -114,13 +84,11 @@ export class Editor {
 
   /** Ask for an acknowledgement of everything made so far. Nothing happens where the room has not all of it. */
   ask(): void {
-    if (!this.#given) return
-    const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, this.made))
-    this.#write(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, payload))
+    if (this.given) this.askSaved(this.made)
   }
 
   /** Resolves when everything made so far is acknowledged. */
-  async saved({ timeoutMs = 15_000 } = {}): Promise<void> {
+  async allSaved({ timeoutMs = 15_000 }: Patience = {}): Promise<void> {
     const { made } = this
     this.ask()
     await until(() => this.acknowledged >= made, `${this.name} is told that ${made} edits are saved`, {
@@ -167,16 +135,13 @@ export class Editor {
   forgive(): void {
     this.losses.length = 0
     this.refusals.length = 0
+    this.notices.length = 0
   }
 
   /** Take somebody else's update and send it on as it is, as a relay would. */
   passOn(update: Uint8Array): void {
     Y.applyUpdate(this.doc, update, this)
-    this.#write(SYNC, (encoder) => writeUpdate(encoder, update))
-  }
-
-  #send(message: Uint8Array): void {
-    if (this.connected) this.#socket!.send(message)
+    this.sendUpdate(update)
   }
 
   #key(n: number): string {
@@ -185,49 +150,5 @@ export class Editor {
 
   #temporaryKey(n: number): string {
     return `${this.name}:temporary:${n}`
-  }
-
-  #receive(data: Uint8Array): void {
-    const decoder = decoding.createDecoder(data)
-    const type = decoding.readVarUint(decoder)
-    switch (type) {
-      case SYNC: {
-        const encoder = encoding.createEncoder()
-        encoding.writeVarUint(encoder, SYNC)
-        const step = readSyncMessage(decoder, encoder, this.doc, this, (error) => this.faults.push(error))
-        if (encoding.length(encoder) > 1) this.#send(encoding.toUint8Array(encoder))
-        if (step === 0) {
-          this.#given = true
-          if (this.acknowledged < this.made) this.ask()
-        }
-        if (step === 1) this.synced = true
-        return
-      }
-      case AWARENESS:
-        return
-      case REFUSAL:
-        decoding.readVarUint(decoder)
-        this.refusals.push(decoding.readVarString(decoder))
-        return
-      case QUERY:
-        // "Nothing" is an answer: it shows that this side reads.
-        return this.#write(AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, Uint8Array.of(0)))
-      case SAVED: {
-        const payload = decoding.createDecoder(decoding.readVarUint8Array(decoder))
-        this.acknowledged = Math.max(this.acknowledged, decoding.readVarUint(payload))
-        return
-      }
-      default:
-        throw new Error(`An editor got an unknown frame ${type}`)
-    }
-  }
-
-  #write(type: number, rest: (encoder: encoding.Encoder) => void): void {
-    this.#send(
-      encoding.encode((encoder) => {
-        encoding.writeVarUint(encoder, type)
-        rest(encoder)
-      }),
-    )
   }
 }

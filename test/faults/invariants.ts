@@ -6,6 +6,9 @@
  * I3  The archive's revision is ≤ the room's, never goes back, and catches up.
  * I4  Honest sockets stay open unless the fault cut them.
  * I5  The stored snapshot loads in a fresh Y.Doc.
+ * I6  Nobody honest was refused or closed: no refusal frame, no notice, no close code of the room's.
+ * I7  Nothing deleted is anywhere: in the room, in the archive, in an export, with a newcomer.
+ * I8  Nothing saved waits: what was answered as saved or done is in the document, and readable.
  */
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,12 +17,13 @@ import { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import * as decoding from "lib0/decoding"
 import * as Y from "yjs"
-import { until } from "../kit/server.ts"
+import type { Notice } from "../kit/client.ts"
+import { until } from "../kit/until.ts"
 import { contentOf } from "../kit/updates.ts"
 import { Editor } from "./editor.ts"
 import type { FaultServer, RoomServer } from "./harness.ts"
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5"
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8"
 
 /** An invariant does not hold. */
 export class Broken extends Error {
@@ -53,8 +57,10 @@ export async function checkRoomKept(
 ): Promise<void> {
   const look = async () => {
     const newcomer = new Editor("newcomer", 1)
-    await newcomer.connect(server.address(id))
-    newcomer.disconnect()
+    await newcomer.connect(server, id)
+    newcomer.detach()
+    if (newcomer.refusals.length > 0)
+      throw new Broken("I6", `A newcomer was refused: ${newcomer.refusals[0]}`)
     return { newcomer: newcomer.doc, exported: await server.exported(id) }
   }
   const { newcomer, exported } = await look()
@@ -84,13 +90,13 @@ export function checkEqual(docs: readonly Y.Doc[], names: readonly string[]): vo
 export async function checkConverged(
   server: RoomServer,
   id: string,
-  editors: readonly Editor[],
+  clients: readonly HonestClient[],
 ): Promise<void> {
-  const names = ["the export", ...editors.map(({ name }) => name)]
+  const names = ["the export", ...clients.map(({ name }) => name)]
   await holds(async () => {
-    checkEqual([await server.exported(id), ...editors.map(({ doc }) => doc)], names)
+    checkEqual([await server.exported(id), ...clients.map(({ doc }) => doc)], names)
   })
-  for (const { name, faults } of editors) {
+  for (const { name, faults = [] } of clients) {
     if (faults.length > 0) throw new Broken("I2", `${name} could not read the room: ${faults[0]}`)
   }
 }
@@ -144,15 +150,79 @@ export function watchArchive(revisionOf: () => Promise<number | null>): () => Pr
   }
 }
 
-/** [I4] Nobody lost a connection but by the fault, which cut each this many times; and nobody was refused. */
-export function checkSockets(editors: readonly Editor[], { cuts = 0 } = {}): void {
-  for (const { name, losses, refusals } of editors) {
-    const closed = losses.filter((code) => code !== 1006)
-    if (closed.length > 0) throw new Broken("I4", `The room closed ${name} with ${closed.join(", ")}`)
-    if (losses.length > cuts)
-      throw new Broken("I4", `${name} lost ${losses.length} connections, ${cuts} by the fault`)
-    if (refusals.length > 0) throw new Broken("I4", `The room refused ${name}: ${refusals[0]}`)
+/** What is looked at of somebody honest: an editor, or a stock client. */
+export interface HonestClient {
+  readonly name: string
+  readonly doc: Y.Doc
+  readonly losses: readonly number[]
+  readonly refusals: readonly string[]
+  readonly notices?: readonly Notice[]
+  readonly faults?: readonly unknown[]
+}
+
+/** No goodbye (1006), or one in which no code was named (1005) or nothing is wrong (1000, 1001). */
+const HARMLESS: readonly number[] = [1000, 1001, 1005, 1006]
+
+/** [I6] Nobody was refused, told off or closed by the room. */
+export function checkWelcome(clients: readonly HonestClient[]): void {
+  for (const { name, losses, refusals, notices = [] } of clients) {
+    if (refusals.length > 0) throw new Broken("I6", `The room refused ${name}: ${refusals[0]}`)
+    if (notices.length > 0) {
+      throw new Broken("I6", `The room told ${name}: ${notices[0]!.code}, ${notices[0]!.message}`)
+    }
+    const closed = losses.filter((code) => !HARMLESS.includes(code))
+    if (closed.length > 0) throw new Broken("I6", `The room closed ${name} with ${closed.join(", ")}`)
   }
+}
+
+/** [I4] Nobody lost a connection but by the fault, which cut each this many times. [I6] */
+export function checkSockets(clients: readonly HonestClient[], { cuts = 0 } = {}): void {
+  checkWelcome(clients)
+  for (const { name, losses } of clients) {
+    if (losses.length > cuts) {
+      throw new Broken("I4", `${name} lost ${losses.length} connections, ${cuts} by the fault`)
+    }
+  }
+}
+
+/** [I7] No struct of a deleted document is in this one. */
+export function checkGone(deleted: Y.Doc, doc: Y.Doc, where: string): void {
+  const back = [...Y.decodeStateVector(Y.encodeStateVector(deleted)).keys()].filter(
+    (client) => Y.getState(doc.store, client) > 0,
+  )
+  if (back.length > 0) {
+    throw new Broken("I7", `What clients ${back.join(", ")} wrote was deleted, and is ${where}`)
+  }
+}
+
+/**
+ * [I7] Nothing of a deleted document is in the room, by REST or for a newcomer, nor in the archive.
+ *
+ * @param archived what the archive holds; null where it holds no such document
+ */
+export async function checkGoneEverywhere(
+  server: RoomServer,
+  id: string,
+  { deleted, archived }: { deleted: Y.Doc; archived: () => Promise<Y.Doc | null> },
+): Promise<void> {
+  checkGone(deleted, await server.exported(id), "in the export")
+  const newcomer = new Editor("newcomer", 1)
+  try {
+    await newcomer.connect(server, id)
+    checkGone(deleted, newcomer.doc, "with a newcomer")
+  } finally {
+    newcomer.detach()
+  }
+  const copy = await archived()
+  if (copy !== null) checkGone(deleted, copy, "in the archive")
+}
+
+/** [I1] The archive's copy has all that these editors were told is saved, now or soon. */
+export async function checkArchiveKept(
+  archived: () => Promise<Y.Doc | null>,
+  editors: readonly Editor[],
+): Promise<void> {
+  await holds(async () => checkKept((await archived()) ?? new Y.Doc(), editors, "in the archive"))
 }
 
 /** [I1] [I5] What is on the disk of a server that is down: the snapshot loads, and with the log it has everything. */
@@ -210,7 +280,7 @@ export function readStored(path: string): { snapshot: Uint8Array | null; updates
 }
 
 /** Wait until a check passes; where it never does, throw what it threw last. */
-async function holds(check: () => Promise<void>, { timeoutMs = 20_000 } = {}): Promise<void> {
+export async function holds(check: () => Promise<void>, { timeoutMs = 20_000 } = {}): Promise<void> {
   let broken: unknown
   await until(
     async () => {

@@ -2,30 +2,31 @@
 import { execFileSync } from "node:child_process"
 import * as Y from "yjs"
 import { startProxy } from "../kit/proxy.ts"
-import { startServer, type TestServer, until } from "../kit/server.ts"
+import { startServer, type TestServer } from "../kit/server.ts"
+import { until } from "../kit/until.ts"
 import type { Editor } from "./editor.ts"
-import { type Patch, RoomServer } from "./harness.ts"
+import { authVars, type Patch, RoomServer } from "./harness.ts"
 import { Broken, checkArchived } from "./invariants.ts"
-import type { Fault, World } from "./world.ts"
+import type { Fault, Round } from "./round.ts"
 
-/** Stop the world at a step, provoke that step, kill what stands still, and look at everything. */
+/** Stop the process at a step, provoke that step, kill what stands still, and look at everything. */
 async function killAt(
-  world: World,
+  round: Round,
   step: string,
   { provoke }: { provoke: (editors: Editor[]) => unknown },
 ): Promise<void> {
-  const { server } = await world.serveArchived()
-  const id = world.id()
-  const editors = await world.enter(server, id, 2)
+  const { server } = await round.serveArchived()
+  const id = round.id()
+  const editors = await round.enter(server, id, 2)
   for (const editor of editors) editor.write(10)
-  await Promise.all(editors.map((editor) => editor.saved()))
-  await server.order({ stop: step })
+  await Promise.all(editors.map((editor) => editor.allSaved()))
+  await server.inject({ stop: step })
   provoke(editors)
   await server.stopped()
   for (const editor of editors) editor.write(3)
   await server.kill()
   await server.restart()
-  await world.settle(server, id, { editors, cuts: 1 })
+  await round.settle(server, id, { editors, cuts: 1 })
 }
 
 const type = (editors: Editor[]) => {
@@ -35,7 +36,7 @@ const type = (editors: Editor[]) => {
   }
 }
 const leave = (editors: Editor[]) => {
-  for (const editor of editors) editor.disconnect()
+  for (const editor of editors) editor.detach()
 }
 /** The log outgrows its snapshot, and the new one is of several parts. */
 const paste = ([editor]: Editor[]) => {
@@ -46,19 +47,20 @@ const paste = ([editor]: Editor[]) => {
 /** A next step of the schema, as a later version would bring it. */
 const NEXT_SCHEMA: Patch = {
   file: "src/room/log.ts",
-  find: "   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);`,\n",
-  replace: `   CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);\`,
-    "CREATE TABLE next_step (id INTEGER PRIMARY KEY); ALTER TABLE quarantine ADD COLUMN next_step TEXT;",
-`,
+  find: /^(const MIGRATIONS = \[[\s\S]*?)^\]/,
+  replace: `$1  "CREATE TABLE next_step (id INTEGER PRIMARY KEY); ALTER TABLE quarantine ADD COLUMN next_step TEXT;",
+]`,
 }
 
 /** Kill what `npm start` runs while people type, start it again, and look at everything but the files. */
-async function killStart(world: World, kill: (server: TestServer) => Promise<void>): Promise<void> {
-  const started = await startServer()
-  world.atEnd(() => started.stop())
-  const server = new RoomServer(Number(new URL(started.url).port))
-  const id = world.id()
-  const editors = await world.enter(server, id, 3)
+async function killStart(round: Round, kill: (server: TestServer) => Promise<void>): Promise<void> {
+  const started = await startServer(
+    Object.entries(authVars(round.auth)).map(([name, value]) => `--var=${name}:${value}`),
+  )
+  round.atEnd(() => started.stop())
+  const server = new RoomServer(Number(new URL(started.url).port), round.auth)
+  const id = round.id()
+  const editors = await round.enter(server, id, 3, { company: false })
   const stops = editors.map((editor) => editor.keepWriting())
   await until(() => editors.every(({ acknowledged }) => acknowledged > 20), "something is acknowledged")
   await kill(started)
@@ -66,8 +68,8 @@ async function killStart(world: World, kill: (server: TestServer) => Promise<voi
   for (const stop of stops) await stop()
   await started.restart()
   // Its archive flushes when the last one leaves; while people stay it may take half a minute.
-  await world.settle(server, id, { editors, cuts: 1, archived: false })
-  for (const editor of editors) editor.disconnect()
+  await round.settle(server, id, { editors, cuts: 1, archived: false })
+  for (const editor of editors) editor.detach()
   await checkArchived(server, id)
 }
 
@@ -93,34 +95,34 @@ export const KILLS: readonly Fault[] = [
   {
     name: "SIGKILL at a random moment, while four people type",
     rule: "D2",
-    rounds: { short: 10, long: 100 },
-    async strike(world) {
-      const { server } = await world.serveArchived()
-      const id = world.id()
-      const editors = await world.enter(server, id, 4)
+    rounds: { short: 6, long: 100 },
+    async strike(round) {
+      const { server } = await round.serveArchived()
+      const id = round.id()
+      const editors = await round.enter(server, id, 4)
       const stops = editors.map((editor) => editor.keepWriting())
-      const momentMs = world.below(400)
+      const momentMs = round.below(400)
       await until(() => editors.every(({ acknowledged }) => acknowledged > 5), "something is acknowledged")
       // The moment is random, and this is it.
       await new Promise((resolve) => setTimeout(resolve, momentMs))
       await server.kill()
       for (const stop of stops) await stop()
       await server.restart()
-      await world.settle(server, id, { editors, cuts: 1 })
+      await round.settle(server, id, { editors, cuts: 1 })
     },
   },
   {
     name: "SIGKILL of all that `npm start` runs, while people type",
     rule: "D2",
     rounds: { short: 0, long: 5 },
-    strike: (world) => killStart(world, (server) => server.kill()),
+    strike: (round) => killStart(round, (server) => server.kill()),
   },
   {
     name: "SIGKILL of the workerd under `npm start` alone, while people type",
     rule: "D2",
     rounds: { short: 0, long: 5 },
-    strike: (world) =>
-      killStart(world, async (server) => {
+    strike: (round) =>
+      killStart(round, async (server) => {
         for (const pid of workerdsOf(server.storage)) process.kill(pid, "SIGKILL")
         // What is left of it serves nobody.
         await server.kill()
@@ -130,19 +132,19 @@ export const KILLS: readonly Fault[] = [
     name: "killed after the write, before its commit",
     rule: "D1",
     rounds: { short: 1, long: 5 },
-    strike: (world) => killAt(world, "^sql done INSERT INTO log", { provoke: type }),
+    strike: (round) => killAt(round, "^sql done INSERT INTO log", { provoke: type }),
   },
   {
     name: "killed after the commit, before the acknowledgement arrives",
     rule: "D1",
     rounds: { short: 1, long: 5 },
-    async strike(world) {
-      const { server } = await world.serveArchived()
+    async strike(round) {
+      const { server } = await round.serveArchived()
       const proxy = await startProxy(server.port)
-      world.atEnd(() => proxy.close())
-      const id = world.id()
-      const editors = world.editors(2)
-      for (const editor of editors) await editor.connect(server.address(id, proxy.port))
+      round.atEnd(() => proxy.close())
+      const id = round.id()
+      const editors = round.editors(2)
+      for (const editor of editors) await editor.connect(server, id, proxy.port)
       proxy.swallow("down")
       const before = (await server.status(id))?.revision ?? 0
       type(editors)
@@ -153,87 +155,90 @@ export const KILLS: readonly Fault[] = [
       for (const editor of editors) {
         if (editor.acknowledged !== 0) throw new Error("An acknowledgement came through")
       }
-      await world.settle(server, id, { editors, cuts: 1 })
+      await round.settle(server, id, { editors, cuts: 1 })
     },
   },
   {
     name: "killed inside a compaction",
     rule: "D4",
     rounds: { short: 1, long: 8 },
-    strike: (world) => {
+    strike: (round) => {
       const steps = [
         "sql DELETE FROM snapshot",
         "sql done INSERT INTO snapshot",
         "sql DELETE FROM log",
         "sql done DELETE FROM log",
       ]
-      return killAt(world, `^${steps[world.below(steps.length)]}`, { provoke: paste })
+      return killAt(round, `^${steps[round.below(steps.length)]}`, { provoke: paste })
     },
   },
   {
     name: "killed inside the first migration",
     rule: "D2",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
-      const { server } = await world.serveArchived()
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+    async strike(round) {
+      const { server } = await round.serveArchived()
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       const steps = ["sql done CREATE TABLE meta", "sql done INSERT OR REPLACE INTO meta VALUES .'schema'"]
-      await server.order({ stop: `^${steps[world.below(steps.length)]}` })
+      await server.inject({ stop: `^${steps[round.below(steps.length)]}` })
       type(editors)
       await server.stopped()
       await server.kill()
       await server.restart()
-      await world.settle(server, id, { editors, cuts: 1 })
+      await round.settle(server, id, { editors, cuts: 1 })
     },
   },
   {
     name: "killed inside a later migration",
     rule: "D2",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
-      const { server } = await world.serveArchived()
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+    async strike(round) {
+      const { server } = await round.serveArchived()
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       type(editors)
-      await Promise.all(editors.map((editor) => editor.saved()))
+      await Promise.all(editors.map((editor) => editor.allSaved()))
       await server.kill()
-      await server.restart({ patches: [NEXT_SCHEMA], orders: { stop: "^sql done CREATE TABLE next_step" } })
-      editors[0]!.open(server.address(id))
+      await server.restart({
+        patches: [NEXT_SCHEMA],
+        injection: { stop: "^sql done CREATE TABLE next_step" },
+      })
+      editors[0]!.open(server, id)
       await server.stopped()
       await server.kill()
-      await server.restart({ orders: {} })
-      await world.settle(server, id, { editors, cuts: 2 })
+      await server.restart({ injection: {} })
+      await round.settle(server, id, { editors, cuts: 2 })
     },
   },
   {
     name: "killed between the archive's commit and the room's own mark",
     rule: "A4",
     rounds: { short: 1, long: 5 },
-    strike: (world) => killAt(world, "^store done", { provoke: type }),
+    strike: (round) => killAt(round, "^store done", { provoke: type }),
   },
   {
     name: "killed inside an alarm",
     rule: "A2",
     rounds: { short: 1, long: 6 },
-    strike: (world) => {
-      const step = ["alarm$", "set alarm", "store \\d", "alarm done"][world.below(4)]!
+    strike: (round) => {
+      const step = ["alarm$", "set alarm", "store \\d", "alarm done"][round.below(4)]!
       // When they leave, the archive may have everything, and nothing is stored any more.
-      const types = world.below(2) === 0 || step.startsWith("store")
-      return killAt(world, `^${step}`, { provoke: types ? type : leave })
+      const types = round.below(2) === 0 || step.startsWith("store")
+      return killAt(round, `^${step}`, { provoke: types ? type : leave })
     },
   },
   {
     name: "killed, and the alarm is due while the process is down",
     rule: "A2",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
-      const { server, receiver } = await world.serveArchived()
-      const id = world.id()
-      const editors = await world.enter(server, id, 2)
+    async strike(round) {
+      const { server, receiver } = await round.serveArchived()
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
       receiver.fault("refuses")
       type(editors)
-      await Promise.all(editors.map((editor) => editor.saved()))
+      await Promise.all(editors.map((editor) => editor.allSaved()))
       await server.kill()
       receiver.fault("none")
       const dueAt = Date.now() + 1_000
@@ -242,18 +247,18 @@ export const KILLS: readonly Fault[] = [
       await server.restart()
       // Nobody opens the room: the alarm alone has to do it.
       await until(() => receiver.received.length > before, "the room flushes by itself")
-      await world.settle(server, id, { editors, cuts: 1 })
+      await round.settle(server, id, { editors, cuts: 1 })
     },
   },
   {
     name: "killed while an update that had waited waits for its commit",
     rule: "D3",
     rounds: { short: 1, long: 3 },
-    async strike(world) {
+    async strike(round) {
       // A long window, so that what is released is in it for sure.
-      const { server } = await world.serveArchived({ limits: { commitWindowMs: 1_000 } })
-      const id = world.id()
-      const [typist, reader] = (await world.enter(server, id, 2)) as [Editor, Editor]
+      const { server } = await round.serveArchived({ limits: { commitWindowMs: 1_000 } })
+      const id = round.id()
+      const [typist, reader] = (await round.enter(server, id, 2)) as [Editor, Editor]
       const author = new Y.Doc()
       const updates: Uint8Array[] = []
       author.on("update", (update: Uint8Array) => updates.push(update))
@@ -274,17 +279,13 @@ export const KILLS: readonly Fault[] = [
       if (!(await server.exported(id)).getMap("map").has("second")) {
         throw new Broken("I1", "An update that was acknowledged while it waited is gone", { lost: 1 })
       }
-      await world.settle(server, id, { editors: [typist], cuts: 1 })
+      await round.settle(server, id, { editors: [typist], cuts: 1 })
     },
   },
 ]
 
 /** Merge an update by REST; resolves when it is acknowledged. */
 export async function patch(server: RoomServer, id: string, update: Uint8Array): Promise<void> {
-  const response = await fetch(`${server.url}/docs/${id}`, {
-    method: "PATCH",
-    headers: { "content-type": "application/octet-stream" },
-    body: update as BodyInit,
-  })
+  const response = await server.patch(id, update)
   if (!response.ok) throw new Error(`PATCH ${id}: ${response.status} ${await response.text()}`)
 }

@@ -1,69 +1,30 @@
-/** The harness sees: each of these faults of the server, made on purpose, breaks an invariant. */
+/** The harness sees: each of these servers, broken on purpose, breaks the invariant that is named for it. */
 import { afterAll, expect, it } from "vitest"
 import { FAULTS } from "./all.ts"
-import type { Patch } from "./harness.ts"
 import { Broken, type Invariant } from "./invariants.ts"
-import { closeShared, World } from "./world.ts"
+import { MUTANTS, type Mutant } from "./mutants.ts"
+import { playRound } from "./play.ts"
+import { closeShared } from "./round.ts"
+
+const ROUNDS = 3
 
 afterAll(() => closeShared())
 
-/** The first invariant that the named fault breaks in a server with this patch, of a few rounds; null where none. */
-async function brokenBy(name: string, patch: Patch): Promise<Invariant | null> {
+/** The first invariant that a mutant breaks in a few rounds; null where it breaks none. */
+async function brokenBy({ fault: name, auth, patch, mutant }: Mutant): Promise<Invariant | null> {
   const fault = FAULTS.find((fault) => fault.name === name)
   if (fault === undefined) throw new Error(`No fault is called ${name}`)
-  for (let seed = 1; seed <= 3; seed++) {
-    const world = new World(seed, { patches: [patch] })
-    try {
-      await fault.strike(world)
-    } catch (thrown) {
-      if (!(thrown instanceof Broken)) throw thrown
-      return thrown.invariant
-    } finally {
-      await world[Symbol.asyncDispose]()
-    }
+  for (let seed = 1; seed <= ROUNDS; seed++) {
+    const patches = patch === undefined ? [] : [patch]
+    const { failure } = await playRound(fault, seed, { auth, patches, mutant })
+    if (failure instanceof Broken) return failure.invariant
+    if (failure !== null) throw failure
   }
   return null
 }
 
-it("[D1] catches a room that acknowledges without waiting for the commit", async () => {
-  const mutant: Patch = {
-    file: "src/room/room.ts",
-    find: "        peer.awaitsSaved = frame.payload.slice()\n",
-    replace: "        this.#send(peer, writeSaved(frame.payload))\n",
-  }
-  expect(await brokenBy("SIGKILL at a random moment, while four people type", mutant)).toBe("I1")
-})
-
-it("[D1] catches a room that acknowledges before it writes", async () => {
-  const echo = `    for (const peer of this.#peers) {
-      if (peer.awaitsSaved === null) continue
-      const payload = peer.awaitsSaved
-      peer.awaitsSaved = null
-      this.#send(peer, writeSaved(payload))
-    }
-`
-  const mutant: Patch = {
-    file: "src/room/room.ts",
-    find: "    const wrote = replica.hasUncommitted\n",
-    replace: `${echo}    const wrote = replica.hasUncommitted\n`,
-  }
-  expect(await brokenBy("a write that fails, and a kill before it is tried again", mutant)).toBe("I1")
-})
-
-it("[D4] catches a compaction that drops the log for an older snapshot, unproven", async () => {
-  const mutant: Patch = {
-    file: "src/room/replica.ts",
-    find: "    this.#log.compact(folded.snapshot, Y.encodeStateVector(doc))\n",
-    replace: "    this.#log.compact(this.whole()[0]!, Y.encodeStateVector(doc))\n",
-  }
-  expect(await brokenBy("folded into a snapshot twice, and a kill", mutant)).toBe("I1")
-})
-
-it("[A4] catches an outbox that clears its mark after the archive has answered", async () => {
-  const mutant: Patch = {
-    file: "src/room/outbox.ts",
-    find: "        archivedRevision: write.revision,\n        dueAtMs: more ? Date.now() + this.#limits.flushMs : null,\n",
-    replace: "        archivedRevision: this.#log.state.revision,\n        dueAtMs: null,\n",
-  }
-  expect(await brokenBy("an edit that arrives while a flush is under way", mutant)).toBe("I3")
-})
+for (const mutant of MUTANTS) {
+  it(`[${mutant.rule}] catches ${mutant.name}`, async () => {
+    expect(await brokenBy(mutant)).toBe(mutant.breaks)
+  })
+}

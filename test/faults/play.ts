@@ -1,8 +1,12 @@
 /** One round of one fault: what it came to, and how it is told. */
+import type { Auth } from "./harness.ts"
 import { Broken } from "./invariants.ts"
-import { type Fault, World } from "./world.ts"
+import { type Fault, Round, type RoundOptions } from "./round.ts"
 
-export interface Round {
+/** The ways of coming in, in the order in which short runs take turns. */
+export const AUTHS: readonly Auth[] = ["tokens", "open"]
+
+export interface Outcome {
   /** How many edits the room had acknowledged. */
   readonly acknowledged: number
   /** How many of those were gone. */
@@ -13,17 +17,17 @@ export interface Round {
 }
 
 /** Play one round. The same seed makes the same choices; what the machine does in between is its own. */
-export async function playRound(fault: Fault, seed: number): Promise<Round> {
+export async function playRound(fault: Fault, seed: number, options: RoundOptions): Promise<Outcome> {
   const startedAt = performance.now()
-  const world = new World(seed)
+  const round = new Round(seed, options)
   let failure: Error | null = null
   try {
-    await fault.strike(world)
+    await fault.strike(round)
   } catch (thrown) {
     failure = thrown instanceof Error ? thrown : new Error(String(thrown))
   } finally {
-    await world[Symbol.asyncDispose]()
+    await round[Symbol.asyncDispose]()
   }
   const lost = failure instanceof Broken ? failure.lost : 0
-  return { acknowledged: world.acknowledged, lost, failure, ms: performance.now() - startedAt }
+  return { acknowledged: round.acknowledged, lost, failure, ms: performance.now() - startedAt }
 }

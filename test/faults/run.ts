@@ -1,18 +1,21 @@
 /**
- * The long run: `npm run faults -- [--rounds N] [--seed S] [name…]`.
+ * The long run: `npm run faults -- [--rounds N] [--seed S] [--auth open|tokens] [name…]`.
  *
- * Plays every fault whose name holds one of the words given, N rounds each (by default as many as the fault says), and
- * prints a table. Exits with 1 when an invariant was broken; `--seed` with the number printed plays a round again.
+ * Plays every fault whose name holds one of the words given, N rounds each (by default as many as the fault says) with
+ * tokens and as many open, and prints a table. Exits with 1 when an invariant was broken; `--seed` with the number printed plays a round again.
  */
 import { parseArgs } from "node:util"
+import { seedOfRun } from "../kit/random.ts"
 import { FAULTS } from "./all.ts"
-import { playRound } from "./play.ts"
-import { closeShared } from "./world.ts"
+import type { Auth } from "./harness.ts"
+import { AUTHS, playRound } from "./play.ts"
+import { closeShared, type Fault } from "./round.ts"
 
 const { values, positionals } = parseArgs({
   options: {
     rounds: { type: "string" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
+    seed: { type: "string", default: String(seedOfRun()) },
+    auth: { type: "string" },
   },
   allowPositionals: true,
 })
@@ -25,27 +28,35 @@ const chosen = FAULTS.filter(
     positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())),
 )
 console.log(`seed ${seed}, ${chosen.length} faults`)
-const table = ["| fault | runs | held | acknowledged edits | lost |", "|---|---|---|---|---|"]
+const table = ["| fault | | runs | held | acknowledged edits | lost |", "|---|---|---|---|---|---|"]
 for (const fault of chosen) {
+  for (const auth of AUTHS) {
+    if ((fault.auth ?? auth) !== auth || (values.auth ?? auth) !== auth) continue
+    const row = await playAll(fault, auth)
+    console.log(row)
+    table.push(row)
+  }
+}
+await closeShared()
+console.log(`\n${table.join("\n")}`)
+process.exit()
+
+/** Play all rounds of a fault with people who come in this way; a line of the table. */
+async function playAll(fault: Fault, auth: Auth): Promise<string> {
   const rounds = Number(values.rounds ?? fault.rounds.long)
   let acknowledged = 0
   let lost = 0
   let held = 0
   for (let round = 0; round < rounds; round++) {
-    const played = await playRound(fault, seed + round)
-    acknowledged += played.acknowledged
-    lost += played.lost
-    if (played.failure === null) {
+    const outcome = await playRound(fault, seed + round, { auth })
+    acknowledged += outcome.acknowledged
+    lost += outcome.lost
+    if (outcome.failure === null) {
       held++
       continue
     }
     process.exitCode = 1
-    console.log(`${fault.name}, seed ${seed + round}: ${played.failure.stack}`)
+    console.log(`${fault.name}, ${auth}, seed ${seed + round}: ${outcome.failure.stack}`)
   }
-  const row = `| ${fault.name} | ${rounds} | ${held} | ${acknowledged.toLocaleString("en")} | ${lost} |`
-  console.log(row)
-  table.push(row)
+  return `| ${fault.name} | ${auth} | ${rounds} | ${held} | ${acknowledged.toLocaleString("en")} | ${lost} |`
 }
-await closeShared()
-console.log(`\n${table.join("\n")}`)
-process.exit()

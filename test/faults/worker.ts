@@ -1,57 +1,87 @@
 /// <reference types="@cloudflare/workers-types" />
 /**
- * The Worker under fault: the real room, whose storage and archive report each step they take. The harness orders
- * what happens at a step: the world stops (until the process is killed), the step fails, or it hangs.
+ * The Worker under fault: the real room, whose storage and archive report each step they take. The harness says
+ * what happens at a step: the process stops (until it is killed), the step fails, or it hangs.
  *
- *     POST /orders   the orders that hold from now on
+ *     POST /inject   what happens from now on
  *     GET /where     ?id= → the hex id of that room, which is the name of its database file
  *
  * Steps are lines like `sql INSERT INTO log …`, `sql done INSERT INTO log …`, `alarm`, `set alarm`, `store 7`,
  * `store done 7`, `load`, `d1 batch`, `r2 put`.
  */
 import { env } from "cloudflare:workers"
-import type { Archive, ArchiveWrite } from "../../src/archive/archive.ts"
+import type { WSMessage } from "partyserver"
+import type { Archive } from "../../src/archive/archive.ts"
 import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
 import { LIMITS, type Limits, routeDocuments, Room as YurtRoom } from "../../src/server.ts"
-import { NO_ORDERS, type Orders, STOPPED } from "./orders.ts"
+import { FRAME } from "../kit/client.ts"
+import { type Injection, NO_INJECTION, STOPPED } from "./injection.ts"
 
 interface Env extends ArchiveEnv {
   readonly Room: DurableObjectNamespace<Room>
   /** JSON: limits that differ from the real ones. */
   readonly LIMITS?: string
-  /** JSON: the orders to start with. */
-  readonly ORDERS?: string
+  /** JSON: what happens from the start on. */
+  readonly INJECTION?: string
+  /** A way in which this Worker misbehaves on purpose, so that the invariants can be seen to notice. */
+  readonly MUTANT?: Mutant
 }
 
-/** All rooms of a Worker share its isolate, so one set of orders is enough. */
-let orders: Orders = { ...NO_ORDERS, ...JSON.parse((env as Partial<Env>).ORDERS ?? "{}") }
+/** What mutants.ts asks for; whatever needs no change of the source is done here. */
+type Mutant =
+  | "acknowledges at once"
+  | "acknowledges before it writes"
+  | "closes who brings much"
+  | "forgets deletions"
+
+const mutant = (env as Partial<Env>).MUTANT
+
+/** Questions whether all is saved that are not answered yet. */
+const questions: { socket: WebSocket; message: Uint8Array }[] = []
+
+function acknowledgeAll(): void {
+  for (const { socket, message } of questions.splice(0)) socket.send(message)
+}
+
+/** What a mutant does with a message before the room has it. */
+function misread(socket: WebSocket, message: Uint8Array): void {
+  const [type, step] = message
+  if (type === FRAME.saved) questions.push({ socket, message })
+  if (mutant === "acknowledges at once") acknowledgeAll()
+  if (mutant === "closes who brings much" && type === FRAME.sync && step === 1 && message.length > 100) {
+    socket.close(4403, "on purpose")
+  }
+}
+
+/** All rooms of a Worker share its isolate, so one injection is enough. */
+let injection: Injection = { ...NO_INJECTION, ...JSON.parse((env as Partial<Env>).INJECTION ?? "{}") }
 
 const wallClock = Date.now
-Date.now = () => wallClock() + orders.clockMs
+Date.now = () => wallClock() + injection.clockMs
 
 /** A step is taken now. */
 function reach(step: string): void {
-  if (orders.stop !== null && new RegExp(orders.stop).test(step)) {
+  if (injection.stop !== null && new RegExp(injection.stop).test(step)) {
     console.log(`${STOPPED} ${step}`)
     // Nothing else runs in this process from here on: no other room, no socket, no timer.
     for (;;);
   }
-  if (!strikes(orders.fail, step)) return
+  if (!strikes(injection.fail, step)) return
   console.log(`a step fails: ${step}`)
-  throw new Error(`The step "${step}" was ordered to fail`)
+  throw new Error(`The step "${step}" was told to fail`)
 }
 
 /** A step of a database that answers later. */
 async function reachSlowly(step: string): Promise<void> {
   reach(step)
-  const { hang } = orders
+  const { hang } = injection
   if (!strikes(hang, step)) return
   const { ms } = hang!
   console.log(`${step.split(" ")[0]} waits`)
   await (ms === undefined ? new Promise(() => {}) : scheduler.wait(ms))
 }
 
-function strikes(order: Orders["fail"], step: string): boolean {
+function strikes(order: Injection["fail"], step: string): boolean {
   if (order === null || order.times === 0 || !new RegExp(order.step).test(step)) return false
   order.times--
   return true
@@ -63,6 +93,7 @@ function reportingStorage(storage: DurableObjectStorage): DurableObjectStorage {
     exec: (query: string, ...bindings: unknown[]) => {
       const line = query.replace(/\s+/g, " ").slice(0, 80)
       reach(`sql ${line}`)
+      if (mutant === "acknowledges before it writes" && line.startsWith("INSERT INTO log")) acknowledgeAll()
       const cursor = storage.sql.exec(query, ...bindings)
       reach(`sql done ${line}`)
       return cursor
@@ -73,7 +104,7 @@ function reportingStorage(storage: DurableObjectStorage): DurableObjectStorage {
     setAlarm: (at: number) => {
       reach("set alarm")
       // The platform's own clock is never off.
-      return storage.setAlarm(at - orders.clockMs)
+      return storage.setAlarm(at - injection.clockMs)
     },
   })
 }
@@ -85,15 +116,18 @@ function reportingArchive(archive: Archive): Archive {
       await reachSlowly("load")
       return archive.load(id, signal)
     },
-    async store(id: string, document: ArchiveWrite, signal: AbortSignal) {
-      await reachSlowly(`store ${document.revision}`)
-      const outcome = await archive.store(id, document, signal)
-      reach(`store done ${document.revision}`)
+    async store(...call: Parameters<Archive["store"]>) {
+      const [, { revision }] = call
+      await reachSlowly(`store ${revision}`)
+      const outcome = await archive.store(...call)
+      reach(`store done ${revision}`)
       return outcome
     },
-    async remove(id, revision, signal) {
+    async remove(...[id, ...rest]: Parameters<Archive["remove"]>) {
       await reachSlowly("remove")
-      return archive.remove(id, revision, signal)
+      const outcome = await archive.remove(mutant === "forgets deletions" ? `not-${id}` : id, ...rest)
+      reach("remove done")
+      return outcome
     },
     async list(page, signal) {
       return archive.list(page, signal)
@@ -146,11 +180,16 @@ export class Room extends YurtRoom {
 
   constructor(ctx: DurableObjectState<Record<string, never>>, env: Env) {
     super(ctx, env as unknown as Cloudflare.Env) // reason: the room reads its settings from any env
-    console.log("a room is in memory")
+    console.log(`a room is in memory: ${ctx.id}`)
     this.ctx = instead(ctx, { storage: reportingStorage(ctx.storage) })
     this.limits = { ...LIMITS, ...JSON.parse(env.LIMITS ?? "{}") }
     const archive = chooseArchive(reportingBindings(env))
     this.archive = archive === null ? null : reportingArchive(archive)
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: WSMessage): Promise<void> {
+    if (typeof message !== "string") misread(socket, new Uint8Array(message as ArrayBuffer))
+    await super.webSocketMessage(socket, message)
   }
 
   override async onAlarm(): Promise<void> {
@@ -164,8 +203,8 @@ export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url)
     switch (url.pathname) {
-      case "/orders":
-        orders = { ...NO_ORDERS, ...(await request.json<Partial<Orders>>()) }
+      case "/inject":
+        injection = { ...NO_INJECTION, ...(await request.json<Partial<Injection>>()) }
         return new Response()
       case "/where":
         return new Response(env.Room.idFromName(url.searchParams.get("id") ?? "").toString())

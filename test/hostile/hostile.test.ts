@@ -5,8 +5,8 @@
  */
 import { randomBytes } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
-import { SignJWT } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { documentPath, statusPath } from "../kit/addresses.ts"
 import {
   type Client,
   cursorsOf,
@@ -15,8 +15,11 @@ import {
   openYProvider,
   RawClient,
 } from "../kit/clients.ts"
-import { startServer, type TestServer, until } from "../kit/server.ts"
-import type { Target, TokenOptions } from "./stranger.ts"
+import { startServer, type TestServer } from "../kit/server.ts"
+import { claimsOf, signToken } from "../kit/tokens.ts"
+import { until } from "../kit/until.ts"
+import type { Target, TokenOptions } from "./attacker.ts"
+import { GROWTH_MB, LATENCY_MS } from "./rows.ts"
 import { TABLE } from "./table.ts"
 
 const SECRET = randomBytes(32).toString("hex")
@@ -24,13 +27,13 @@ const HONEST = 10
 /** A flood may hold them up; they must have come through it by then. */
 const SOON = { timeoutMs: 20_000, everyMs: 5 }
 
-let locked: Party
-let open: Party
+let locked: HonestRoom
+let open: HonestRoom
 
 beforeAll(async () => {
   // One after the other: a free port is free only until another server takes it.
-  locked = await Party.begin([`--var=AUTH_SECRET:${SECRET}`], true)
-  open = await Party.begin([], false)
+  locked = await HonestRoom.begin([`--var=AUTH_SECRET:${SECRET}`], true)
+  open = await HonestRoom.begin([], false)
 })
 afterAll(() => Promise.all([locked?.end(), open?.end()]))
 
@@ -38,26 +41,32 @@ for (const [about, rows] of Object.entries(TABLE)) {
   describe(about, () => {
     for (const row of rows) {
       it(`survives ${row.what}`, async () => {
-        const party = row.open ? open : locked
-        const target = await party.target()
+        const room = row.open ? open : locked
+        const target = await room.target()
+        await room.watch()
         const outcome = await row.attack(target).catch((thrown: Error) => thrown.message)
-        party.checkWhatWasSaid()
-        await party.checkWell()
+        const { growthMb, latencyMs } = await room.watched()
+        room.checkWhatWasSaid()
+        await room.checkWell()
+        if (row.spoils) room.disperse()
         expect([row.gets].flat()).toContain(outcome)
+        expect(growthMb, "growth of the server, MB").toBeLessThanOrEqual(row.growthMb ?? GROWTH_MB)
+        expect(latencyMs, "an honest letter took, ms").toBeLessThanOrEqual(row.latencyMs ?? LATENCY_MS)
       })
     }
   })
 }
 
 /** A server, and ten honest people in one of its rooms. */
-class Party {
+class HonestRoom {
   readonly #server: TestServer
   readonly #hasKey: boolean
   readonly #heard: string[] = []
   #rooms = 0
   #people: Client[] = []
   #words = 0
-  #strangers = 0
+  #stopWatching = async () => ({ growthMb: 0, latencyMs: 0 })
+  #attackers = 0
   #typing: NodeJS.Timeout | undefined
   #moving: NodeJS.Timeout | undefined
 
@@ -66,12 +75,12 @@ class Party {
     this.#hasKey = hasKey
   }
 
-  static async begin(flags: string[], hasKey: boolean): Promise<Party> {
-    return new Party(await startServer(flags), hasKey)
+  static async begin(flags: string[], hasKey: boolean): Promise<HonestRoom> {
+    return new HonestRoom(await startServer(flags), hasKey)
   }
 
   async end(): Promise<void> {
-    this.#disperse()
+    this.disperse()
     await this.#server.stop()
   }
 
@@ -79,11 +88,42 @@ class Party {
   async target(): Promise<Target> {
     if (this.#people.length === 0) await this.#gather()
     // Somebody else each time, so that one row does not use up what the next one may.
-    const stranger = `stranger-${++this.#strangers}`
+    const attacker = `attacker-${++this.#attackers}`
     return {
       ...{ url: this.#server.url, id: this.#id, honest: this.#people, heard: this.#heard },
-      mint: this.#hasKey ? (claims, options) => this.#mint(stranger, claims, options) : null,
+      mint: this.#hasKey ? (claims, options) => this.#mint(attacker, claims, options) : null,
     }
+  }
+
+  /** From now on measure what the server grows by, and how long a letter takes from one of the honest to another. */
+  async watch(): Promise<void> {
+    const [writer, reader] = [this.#people.at(-1)!, this.#people.at(-2)!]
+    const before = (await this.#server.memory())?.nowBytes
+    let watching = true
+    let latencyMs = 0
+    const done = (async () => {
+      for (let n = 1; watching; n++) {
+        const sentAt = performance.now()
+        writer.doc.getMap("letters").set("newest", n)
+        await until(() => reader.doc.getMap("letters").get("newest") === n, "a letter arrives", SOON)
+        latencyMs = Math.max(latencyMs, performance.now() - sentAt)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    })()
+    done.catch(() => {}) // told when it is asked
+    this.#stopWatching = async () => {
+      watching = false
+      await done
+      const peak = (await this.#server.memory())?.peakBytes
+      // Where memory cannot be read, nothing is said of it.
+      const growthMb = before === undefined || peak === undefined ? 0 : (peak - before) / 1024 / 1024
+      return { growthMb, latencyMs }
+    }
+  }
+
+  /** What was measured since `watch`. */
+  watched(): Promise<{ growthMb: number; latencyMs: number }> {
+    return this.#stopWatching()
   }
 
   /** Nothing that was said shows the inside of the server. */
@@ -113,7 +153,7 @@ class Party {
       expect(this.#people.flatMap((person) => (person instanceof RawClient ? person.faults : []))).toEqual([])
       this.#keepEditing()
     } catch (thrown) {
-      this.#disperse()
+      this.disperse()
       throw thrown
     }
   }
@@ -146,11 +186,12 @@ class Party {
   /** Whatever was let in, the document can be taken out, and nothing of it is in quarantine. */
   async #checkExports(): Promise<void> {
     const headers: HeadersInit = this.#hasKey ? { authorization: `Bearer ${await this.#mint("reader")}` } : {}
-    const get = (rest: string) => fetch(`${this.#server.url}/docs/${this.#id}${rest}`, { headers })
+    const get = (path: string) => fetch(`${this.#server.url}${path}`, { headers })
+    const document = documentPath(this.#id)
     const [json, text, status] = await Promise.all([
-      get("?format=json"),
-      get("?format=text"),
-      get("/-/status"),
+      get(`${document}?format=json`),
+      get(`${document}?format=text`),
+      get(statusPath(this.#id)),
     ])
     expect([json.status, text.status, status.status]).toEqual([200, 200, 200])
     expect(await json.json()).toMatchObject({ text: expect.anything() })
@@ -158,7 +199,7 @@ class Party {
   }
 
   get #id(): string {
-    return `party-${this.#rooms}`
+    return `room-${this.#rooms}`
   }
 
   async #gather(): Promise<void> {
@@ -180,7 +221,8 @@ class Party {
     this.#moving = setInterval(() => this.#move(), 5_000)
   }
 
-  #disperse(): void {
+  /** Everyone leaves; the next row finds them in another room. */
+  disperse(): void {
     clearInterval(this.#typing)
     clearInterval(this.#moving)
     for (const person of this.#people.splice(0)) person.leave()
@@ -211,17 +253,13 @@ class Party {
   }
 
   /** A token to write the room's document, changed by these claims; an undefined one is left out. */
-  #mint(
+  async #mint(
     subject: string,
     claims: Record<string, unknown> = {},
-    { secret = SECRET, alg = "HS256" }: TokenOptions = {},
+    { secret = SECRET, alg }: TokenOptions = {},
   ): Promise<string> {
-    const all = {
-      ...{ sub: subject, aud: "yurt", exp: Math.floor(Date.now() / 1000) + 3600 },
-      docs: [{ id: this.#id, rights: "write" }],
-      ...claims,
-    }
-    return new SignJWT(all).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret))
+    const all = { ...claimsOf(subject, [{ id: this.#id, rights: "write" }]), ...claims }
+    return signToken(secret, all, alg === undefined ? {} : { alg })
   }
 }
 

@@ -1,16 +1,16 @@
 /**
- * Clients for journeys, in Node: the two stock providers and ours, all over `ws` and each a page of its own, and a raw
- * socket that speaks the dialect on y-protocols alone, so that a fault of our own codec cannot hide itself.
+ * Clients for Node, all over `ws` and each a page of its own: the two stock providers, ours, and a DocumentClient on a
+ * socket of its own.
  */
 import * as decoding from "lib0/decoding"
-import * as encoding from "lib0/encoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness"
-import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
+import type { Awareness } from "y-protocols/awareness"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
 import { Provider } from "../../src/client/provider.ts"
+import { DocumentClient, FRAME } from "./client.ts"
+import { clientSocketOf, openWebSocket } from "./node-socket.ts"
 
 /** Someone with a document open. */
 export interface Client {
@@ -20,6 +20,8 @@ export interface Client {
   readonly synced: boolean
   /** Close codes of the connections lost so far, 1006 where there was none. */
   readonly losses: readonly number[]
+  /** The reasons of the refusal frames that came, on any connection. */
+  readonly refusals: readonly string[]
   /** Disconnect and forget everything. */
   leave(): void
 }
@@ -29,8 +31,25 @@ export type Params = Record<string, string>
 // Each stock provider listens for the end of the process.
 process.setMaxListeners(200)
 
-// reason: y-partyserver asks for the browser's class; `ws` behaves like it.
-const BrowserSocket = WebSocket as unknown as typeof globalThis.WebSocket
+/**
+ * `ws` as the browser's class, which keeps the reasons of refusal frames: stock providers only write them to the
+ * console.
+ */
+function browserSocket(refusals: string[]): typeof globalThis.WebSocket {
+  class RecordingSocket extends WebSocket {
+    constructor(url: string, protocols?: string[]) {
+      super(url, protocols)
+      this.addEventListener("message", ({ data }) => {
+        const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data
+        if (!(bytes instanceof Uint8Array) || bytes[0] !== FRAME.refusal) return
+        const decoder = decoding.createDecoder(bytes.subarray(2))
+        refusals.push(decoding.readVarString(decoder))
+      })
+    }
+  }
+  // reason: the providers ask for the browser's class; `ws` behaves like it.
+  return RecordingSocket as unknown as typeof globalThis.WebSocket
+}
 
 /** Stock y-websocket, at `${docs}/${id}`; it does not encode the id. */
 export function openWebsocketProvider(
@@ -39,16 +58,17 @@ export function openWebsocketProvider(
   { params = {} }: { params?: Params } = {},
 ): Client & { readonly provider: WebsocketProvider } {
   const doc = new Y.Doc()
+  const refusals: string[] = []
   const provider = new WebsocketProvider(docs, id, doc, {
     params,
-    WebSocketPolyfill: BrowserSocket,
+    WebSocketPolyfill: browserSocket(refusals),
     // In one process all providers are tabs of one browser: they would talk past the server.
     disableBc: true,
     maxBackoffTime: 500,
   })
   const losses = lossesOf((note) => provider.on("connection-close", (event) => note(event?.code)))
   return {
-    ...{ doc, provider, losses, awareness: provider.awareness },
+    ...{ doc, provider, losses, refusals, awareness: provider.awareness },
     get synced() {
       return provider.synced
     },
@@ -63,10 +83,11 @@ export function openYProvider(
   { params = {}, connectionId }: { params?: Params; connectionId?: string } = {},
 ): Client & { readonly provider: YProvider; readonly messages: string[] } {
   const doc = new Y.Doc()
+  const refusals: string[] = []
   const provider = new YProvider(url, id, doc, {
     params,
     ...(connectionId !== undefined && { connectionId }),
-    WebSocketPolyfill: BrowserSocket,
+    WebSocketPolyfill: browserSocket(refusals),
     disableBc: true,
     maxBackoffTime: 500,
   })
@@ -74,7 +95,7 @@ export function openYProvider(
   provider.on("custom-message", (message: string) => messages.push(message))
   const losses = lossesOf((note) => provider.on("connection-close", (event: CloseEvent) => note(event.code)))
   return {
-    ...{ doc, provider, messages, losses, awareness: provider.awareness },
+    ...{ doc, provider, messages, losses, refusals, awareness: provider.awareness },
     get synced() {
       return provider.synced
     },
@@ -89,15 +110,16 @@ export function openProvider(
   { token }: { token?: string } = {},
 ): Client & { readonly provider: Provider } {
   const doc = new Y.Doc()
+  const refusals: string[] = []
   const provider = new Provider(docs, id, doc, {
     token,
-    WebSocketPolyfill: WebSocket,
+    WebSocketPolyfill: browserSocket(refusals),
     disableBc: true,
     maxBackoffTime: 500,
   })
   const losses = lossesOf((note) => provider.on("connection-close", ({ code }) => note(code)))
   return {
-    ...{ doc, provider, losses, awareness: provider.awareness },
+    ...{ doc, provider, losses, refusals, awareness: provider.awareness },
     get synced() {
       return provider.synced
     },
@@ -116,127 +138,15 @@ function lossesOf(listen: (note: (code: number | undefined) => void) => void): n
   return losses
 }
 
-const SYNC = 0
-const AWARENESS = 1
-const REFUSAL = 2
-const QUERY = 3
-const SAVED = 102
-
-/** One socket with a document, that never comes back once it is closed. */
-export class RawClient implements Client {
-  readonly doc = new Y.Doc()
-  readonly awareness = new Awareness(this.doc)
+/** One `ws` socket with a document, that never comes back once it is closed. */
+export class RawClient extends DocumentClient implements Client {
   readonly socket: WebSocket
-  readonly losses: number[] = []
-  synced = false
-  /** The reasons of the refusals that came. */
-  readonly refusals: string[] = []
-  readonly texts: string[] = []
-  /** What went wrong here while a frame of the room's was read. */
-  readonly faults: unknown[] = []
-  #asked = 0
-  #saved = 0
 
   /** @param url ws://…/docs/id, with its query */
   constructor(url: string, protocols: string[] = []) {
-    this.socket = new WebSocket(url, protocols, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 })
-    this.awareness.setLocalState(null)
-    // It has no timer of its own: the room says who leaves.
-    clearInterval(this.awareness._checkInterval)
-    this.socket.on("open", () => this.#write(SYNC, (encoder) => writeSyncStep1(encoder, this.doc)))
-    this.socket.on("message", (data: Buffer, isBinary) => {
-      if (!isBinary) return this.texts.push(data.toString())
-      try {
-        this.#receive(data)
-      } catch (thrown) {
-        this.faults.push(thrown)
-      }
-    })
-    this.socket.on("close", (code) => {
-      this.losses.push(code)
-      this.synced = false
-    })
-    this.socket.on("error", () => {}) // its close follows
-    this.doc.on("update", (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) this.#write(SYNC, (encoder) => writeUpdate(encoder, update))
-    })
-    this.awareness.on("update", (_: unknown, origin: unknown) => {
-      if (origin !== this) this.#sendAwareness()
-    })
-  }
-
-  /** How many questions were asked with `askSaved`. */
-  get asked(): number {
-    return this.#asked
-  }
-
-  /** The newest question that was answered: all that was sent before it is durable. */
-  get saved(): number {
-    return this.#saved
-  }
-
-  /** Ask for an acknowledgement of all that was sent before; answered when `saved` has reached the number returned. */
-  askSaved(): number {
-    const question = ++this.#asked
-    const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, question))
-    this.#write(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, payload))
-    return question
-  }
-
-  leave(): void {
-    this.socket.terminate()
-    this.awareness.destroy()
-    this.doc.destroy()
-  }
-
-  #receive(data: Uint8Array): void {
-    const decoder = decoding.createDecoder(data)
-    const type = decoding.readVarUint(decoder)
-    switch (type) {
-      case SYNC: {
-        const encoder = encoding.createEncoder()
-        encoding.writeVarUint(encoder, SYNC)
-        const step = readSyncMessage(decoder, encoder, this.doc, this, (error) => this.faults.push(error))
-        if (encoding.length(encoder) > 1) this.#send(encoding.toUint8Array(encoder))
-        if (step === 1) this.synced = true
-        return
-      }
-      case AWARENESS:
-        applyAwarenessUpdate(this.awareness, decoding.readVarUint8Array(decoder), this)
-        return
-      case REFUSAL:
-        decoding.readVarUint(decoder)
-        this.refusals.push(decoding.readVarString(decoder))
-        return
-      case QUERY:
-        this.#sendAwareness()
-        return
-      case SAVED:
-        this.#saved = decoding.readVarUint(decoding.createDecoder(decoding.readVarUint8Array(decoder)))
-        return
-      default:
-        throw new Error(`A client got an unknown frame ${type}`)
-    }
-  }
-
-  #sendAwareness(): void {
-    const clients = [...this.awareness.getStates().keys()]
-    this.#write(AWARENESS, (encoder) =>
-      encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(this.awareness, clients)),
-    )
-  }
-
-  #write(type: number, rest: (encoder: encoding.Encoder) => void): void {
-    this.#send(
-      encoding.encode((encoder) => {
-        encoding.writeVarUint(encoder, type)
-        rest(encoder)
-      }),
-    )
-  }
-
-  #send(message: Uint8Array): void {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message)
+    super()
+    this.socket = openWebSocket(url, { protocols })
+    this.attach(clientSocketOf(this.socket))
   }
 }
 

@@ -4,11 +4,20 @@
  */
 import { type ChildProcess, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { buildPages, serve } from "../../demo/start.ts"
 import { freePort, portIsFree } from "./port.ts"
+import { until } from "./until.ts"
+
+export { until }
+
+/** Memory of a server. */
+export interface Memory {
+  readonly nowBytes: number
+  readonly peakBytes: number
+}
 
 export interface TestServer {
   /** http://127.0.0.1:port */
@@ -19,6 +28,8 @@ export interface TestServer {
   readonly storage: string
   /** What it has printed so far. */
   readonly output: () => string
+  /** What its workerd processes hold, bytes: now, and at most since the last time this was asked. null where it cannot be read. */
+  memory(): Promise<Memory | null>
   /** SIGKILL for the whole group, as a power cut would. The storage stays. */
   kill(): Promise<void>
   /** Start again after `kill`, on the same port and storage. */
@@ -67,6 +78,7 @@ export async function startServer(flags: readonly string[] = []): Promise<TestSe
     docs: `${url.replace("http", "ws")}/docs`,
     storage,
     output: () => output,
+    memory: async () => memoryOf(child.pid!),
     kill,
     restart: start,
     async stop() {
@@ -82,22 +94,27 @@ export function killGroup(pid: number): void {
   else process.kill(-pid, "SIGKILL")
 }
 
-/** Wait for a condition; an error counts as "not yet" until the time is over. */
-export async function until(
-  condition: () => unknown,
-  what: string,
-  { timeoutMs = 30_000, everyMs = 25 }: { timeoutMs?: number; everyMs?: number } = {},
-): Promise<void> {
-  const end = Date.now() + timeoutMs
-  let last: unknown
-  do {
+/** What the workerd processes of a group hold; Linux only. */
+function memoryOf(group: number): Memory | null {
+  if (process.platform !== "linux") return null
+  let nowBytes = 0
+  let peakBytes = 0
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue
     try {
-      if (await condition()) return
-      last = undefined
+      const [, name, fields] = /\((.*)\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))!
+      // State, parent, group, …
+      if (name !== "workerd" || Number(fields!.split(" ")[2]) !== group) continue
+      const status = readFileSync(`/proc/${pid}/status`, "utf8")
+      const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)![1]) * 1024
+      nowBytes += bytes("VmRSS")
+      peakBytes += bytes("VmHWM")
+      // 5: the peak starts anew.
+      writeFileSync(`/proc/${pid}/clear_refs`, "5")
     } catch (thrown) {
-      last = thrown
+      // It ended while it was looked at.
+      if (!["ENOENT", "ESRCH"].includes((thrown as NodeJS.ErrnoException).code ?? "")) throw thrown
     }
-    await new Promise((resolve) => setTimeout(resolve, everyMs))
-  } while (Date.now() < end)
-  throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`, { cause: last })
+  }
+  return { nowBytes, peakBytes }
 }

@@ -134,15 +134,26 @@ it("refuses the upgrade with 503 while the archive cannot answer, and never star
   expect(room.text(0)).toBe("exists")
 })
 
-it("deletes everywhere, and a late flush of an older revision does not revive it", async () => {
+it("deletes everywhere, and a flush that reaches the archive later does not revive it", async () => {
   const room = await openRoom({ peers: 2 })
   room.type(0, "soon gone")
   await archives(room, "soon gone")
+  let release = () => {}
+  faults.hanging = new Promise((resolve) => {
+    release = resolve
+  })
+  const { stores, outcomes } = faults
+  outcomes.length = 0
+  room.type(0, ", and late")
+  await until(() => faults.stores > stores, "a flush is under way")
+  faults.hanging = null
   expect(await room.remove()).toBe(true)
   expect((await room.closing(0)).code).toBe(4404)
   expect((await room.closing(1)).code).toBe(4404)
   expect(await archivedText(room.id)).toBeNull()
-  await putIntoArchive(room.id, "late", 1)
+  release()
+  await until(() => outcomes.length > 0, "the archive has answered the late flush")
+  expect(outcomes).not.toContain("stored")
   expect(await archivedText(room.id)).toBeNull()
   expect(await room.export({ format: "update", accept: null, root: null, ifNoneMatch: null })).toBeNull()
 })

@@ -1,13 +1,6 @@
-/**
- * The verbs of the room tests. A visitor is a Yjs client in the stock dialect, written on y-protocols alone, so that
- * a fault of our own codec cannot hide itself.
- */
+/** The verbs of the room tests: what visitors of a room do and see, and what a test does to the room itself. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
-import * as decoding from "lib0/decoding"
-import * as encoding from "lib0/encoding"
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness"
-import { readSyncMessage, writeSyncStep1, writeUpdate } from "y-protocols/sync"
 import * as Y from "yjs"
 import type { Grant } from "../../src/access/rights.ts"
 import {
@@ -15,9 +8,12 @@ import {
   type Exported,
   encodeGrant,
   GRANT_HEADER,
+  type Conditions,
   type RoomRpc,
   unwrap,
 } from "../../src/rpc.ts"
+import { type ClientSocket, DocumentClient } from "../kit/client.ts"
+import { type Patience, until as waitUntil } from "../kit/until.ts"
 import type { Room } from "./worker.ts"
 
 /** What open mode on localhost grants. */
@@ -38,101 +34,46 @@ export function freshId(): string {
   return `doc-${made}-${crypto.randomUUID()}`
 }
 
-/** Poll a condition; the workers pool has no fake for a room's own timers. */
-export async function until(condition: () => unknown, what: string, timeoutMs = 10_000): Promise<void> {
-  const end = Date.now() + timeoutMs
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}`)
-    await scheduler.wait(5)
-  }
+/** Poll a condition, often: the workers pool has no fake for a room's own timers. */
+export function until(condition: () => unknown, what: string, patience: Patience = {}): Promise<void> {
+  return waitUntil(condition, what, { timeoutMs: 10_000, everyMs: 5, ...patience })
 }
 
-export class Visitor {
-  readonly doc = new Y.Doc()
-  readonly awareness = new Awareness(this.doc)
+/** Someone in the room: a DocumentClient on a socket of the platform's. */
+export class Visitor extends DocumentClient {
   readonly socket: WebSocket
-  synced = false
-  closed: { code: number; reason: string } | null = null
-  /** Echoes of `saved` requests, by their one-byte payload. */
-  readonly saved: number[] = []
-  readonly refusals: string[] = []
-  readonly texts: string[] = []
   /** Every binary frame, as it came. */
   readonly frames: Uint8Array[] = []
 
   constructor(socket: WebSocket) {
+    super()
     this.socket = socket
-    this.awareness.setLocalState(null)
-    socket.binaryType = "arraybuffer"
-    socket.addEventListener("message", ({ data }) => this.#receive(data))
-    socket.addEventListener("close", ({ code, reason }) => {
-      this.closed = { code, reason }
-      this.awareness.destroy()
-    })
-    socket.accept()
-    this.doc.on("update", (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) this.#write(0, (encoder) => writeUpdate(encoder, update))
-    })
-    this.awareness.on("update", (_: unknown, origin: unknown) => {
-      if (origin === this || this.closed !== null) return
-      this.#write(1, (encoder) =>
-        encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(this.awareness, [this.doc.clientID])),
-      )
-    })
-    this.#write(0, (encoder) => writeSyncStep1(encoder, this.doc))
+    this.onFrame = (frame) => this.frames.push(frame)
+    this.attach(clientSocketOf(socket))
   }
+}
 
-  /** Send bytes as they are. */
-  send(message: Uint8Array | string): void {
-    this.socket.send(message)
-  }
-
-  /** Ask for an acknowledgement of all that was sent before. */
-  askSaved(payload: number): void {
-    this.#write(102, (encoder) => encoding.writeVarUint8Array(encoder, new Uint8Array([payload])))
-  }
-
-  #receive(data: string | ArrayBuffer): void {
-    if (typeof data === "string") {
-      this.texts.push(data)
-      return
-    }
-    const message = new Uint8Array(data)
-    this.frames.push(message)
-    const decoder = decoding.createDecoder(message)
-    const type = decoding.readVarUint(decoder)
-    switch (type) {
-      case 0: {
-        const encoder = encoding.createEncoder()
-        encoding.writeVarUint(encoder, 0)
-        const step = readSyncMessage(decoder, encoder, this.doc, this)
-        if (encoding.length(encoder) > 1 && this.closed === null)
-          this.socket.send(encoding.toUint8Array(encoder))
-        if (step === 1) this.synced = true
-        return
-      }
-      case 1:
-        return applyAwarenessUpdate(this.awareness, decoding.readVarUint8Array(decoder), this)
-      case 2:
-        decoding.readVarUint(decoder)
-        this.refusals.push(decoding.readVarString(decoder))
-        return
-      case 3:
-        return
-      case 102:
-        this.saved.push(decoding.readVarUint8Array(decoder)[0]!)
-        return
-      default:
-        throw new Error(`A visitor got an unknown frame ${type}`)
-    }
-  }
-
-  #write(type: number, rest: (encoder: encoding.Encoder) => void): void {
-    if (this.closed !== null) return
-    const encoder = encoding.createEncoder()
-    encoding.writeVarUint(encoder, type)
-    rest(encoder)
-    this.socket.send(encoding.toUint8Array(encoder))
+/** The platform's socket, accepted, in the shape that a DocumentClient takes. */
+function clientSocketOf(socket: WebSocket): ClientSocket {
+  socket.binaryType = "arraybuffer"
+  return {
+    get protocol() {
+      return socket.protocol ?? ""
+    },
+    get isOpen() {
+      return socket.readyState === WebSocket.OPEN
+    },
+    send: (message) => socket.send(message),
+    onOpen: (listener) => listener(),
+    onMessage: (listener) => {
+      socket.addEventListener("message", ({ data }) => {
+        listener(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer))
+      })
+      // Not before somebody listens: what the room sends first would be lost.
+      socket.accept()
+    },
+    onClose: (listener) => socket.addEventListener("close", ({ code, reason }) => listener(code, reason)),
+    terminate: () => socket.close(),
   }
 }
 
@@ -179,6 +120,7 @@ export class TestRoom {
       () => this.text(who) === text,
       `visitor ${who} reads ${JSON.stringify(text)}, not ${this.text(who)}`,
     )
+    this.#checkFaults()
   }
 
   /** Resolves when everyone has the same document. */
@@ -187,6 +129,12 @@ export class TestRoom {
       const [first, ...rest] = this.visitors.filter(({ closed }) => closed === null)
       return rest.every(({ doc }) => Y.equalSnapshots(Y.snapshot(doc), Y.snapshot(first!.doc)))
     }, "everyone has the same document")
+    this.#checkFaults()
+  }
+
+  /** @throws what a visitor could not read */
+  #checkFaults(): void {
+    for (const { faults } of this.visitors) if (faults.length > 0) throw faults[0]
   }
 
   /** Set the own awareness state. */
@@ -233,9 +181,9 @@ export class TestRoom {
   /** Resolves when all this visitor sent is durable. */
   async saves(who: number): Promise<void> {
     const visitor = this.visitors[who]!
-    const payload = visitor.saved.length + 1
-    visitor.askSaved(payload)
-    await until(() => visitor.saved.includes(payload), "what was sent is saved")
+    const question = visitor.askSaved()
+    await until(() => visitor.saved >= question, "what was sent is saved")
+    this.#checkFaults()
   }
 
   /** Close a visitor's socket, and wait until the room has noticed. */
@@ -263,8 +211,12 @@ export class TestRoom {
   }
 
   /** PATCH /docs/{id} */
-  merge(update: Uint8Array): Promise<{ revision: number }> {
-    return unwrap(this.stub.merge(update, WRITER))
+  merge(
+    update: Uint8Array,
+    grant: Grant = WRITER,
+    conditions: Partial<Conditions> = {},
+  ): Promise<{ revision: number; waiting?: true }> {
+    return unwrap(this.stub.merge(update, grant, { ifMatch: null, ifNoneMatch: null, ...conditions }))
   }
 
   /** DELETE /docs/{id} */
@@ -279,7 +231,7 @@ export class TestRoom {
 
   /** A Y.Doc is in the room's memory. */
   async hydrated(): Promise<boolean> {
-    return runInDurableObject(this.stub, (room) => room.hydrated)
+    return (await this.status())?.hydrated ?? false
   }
 
   /** Evict the room from memory; sockets stay open, as on the platform. */

@@ -1,6 +1,8 @@
 import * as encoding from "lib0/encoding"
 import { describe, expect, it } from "vitest"
+import { PING, PONG } from "../../src/wire/y-websocket.ts"
 import { openRoom, until, WRITER } from "./vocabulary.ts"
+import { faults } from "./worker.ts"
 
 function hex(text: string): Uint8Array {
   return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
@@ -58,9 +60,9 @@ describe("[W3] a poisonous update is refused before it touches the document", ()
       await room.saves(1)
       const { revision } = (await room.status())!
       room.visitors[0]!.send(updateFrame(hex(bytes)))
-      room.visitors[0]!.askSaved(1)
+      room.visitors[0]!.askSaved()
       expect((await room.closing(0)).code).toBe(4422)
-      expect(room.visitors[0]!.saved).toEqual([])
+      expect(room.visitors[0]!.saved).toBe(0)
       expect((await room.status())!.revision).toBe(revision)
       room.type(1, "after")
       await room.reads(2, "before after")
@@ -87,8 +89,15 @@ it("[W2] sends no text frame to anyone who did not ask for one", async () => {
 
 it("answers the heartbeat of our provider without waking the room", async () => {
   const room = await openRoom({ peers: 1 })
-  room.visitors[0]!.send("ping")
-  await until(() => room.visitors[0]!.texts.includes("pong"), "the heartbeat is answered")
+  await room.hibernate()
+  const { wakes } = faults
+  room.visitors[0]!.send(PING)
+  await until(() => room.visitors[0]!.texts.includes(PONG), "the heartbeat is answered")
+  expect(faults.wakes).toBe(wakes)
+  // Anything else wakes it.
+  room.type(0, "a")
+  await room.saves(0)
+  expect(faults.wakes).toBe(wakes + 1)
 })
 
 it("[R2] refuses a reader's update visibly, closes one that insists, and stores nothing", async () => {

@@ -1,10 +1,11 @@
 /** The Worker under test: the real one, with an archive whose faults a test can order. */
 import type { Registry } from "../../src/access/registry.ts"
-import type { Archive, ArchiveLookup, ArchivePage, ArchiveWrite } from "../../src/archive/archive.ts"
+import type { Archive, ArchiveLookup, ArchivePage } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
 import { routeDocuments } from "../../src/http/routes.ts"
 import { LIMITS, type Limits } from "../../src/limits.ts"
-import { type Peer, Room as YurtRoom } from "../../src/room/room.ts"
+import type { Peer } from "../../src/room/peer.ts"
+import { Room as YurtRoom } from "../../src/room/room.ts"
 
 export interface Env {
   readonly DB: D1Database
@@ -16,8 +17,17 @@ export interface Env {
 
 export { Registry } from "../../src/access/registry.ts"
 
-/** What the archive does next: fail this many calls, or hang in all of them until released. */
-export const faults = { failures: 0, hanging: null as Promise<void> | null, stores: 0 }
+/** What the archive does next: fail this many calls, or hang in all of them until released. And what happened so far. */
+export const faults = {
+  failures: 0,
+  hanging: null as Promise<void> | null,
+  /** Stores that began. */
+  stores: 0,
+  /** What the stores that came to an end were answered. */
+  outcomes: [] as string[],
+  /** How often a room was made or woke. */
+  wakes: 0,
+}
 
 /** D1, wrapped: everything it does is real, faults come before it. */
 function faultyArchive(archive: Archive): Archive {
@@ -34,14 +44,18 @@ function faultyArchive(archive: Archive): Archive {
       await strike()
       return archive.load(id, signal)
     },
-    async store(id: string, document: ArchiveWrite, signal: AbortSignal) {
+    async store(...call: Parameters<Archive["store"]>) {
       faults.stores++
+      // A database does not know that whoever asked it has given up.
+      if (faults.hanging !== null) call[call.length - 1] = new AbortController().signal
       await strike()
-      return archive.store(id, document, signal)
+      const outcome = await archive.store(...call)
+      faults.outcomes.push(outcome)
+      return outcome
     },
-    async remove(id: string, revision: number, signal: AbortSignal) {
+    async remove(...call: Parameters<Archive["remove"]>) {
       await strike()
-      return archive.remove(id, revision, signal)
+      return archive.remove(...call)
     },
     async list(page: { cursor: string | null; limit: number }, signal: AbortSignal): Promise<ArchivePage> {
       await strike()
@@ -52,6 +66,7 @@ function faultyArchive(archive: Archive): Archive {
 
 export class Room extends YurtRoom<Env> {
   readonly archive = faultyArchive(d1Archive(this.env.DB))
+  readonly wake = ++faults.wakes
   override readonly limits: Limits = {
     ...LIMITS,
     flushMs: 300,

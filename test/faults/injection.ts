@@ -1,7 +1,7 @@
-/** What the harness orders the Worker under fault to do at a step. */
+/** What the harness makes the Worker under fault do at a step. */
 
-export interface Orders {
-  /** A step that matches this pattern stops the world: nothing runs any more until the process is killed. */
+export interface Injection {
+  /** A step that matches this pattern stops the process: nothing runs any more until it is killed. */
   readonly stop: string | null
   /** Steps that match throw, this many times. */
   readonly fail: { readonly step: string; times: number } | null
@@ -11,7 +11,7 @@ export interface Orders {
   readonly clockMs: number
 }
 
-export const NO_ORDERS: Orders = { stop: null, fail: null, hang: null, clockMs: 0 }
+export const NO_INJECTION: Injection = { stop: null, fail: null, hang: null, clockMs: 0 }
 
-/** The line in the Worker's output that says that the world stands still; the step follows. */
-export const STOPPED = "the world stops at:"
+/** The line in the Worker's output that says that the process stands still; the step follows. */
+export const STOPPED = "the process stands still at:"

@@ -1,10 +1,20 @@
 /** One round of a fault: the servers, editors and databases it uses, its random numbers, and the last look at it all. */
 import * as prng from "lib0/prng"
+import * as Y from "yjs"
 import { startPostgres, type TestPostgres } from "../kit/postgres.ts"
+import { shuffle } from "../kit/updates.ts"
 import { startReceiver, WEBHOOK_SECRET } from "../kit/webhook-receiver.ts"
+import { Company } from "./company.ts"
 import { Editor } from "./editor.ts"
-import { FaultServer, type Patch, type RoomServer, type ServerOptions } from "./harness.ts"
-import { checkArchived, checkConverged, checkRoomKept, checkSockets, checkStored } from "./invariants.ts"
+import { type Auth, FaultServer, type Patch, type RoomServer, type ServerOptions } from "./harness.ts"
+import {
+  checkArchived,
+  checkConverged,
+  checkRoomKept,
+  checkSockets,
+  checkStored,
+  checkWelcome,
+} from "./invariants.ts"
 
 /** A fault and how it is struck. */
 export interface Fault {
@@ -12,10 +22,12 @@ export interface Fault {
   readonly name: string
   /** The rule of the house that it tries. */
   readonly rule: string
-  /** Rounds in the test command, and in the long run. */
+  /** Rounds in the test command, in turns with tokens and open; and in the long run, with each. */
   readonly rounds: { readonly short: number; readonly long: number }
+  /** Where only one way of coming in makes sense. Default: both. */
+  readonly auth?: Auth
   /** Strike once and check the invariants; throws where one is broken. */
-  strike(world: World): Promise<void>
+  strike(round: Round): Promise<void>
 }
 
 /** A webhook archive that keeps documents in this process, so that it outlives the server. */
@@ -23,17 +35,30 @@ export type Receiver = Awaited<ReturnType<typeof startReceiver>>
 
 let rooms = 0
 
-export class World {
+export interface RoundOptions {
+  readonly auth: Auth
+  /** What is changed in the source in this round; nothing, but for the mutants. */
+  readonly patches?: readonly Patch[]
+  /** A way in which the Worker misbehaves on purpose; none, but for the mutants. */
+  readonly mutant?: string | undefined
+}
+
+export class Round {
   readonly seed: number
+  /** With tokens each editor is a subject of their own, and stock clients and a reader are there as well. */
+  readonly auth: Auth
   readonly random: prng.PRNG
-  /** What is wrong with the source in this round; nothing, but for the mutants. */
   readonly #patches: readonly Patch[]
+  readonly #mutant: string | undefined
   readonly #editors: Editor[] = []
+  #company: Company | null = null
   readonly #ends: (() => unknown)[] = []
 
-  constructor(seed: number, { patches = [] }: { patches?: readonly Patch[] } = {}) {
+  constructor(seed: number, { auth, patches = [], mutant }: RoundOptions) {
     this.seed = seed
+    this.auth = auth
     this.#patches = patches
+    this.#mutant = mutant
     this.random = prng.create(seed)
   }
 
@@ -56,9 +81,12 @@ export class World {
   async serve(options: ServerOptions = {}): Promise<FaultServer> {
     const server = await FaultServer.start({
       ...options,
+      ...{ auth: this.auth, mutant: this.#mutant },
       patches: [...this.#patches, ...(options.patches ?? [])],
     })
     this.atEnd(() => server.stop())
+    // They would give back what the disk lost.
+    server.onKill = () => this.#company?.release()
     return server
   }
 
@@ -75,18 +103,38 @@ export class World {
   editors(count: number): Editor[] {
     const made = Array.from({ length: count }, (_, i) => {
       const editor = new Editor(`editor${this.#editors.length + i}`, this.below(2 ** 31 - 1))
-      this.atEnd(() => editor.disconnect())
+      this.atEnd(() => editor.detach())
       return editor
     })
     this.#editors.push(...made)
     return made
   }
 
-  /** Make editors and bring them into a room. */
-  async enter(server: RoomServer, id: string, count: number): Promise<Editor[]> {
+  /**
+   * Make editors and bring them into a room; with tokens, stock clients and a reader beside them.
+   *
+   * @param options.company false where stock clients would undo the fault: they reconnect by themselves, and renew their
+   * presence
+   */
+  async enter(
+    server: RoomServer,
+    id: string,
+    count: number,
+    { company = this.auth === "tokens" } = {},
+  ): Promise<Editor[]> {
     const editors = this.editors(count)
-    await Promise.all(editors.map((editor) => editor.connect(server.address(id))))
+    await Promise.all(editors.map((editor) => editor.connect(server, id)))
+    if (company && this.#company === null) {
+      const joined = await Company.join(server, id)
+      this.#company = joined
+      this.atEnd(() => joined.leave())
+    }
     return editors
+  }
+
+  /** The stock clients of this round; null where there are none. */
+  get company(): Company | null {
+    return this.#company
   }
 
   /** The Postgres of this run; all rounds share it. */
@@ -104,6 +152,19 @@ export class World {
       grant create, usage on schema public to yurt;
     end $$`)
     return { POSTGRES_URL: url.replace("postgres:postgres@", "yurt:yurt@"), POSTGRES_MIGRATE: "true" }
+  }
+
+  /** What Postgres holds of a document; null where it holds none. */
+  async inPostgres(id: string): Promise<Y.Doc | null> {
+    const { query } = await this.postgres()
+    const [row] = await query<{ hex: string | null }>(
+      "select encode(update, 'hex') as hex from yurt_documents where id = $1 and deleted_at is null",
+      [id],
+    )
+    if (row === undefined || row.hex === null) return null
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, Buffer.from(row.hex, "hex"))
+    return doc
   }
 
   /** Do this when the round is over. */
@@ -128,17 +189,26 @@ export class World {
       archived = true,
     }: { editors: readonly Editor[]; cuts?: number; alone?: boolean; archived?: boolean },
   ): Promise<void> {
+    const company = this.#company
     checkSockets(editors, { cuts })
+    checkWelcome(company?.clients ?? [])
     if (alone) {
-      for (const editor of editors) editor.disconnect()
+      for (const editor of editors) editor.detach()
+      await company?.disconnect()
       await checkRoomKept(server, id, editors)
     }
-    await Promise.all(
-      editors.filter(({ connected }) => !connected).map((editor) => editor.connect(server.address(id))),
-    )
-    await Promise.all(editors.map((editor) => editor.saved()))
-    await checkConverged(server, id, editors)
+    // In any order: whoever comes first brings what the others wrote.
+    for (const editor of shuffle(this.random, editors)) {
+      if (!editor.connected) await editor.connect(server, id)
+    }
+    await company?.connect()
+    company?.write()
+    await Promise.all(editors.map((editor) => editor.allSaved()))
+    const everyone = [...editors, ...(company?.clients ?? [])]
+    checkWelcome(everyone)
+    await checkConverged(server, id, everyone)
     checkSockets(editors, { cuts })
+    checkWelcome(everyone)
     if (archived) await checkArchived(server, id)
     if (!(server instanceof FaultServer)) return
     await server.locate(id)

@@ -1,8 +1,9 @@
 /**
- * What a stranger can do to the server, and what it gets for it, in one word or two:
+ * What an attacker can do to the server, and what it gets for it, in one word or two:
  *
  *     "open"            what was sent has been dealt with, and the socket is still there
  *     "refused"         the same, after a refusal frame
+ *     "told"            the same, after a notice, on a socket of the subprotocol yurt
  *     "closed 4400"     the server closed the socket with this code
  *     "ended"           the platform ended the connection, with whatever code
  *     "400 bad-id"      an HTTP answer: its status and, where there is one, the error's code
@@ -13,9 +14,13 @@ import { request as httpRequest } from "node:http"
 import { connect as connectTcp, type Socket } from "node:net"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
+import { FRAME } from "../kit/client.ts"
 import type { Client } from "../kit/clients.ts"
-import { until } from "../kit/server.ts"
+import { openWebSocket } from "../kit/node-socket.ts"
+import { until } from "../kit/until.ts"
 import { raw, step1 } from "./bytes.ts"
+
+const RENEWAL = 104
 
 /** A server, the room that honest people are in, and who they are. */
 export interface Target {
@@ -24,9 +29,9 @@ export interface Target {
   /** The document's id. */
   readonly id: string
   readonly honest: readonly Client[]
-  /** A token of the stranger's, who may write this document unless the claims say otherwise; null on an open server. */
+  /** A token of the attacker's, who may write this document unless the claims say otherwise; null on an open server. */
   readonly mint: ((claims?: Record<string, unknown>, options?: TokenOptions) => Promise<string>) | null
-  /** Everything the server has said to the stranger. */
+  /** Everything the server has said to the attacker. */
   readonly heard: string[]
 }
 
@@ -38,7 +43,7 @@ export interface TokenOptions {
 export interface Approach {
   /** Default: the honest people's document. */
   readonly path?: string
-  /** null: no token at all. Default: one of the stranger's. */
+  /** null: no token at all. Default: one of the attacker's. */
   readonly token?: string | null
   /** What to add to the query, `&a=b`. */
   readonly query?: string
@@ -49,11 +54,16 @@ export interface Approach {
 }
 
 /** A WebSocket that sends anything. */
-export class Stranger {
+export class Attacker {
   readonly socket: WebSocket
   readonly #heard: string[]
   #closed: number | null = null
   #refusals = 0
+  #notices = 0
+  /** Fresh tokens that were taken. */
+  renewed = 0
+  /** Called for each step 1 of the room's. */
+  onStep1: () => void = () => {}
   /** Step 1 frames sent, and step 2 frames received. */
   #asked = 0
   #answered = 0
@@ -69,11 +79,10 @@ export class Stranger {
       this.#closed = code
       heard.push(reason.toString())
     })
-    socket.on("error", () => {}) // its close follows
   }
 
-  /** @returns a stranger who is in, or what the door said */
-  static async enter(target: Target, approach: Approach = {}): Promise<Stranger | string> {
+  /** @returns an attacker who is in, or what the door said */
+  static async enter(target: Target, approach: Approach = {}): Promise<Attacker | string> {
     const {
       path = `/docs/${target.id}`,
       query = "",
@@ -83,12 +92,9 @@ export class Stranger {
     } = approach
     const token = approach.token === undefined ? ((await target.mint?.()) ?? null) : approach.token
     const search = `?${token === null ? "" : `token=${token}`}${query}`
-    const socket = new WebSocket(`${target.url.replace("http", "ws")}${path}${search}`, protocols, {
-      headers,
-      perMessageDeflate: deflate,
-      maxPayload: 256 * 1024 * 1024,
-    })
-    const stranger = new Stranger(socket, target.heard)
+    const address = `${target.url.replace("http", "ws")}${path}${search}`
+    const socket = openWebSocket(address, { protocols, headers, deflate })
+    const attacker = new Attacker(socket, target.heard)
     const refusal = await new Promise<string | null>((resolve) => {
       socket.on("open", () => resolve(null))
       socket.on("error", (error) => resolve(error.message))
@@ -98,7 +104,7 @@ export class Stranger {
         socket.terminate()
       })
     })
-    return refusal ?? stranger
+    return refusal ?? attacker
   }
 
   get closed(): boolean {
@@ -116,21 +122,22 @@ export class Stranger {
   /** What it got for what it has sent so far: asked with a step 1, which a healthy socket answers in turn. */
   async outcome(): Promise<string> {
     this.send(step1(raw(0)))
-    await until(() => this.closed || this.#answered >= this.#asked, "the stranger has its answer", {
+    await until(() => this.closed || this.#answered >= this.#asked, "the attacker has its answer", {
       everyMs: 2,
     })
     if (this.#closed !== null) return `closed ${this.#closed}`
-    return this.#refusals > 0 ? "refused" : "open"
+    if (this.#refusals > 0) return "refused"
+    return this.#notices > 0 ? "told" : "open"
   }
 
   /** Resolves when it was told off. */
   async refused(): Promise<void> {
-    await until(() => this.#refusals > 0 || this.closed, "the stranger is refused", { everyMs: 2 })
+    await until(() => this.#refusals > 0 || this.closed, "the attacker is refused", { everyMs: 2 })
   }
 
   /** Resolves when the server has closed the socket. */
   async ended(): Promise<void> {
-    await until(() => this.closed, "the stranger is closed", { everyMs: 2 })
+    await until(() => this.closed, "the attacker is closed", { everyMs: 2 })
   }
 
   leave(): void {
@@ -140,9 +147,16 @@ export class Stranger {
   #listen(data: Uint8Array): void {
     const decoder = decoding.createDecoder(data)
     const type = decoding.readVarUint(decoder)
-    if (type === 0 && decoding.readVarUint(decoder) === 1) this.#answered++
-    if (type !== 2) return
-    this.#refusals++
+    if (type === FRAME.sync) {
+      const step = decoding.readVarUint(decoder)
+      if (step === 1) this.#answered++
+      if (step === 0) this.onStep1()
+    }
+    if (type === FRAME.probe) this.send(data)
+    if (type === RENEWAL) this.renewed++
+    if (type === FRAME.notice) this.#notices++
+    if (type !== FRAME.refusal && type !== FRAME.notice) return
+    if (type === FRAME.refusal) this.#refusals++
     this.#heard.push(Buffer.from(data).toString())
   }
 }
@@ -150,16 +164,16 @@ export class Stranger {
 /** Enter, do something, and say what came of it. */
 export async function visit(
   target: Target,
-  act: (stranger: Stranger) => unknown,
+  act: (attacker: Attacker) => unknown,
   approach: Approach = {},
 ): Promise<string> {
-  const stranger = await Stranger.enter(target, approach)
-  if (typeof stranger === "string") return stranger
+  const attacker = await Attacker.enter(target, approach)
+  if (typeof attacker === "string") return attacker
   try {
-    await act(stranger)
-    return await stranger.outcome()
+    await act(attacker)
+    return await attacker.outcome()
   } finally {
-    stranger.leave()
+    attacker.leave()
   }
 }
 

@@ -7,7 +7,7 @@ const WORDS = ["a", "yurt ", "ß", "漢字", "🧶", "\n"]
 const KEYS = ["one", "two", "three"]
 
 /** Make one transaction of a few edits somewhere in the document. */
-export function scribble(random: prng.PRNG, doc: Y.Doc): void {
+export function randomEdit(random: prng.PRNG, doc: Y.Doc): void {
   doc.transact(() => {
     const edits = prng.int32(random, 1, 3)
     for (let i = 0; i < edits; i++) edit(random, prng.oneOf(random, rootsOf(doc)))
