@@ -4,4 +4,4 @@
 export const documentPath = (id: string): string => `/docs/${id}`
 
 /** How a document is. */
-export const statusPath = (id: string): string => `${documentPath(id)}/status`
+export const statusPath = (id: string): string => `${documentPath(id)}/-/status`

@@ -27,8 +27,14 @@ async function putIntoArchive(id: string, text: string, revision: number): Promi
   const doc = new Y.Doc()
   doc.getText("text").insert(0, text)
   const update = Y.encodeStateAsUpdate(doc)
-  const write = { update, revision, updatedAtMs: Date.now(), json: () => ({}), text: () => text }
-  await archive.store(id, write, forever)
+  const found = await archive.load(id, forever)
+  const held = found.kind === "found" ? found.document : found.kind === "deleted" ? found.version : null
+  const write = {
+    ...{ update, revision, writer: "another deployment", sidecar: null, updatedAtMs: Date.now() },
+    json: () => ({}),
+    text: () => text,
+  }
+  expect(await archive.store(id, write, held, forever)).toBe("stored")
 }
 
 const archives = (room: TestRoom, text: string) =>

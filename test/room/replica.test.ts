@@ -1,115 +1,73 @@
+/** The document of a room by itself, over the room's real storage. */
 import { runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
-import { LIMITS } from "../../src/limits.ts"
-import { UpdateLog } from "../../src/room/log.ts"
-import { Replica } from "../../src/room/replica.ts"
-import { TYPE_DEPTH } from "../../src/update/vet.ts"
+import { LIMITS, type Limits } from "../../src/limits.ts"
+import { Authors } from "../../src/room/authors.ts"
+import type { RoomEvent } from "../../src/room/events.ts"
+import { Log } from "../../src/room/log.ts"
+import { type Delivery, type Received, Replica } from "../../src/room/replica.ts"
+import { below, seededRandom } from "../kit/random.ts"
+import { checkSame, honestHistory, shuffle } from "../kit/updates.ts"
 import { freshId } from "./vocabulary.ts"
 
-/** A reproducible stream of numbers below `n`. @source mulberry32 */
-function randomFrom(seed: number): (n: number) => number {
-  let state = seed
-  return (n) => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % n
-  }
+/** A replica, and what it told of. */
+function openReplica(
+  storage: DurableObjectStorage,
+  limits: Limits = LIMITS,
+): { replica: Replica; events: RoomEvent[] } {
+  const log = new Log(storage, limits)
+  const events: RoomEvent[] = []
+  const claims = new Authors(log, () => null)
+  return { replica: new Replica(log, { limits, claims, emit: (event) => events.push(event) }), events }
 }
 
-/** Several authors write on all shared types, and hear each other now and then. Every update, in the order made. */
-function honestHistory(
-  random: (n: number) => number,
-  length: number,
-): { updates: Uint8Array[]; whole: Y.Doc } {
-  const updates: Uint8Array[] = []
-  const whole = new Y.Doc()
-  const authors = Array.from({ length: 3 }, () => new Y.Doc())
-  for (const author of authors) {
-    author.on("update", (update: Uint8Array, origin: unknown) => {
-      if (origin !== "heard") updates.push(update)
-    })
-  }
-  for (let i = 0; i < length; i++) {
-    const author = authors[random(3)]!
-    const text = author.getText("text")
-    const list = author.getArray("list")
-    const map = author.getMap("map")
-    switch (random(8)) {
-      case 0:
-      case 1:
-        text.insert(random(text.length + 1), "word ")
-        break
-      case 2:
-        if (text.length > 4) text.delete(random(text.length - 3), 3)
-        break
-      case 3:
-        if (text.length > 4) text.format(random(text.length - 3), 3, { bold: random(2) === 0 || null })
-        break
-      case 4:
-        list.insert(random(list.length + 1), [i, { deep: [i] }])
-        break
-      case 5:
-        map.set(`key ${random(4)}`, new Y.Text(`nested ${i}`))
-        break
-      case 6:
-        if (list.length > 2) list.delete(0, 1)
-        break
-      default: {
-        const other = authors[random(3)]!
-        Y.applyUpdate(author, Y.encodeStateAsUpdate(other, Y.encodeStateVector(author)), "heard")
-      }
-    }
-  }
-  for (const update of updates) Y.applyUpdate(whole, update)
-  return { updates, whole }
-}
+/** How somebody nameless brings an update by a socket. */
+const delivery = (how: Partial<Delivery> = {}): Delivery => ({
+  bearer: { subject: null, peer: "someone" },
+  origin: { at: Date.now(), subject: null, via: "socket" },
+  ...how,
+})
 
-function shuffle<Item>(items: Item[], random: (n: number) => number): Item[] {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random(i + 1)
-    ;[items[i], items[j]] = [items[j]!, items[i]!]
-  }
-  return items
-}
+/** Everything that is to be relayed. */
+const relayedOf = ({ taken, released }: Received): Uint8Array[] =>
+  taken === null ? [...released] : [taken, ...released]
 
 for (const seed of [1, 2, 3, 4, 5, 6]) {
   it(`[W3] takes honest updates in any order, some twice, over wakes and compactions (seed ${seed})`, async () => {
-    const random = randomFrom(seed)
-    const { updates, whole } = honestHistory(random, 250)
-    const arriving = shuffle([...updates, ...updates.filter(() => random(4) === 0)], random)
-    await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
-      const open = () =>
-        new Replica(new UpdateLog(state.storage, LIMITS), {
-          limits: LIMITS,
-          onDamage: () => expect.unreachable(),
-        })
-      let replica = open()
+    const random = seededRandom("replica", seed)
+    const { updates, derived } = honestHistory(random, { steps: 250 })
+    const whole = new Y.Doc()
+    for (const update of updates) Y.applyUpdate(whole, update)
+    const arriving = shuffle(random, [
+      ...updates,
+      ...updates.filter(() => below(random, 4) === 0),
+      ...derived,
+    ])
+    await runInDurableObject(env.Room.getByName(freshId()), (_, { storage }) => {
+      let { replica, events } = openReplica(storage)
       const relayed = new Y.Doc()
       for (const update of arriving) {
-        const received = replica.receive(update, { whole: random(5) === 0 })
-        if (received.kind === "taken") {
-          for (const news of [received.update, ...received.released]) Y.applyUpdate(relayed, news)
-        }
-        if (random(10) === 0) replica.commit()
-        if (random(20) === 0) replica.document()
-        if (random(40) === 0) replica.compact()
-        if (random(40) === 0) {
+        const received = replica.receive(update, delivery({ whole: below(random, 5) === 0 }))
+        for (const news of relayedOf(received)) Y.applyUpdate(relayed, news)
+        if (below(random, 10) === 0) replica.commit()
+        if (below(random, 20) === 0) replica.document()
+        if (below(random, 40) === 0) {
           replica.commit()
-          replica = open()
+          replica.compact()
+        }
+        if (below(random, 40) === 0) {
+          replica.commit()
+          ;({ replica, events } = openReplica(storage))
         }
         // What the room believes without a document is what a document of the same updates says.
         const tracked = Y.decodeStateVector(replica.stateVector())
         expect(tracked).toEqual(Y.decodeStateVector(Y.encodeStateVector(relayed)))
       }
-      for (const doc of [replica.document(), relayed]) {
-        expect(Y.equalSnapshots(Y.snapshot(doc), Y.snapshot(whole))).toBe(true)
-        expect(doc.getText("text").toDelta()).toEqual(whole.getText("text").toDelta())
-        expect(doc.getArray("list").toJSON()).toEqual(whole.getArray("list").toJSON())
-        expect(doc.getMap("map").toJSON()).toEqual(whole.getMap("map").toJSON())
-      }
+      expect(events.filter(({ type }) => type !== "hydrated" && type !== "compacted")).toEqual([])
+      expect(replica.waiting.size).toBe(0)
+      for (const doc of [replica.document(), relayed]) checkSame(doc, whole, false)
       const newcomer = new Y.Doc()
       for (const update of replica.whole()) Y.applyUpdate(newcomer, update)
       expect(Y.equalSnapshots(Y.snapshot(newcomer), Y.snapshot(whole))).toBe(true)
@@ -124,10 +82,12 @@ it("refuses what would wait beyond the limit, and takes the whole when it comes"
   for (let i = 0; i < 20; i++) author.getText("text").insert(0, "x".repeat(1000))
   await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
     const limits = { ...LIMITS, pendingBytes: 5000 }
-    const replica = new Replica(new UpdateLog(state.storage, limits), { limits, onDamage: () => {} })
-    for (const update of updates.slice(1, 5)) expect(replica.receive(update).kind).toBe("waiting")
-    expect(() => replica.receive(updates[6]!)).toThrow(expect.objectContaining({ code: "pending-full" }))
-    expect(replica.receive(Y.encodeStateAsUpdate(author), { whole: true }).kind).toBe("taken")
+    const { replica } = openReplica(state.storage, limits)
+    for (const update of updates.slice(1, 5)) expect(replica.receive(update, delivery()).waits).toBe("new")
+    expect(() => replica.receive(updates[6]!, delivery())).toThrow(
+      expect.objectContaining({ code: "pending-full" }),
+    )
+    expect(replica.receive(Y.encodeStateAsUpdate(author), delivery({ whole: true })).waits).toBe(null)
     expect(replica.document().getText("text").length).toBe(20_000)
   })
 })
@@ -142,9 +102,9 @@ it("[W3] cuts off a forged repetition of what is known, so that a merge cannot p
   other.getText("fresh").insert(0, "new")
   const forged = Y.mergeUpdates([Y.encodeStateAsUpdate(forger), Y.encodeStateAsUpdate(other)])
   await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
-    const replica = new Replica(new UpdateLog(state.storage, LIMITS), { limits: LIMITS, onDamage: () => {} })
-    replica.receive(Y.encodeStateAsUpdate(author))
-    replica.receive(forged)
+    const { replica } = openReplica(state.storage)
+    replica.receive(Y.encodeStateAsUpdate(author), delivery())
+    replica.receive(forged, delivery())
     const newcomer = new Y.Doc()
     for (const update of replica.whole()) Y.applyUpdate(newcomer, update)
     expect(newcomer.getText("text").toString()).toBe("abcd")
@@ -162,17 +122,17 @@ it("[W3] needs a document for the first shared type, then for one in hundreds, a
       map = child as Y.Map<Y.Map<unknown>>
     return map
   }
-  for (let i = 0; i < 3 * TYPE_DEPTH; i++) author.getArray("paragraphs").push([new Y.Text(`${i}`)])
+  for (let i = 0; i < 3 * LIMITS.typeDepth; i++) author.getArray("paragraphs").push([new Y.Text(`${i}`)])
   const flat = updates.length
-  for (let i = 0; i < TYPE_DEPTH; i++) innermost().set("child", new Y.Map())
+  for (let i = 0; i < LIMITS.typeDepth; i++) innermost().set("child", new Y.Map())
   const deep = updates.length
   innermost().set("child", new Y.Map())
   await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
-    const replica = new Replica(new UpdateLog(state.storage, LIMITS), { limits: LIMITS, onDamage: () => {} })
+    const { replica } = openReplica(state.storage)
     let hydrations = 0
     const take = (from: number, to: number) => {
       for (const update of updates.slice(from, to)) {
-        expect(replica.receive(update).kind).toBe("taken")
+        expect(replica.receive(update, delivery()).taken).not.toBe(null)
         replica.commit()
         if (replica.hydrated) hydrations++
         replica.dehydrate()
@@ -181,7 +141,7 @@ it("[W3] needs a document for the first shared type, then for one in hundreds, a
     take(0, flat)
     expect(hydrations).toBe(3)
     take(flat, deep)
-    expect(() => replica.receive(updates[deep]!)).toThrow(/nested more than/)
-    expect(replica.document().getArray("paragraphs").length).toBe(3 * TYPE_DEPTH)
+    expect(() => replica.receive(updates[deep]!, delivery())).toThrow(/nested more than/)
+    expect(replica.document().getArray("paragraphs").length).toBe(3 * LIMITS.typeDepth)
   })
 })

@@ -4,11 +4,11 @@ import { env } from "cloudflare:workers"
 import * as Y from "yjs"
 import type { Grant } from "../../src/access/rights.ts"
 import {
+  type Conditions,
   type DocumentStatus,
   type Exported,
   encodeGrant,
   GRANT_HEADER,
-  type Conditions,
   type RoomRpc,
   unwrap,
 } from "../../src/rpc.ts"
