@@ -111,6 +111,7 @@ it("[F1] gathers renewals with what waits, and in a large room with each other",
   busy.fanOut.awareness([1], 1)
   busy.fanOut.awareness([2], 2)
   busy.fanOut.awareness([3], 3, { renewal: true })
+  expect(busy.presence).toEqual([[1]])
   vi.runAllTimers()
   expect(busy.presence).toEqual([[1], [2, 3]])
   const large = openFanOut(LIMITS.renewalSockets + 1)

@@ -65,6 +65,9 @@ describe("who speaks for whom", () => {
     const { presence, say, shown } = openPresence()
     say("ada", [entry(1, 5)])
     say("viewer", [entry(1, 5)])
+    // A claim that the owner has overtaken meanwhile is an echo too.
+    say("viewer", [entry(1, 6)])
+    say("ada", [entry(1, 6)])
     presence.leave("ada")
     expect(shown()).toEqual([])
   })

@@ -67,16 +67,21 @@ it("waits no longer than the window where the wall clock was set back a day", ()
 })
 
 it("does not rest where there was nothing to do", () => {
-  const works = [false, true, true]
+  const works = [false, true, false, true]
   const ranAtMs: number[] = []
   const beganAt = Date.now()
   const throttle = new Throttle(() => {
     ranAtMs.push(Date.now() - beganAt)
     return works.shift() === true ? 100 : null
   })
-  for (let i = 0; i < 3; i++) throttle.soon()
+  throttle.soon()
+  throttle.soon()
+  // Nothing to do in between does not end the rest either.
+  vi.advanceTimersByTime(10)
+  throttle.now()
+  throttle.soon()
   vi.runAllTimers()
-  expect(ranAtMs).toEqual([0, 0, 100])
+  expect(ranAtMs).toEqual([0, 0, 10, 100])
 })
 
 it("runs now on demand, and leaves nothing waiting", () => {
