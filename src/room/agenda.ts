@@ -61,6 +61,11 @@ export class Agenda {
         this.#emit({ type: "chore-failed", chore: chore.name, cause })
       }
     }
+    await this.reset()
+  }
+
+  /** Set the alarm to the earliest chore, be it later than the alarm that is set; drop it where nothing is due. */
+  async reset(): Promise<void> {
     const dueAtMs = this.#earliest()
     if (dueAtMs !== null) this.#set(dueAtMs)
     else await this.clear()

@@ -86,7 +86,8 @@ export class Archivist {
    * @throws SyncError archive-unavailable: never start empty over a document that exists
    */
   async open(): Promise<void> {
-    if (!this.gives) return
+    // What the archive still holds of a document that was deleted here is as good as gone.
+    if (!this.gives || this.outbox.ledger.deleting) return
     const found = await this.#load()
     // Somebody else was faster.
     if (this.#replica.exists) return
@@ -135,7 +136,8 @@ export class Archivist {
    */
   async remove(): Promise<void> {
     this.outbox.note({ deleting: true, dueAtMs: Date.now() })
-    await this.flush()
+    // A store that is under way is not waited for: it may hang, and comes too late to replace the mark.
+    await this.#tryRemove()
     if (this.outbox.ledger.deleting)
       throw new SyncError(
         "archive-unavailable",
@@ -151,11 +153,19 @@ export class Archivist {
     return this.#call((archive, signal) => archive.list(page, signal))
   }
 
-  async #tryFlush(): Promise<void> {
+  #tryFlush(): Promise<void> {
+    // What began anew after a deletion is flushed once the deletion is known.
+    if (this.outbox.ledger.deleting) return this.#tryRemove()
+    return this.#attempt(() => this.#storeOnce())
+  }
+
+  #tryRemove(): Promise<void> {
+    return this.#attempt(() => this.#removeOnce())
+  }
+
+  async #attempt(call: () => Promise<void>): Promise<void> {
     try {
-      if (this.outbox.ledger.deleting) await this.#removeOnce()
-      // A document that began anew after the deletion is a document like any other.
-      else if (this.#log.exists) await this.#storeOnce()
+      await call()
     } catch (thrown) {
       const error = asSyncError(thrown)
       const nextInMs = this.outbox.failed(error.message)
@@ -169,6 +179,7 @@ export class Archivist {
   }
 
   async #storeOnce(): Promise<void> {
+    if (!this.#log.exists) return
     const revision = this.#intake.commitOrThrow()
     if (this.#log.damaged) throw damaged()
     const update = this.#replica.encode()
@@ -186,8 +197,8 @@ export class Archivist {
     }
     const { held } = this.outbox.ledger
     const outcome = await this.#call((archive, signal) => archive.store(this.#name, write, held, signal))
-    // Deleted while the archive wrote: what it holds now is what the deletion replaces.
-    if (!this.#log.exists) return this.outbox.note({ held: version })
+    // Deleted while the archive wrote: the deletion has its own answer.
+    if (!this.#log.exists) return
     if (outcome === "conflict") return this.#resolve()
     this.outbox.confirmed(version, revision)
     this.#emit({ type: "archived", revision })

@@ -167,7 +167,8 @@ export class Dialogue {
     if (answer) this.#crowd.answer(peer)
     if (changed.length === 0) return
     this.#fanOut.awareness(changed, peer, { renewal })
-    if (renewal) return
+    // A renewal is kept at once: a timer would keep the room awake for nothing but a clock.
+    if (renewal) return this.#crowd.attach(peer)
     this.#crowd.attachSoon(peer)
     this.#crowd.stirred(Date.now())
   }

@@ -196,7 +196,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       crowd.closeAll(new SyncError("deleted", "The document was deleted"))
       this.#emit({ type: "deleted", revision: log.state.revision })
       if (this.archive !== null) await archivist.remove()
-      this.#room.agenda.arm()
+      await this.#room.agenda.reset()
       await this.ctx.storage.sync()
       return true
     })

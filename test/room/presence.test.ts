@@ -60,7 +60,7 @@ it("[P2] drops malformed and stale entries and relays the good one beside them",
 })
 
 it("[P2] closes a socket whose entries cannot be read, and nobody else's", async () => {
-  const room = await openRoom({ peers: 2 })
+  const room = await openRoom({ peers: 2, ours: true })
   room.visitors[0]!.send(new Uint8Array([1, 3, 200, 1, 1]))
   expect((await room.closing(0)).code).toBe(4400)
   room.type(1, "still here")

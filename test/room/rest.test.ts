@@ -31,7 +31,7 @@ const patch = (id: string, body: BodyInit) =>
   ask(`/docs/${encodeURIComponent(id)}`, { method: "PATCH", body })
 
 async function openWith(text: string): Promise<TestRoom> {
-  const room = await openRoom({ peers: 1 })
+  const room = await openRoom({ peers: 1, ours: true })
   room.type(0, text)
   await room.saves(0)
   return room
@@ -110,14 +110,18 @@ describe("GET", () => {
     expect((await ask(`/docs/${id}`)).status).toBe(404)
   })
 
-  it("says which roots there are, and that a text is no drawing", async () => {
+  it("says which roots there are, and which formats", async () => {
     const { id } = await openWith("x")
     const missing = await ask(`/docs/${id}?format=json&root=nope`)
     expect([missing.status, await missing.json()]).toEqual([
       404,
       { error: "not-found", message: 'No root "nope" in this document; it has "text".' },
     ])
-    expect((await ask(`/docs/${id}?format=svg`)).status).toBe(406)
+    const drawing = await ask(`/docs/${id}?format=svg`)
+    expect([drawing.status, (await drawing.json()) as object]).toEqual([
+      400,
+      expect.objectContaining({ message: expect.stringContaining("known: update, state-vector, json") }),
+    ])
   })
 
   it("gives a document larger than an answer of RPC can be", async () => {

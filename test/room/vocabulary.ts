@@ -3,6 +3,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers"
 import * as Y from "yjs"
 import type { Grant } from "../../src/access/rights.ts"
+import type { RoomEvent } from "../../src/room/events.ts"
 import {
   type Conditions,
   type DocumentStatus,
@@ -45,21 +46,20 @@ export class Visitor extends DocumentClient {
   /** Every binary frame, as it came. */
   readonly frames: Uint8Array[] = []
 
-  constructor(socket: WebSocket) {
+  /** @param options.ours it offered our subprotocol, which the Worker in front of the room would have echoed */
+  constructor(socket: WebSocket, options: { ours?: boolean } = {}) {
     super()
     this.socket = socket
     this.onFrame = (frame) => this.frames.push(frame)
-    this.attach(clientSocketOf(socket))
+    this.attach(clientSocketOf(socket, options))
   }
 }
 
 /** The platform's socket, accepted, in the shape that a DocumentClient takes. */
-function clientSocketOf(socket: WebSocket): ClientSocket {
+function clientSocketOf(socket: WebSocket, { ours = false }: { ours?: boolean }): ClientSocket {
   socket.binaryType = "arraybuffer"
   return {
-    get protocol() {
-      return socket.protocol ?? ""
-    },
+    protocol: ours ? "yurt" : "",
     get isOpen() {
       return socket.readyState === WebSocket.OPEN
     },
@@ -87,20 +87,30 @@ export class TestRoom {
     this.stub = rooms.getByName(id)
   }
 
-  /** Someone connects; resolves to their number once they are synced. */
-  async join(grant: Grant = WRITER): Promise<number> {
-    const response = await this.knock(grant)
+  /** Someone connects; resolves to their number once they are synced. @param options.ours with our own subprotocol */
+  async join(grant: Grant = WRITER, options: { ours?: boolean } = {}): Promise<number> {
+    const response = await this.knock(grant, options)
     if (response.webSocket === null) throw new Error(`Refused: ${response.status} ${await response.text()}`)
-    const visitor = new Visitor(response.webSocket)
+    const visitor = new Visitor(response.webSocket, options)
     this.visitors.push(visitor)
     await until(() => visitor.synced || visitor.closed, "a visitor is synced")
     return this.visitors.length - 1
   }
 
+  /** A visitor who was away comes back with the same document, on a new socket; resolves once they are synced or out. */
+  async rejoin(who: number, grant: Grant = WRITER, options: { ours?: boolean } = {}): Promise<void> {
+    const response = await this.knock(grant, options)
+    if (response.webSocket === null) throw new Error(`Refused: ${response.status} ${await response.text()}`)
+    const visitor = this.visitors[who]!
+    visitor.attach(clientSocketOf(response.webSocket, options))
+    await until(() => visitor.synced || visitor.closed, "a visitor is synced again")
+  }
+
   /** Ask to come in, and take the answer as it is. */
-  knock(grant: Grant = WRITER): Promise<Response> {
-    return this.stub.fetch(`http://localhost/docs/${this.id}`, {
-      headers: { Upgrade: "websocket", [GRANT_HEADER]: encodeGrant(grant) },
+  knock(grant: Grant = WRITER, { ours = false }: { ours?: boolean } = {}): Promise<Response> {
+    const headers = { Upgrade: "websocket", [GRANT_HEADER]: encodeGrant(grant) }
+    return this.stub.fetch(`http://localhost/docs/${encodeURIComponent(this.id)}`, {
+      headers: ours ? { ...headers, "Sec-WebSocket-Protocol": "yurt" } : headers,
     })
   }
 
@@ -219,6 +229,11 @@ export class TestRoom {
     return unwrap(this.stub.merge(update, grant, { ifMatch: null, ifNoneMatch: null, ...conditions }))
   }
 
+  /** How often something happened since the room woke. */
+  async happened(type: RoomEvent["type"]): Promise<number> {
+    return (await this.status())?.events[type] ?? 0
+  }
+
   /** DELETE /docs/{id} */
   remove(): Promise<boolean> {
     return unwrap(this.stub.remove(WRITER))
@@ -242,6 +257,15 @@ export class TestRoom {
   /** Evict the room and close its sockets. */
   evict(): Promise<void> {
     return evictDurableObject(this.stub, { webSockets: "close" })
+  }
+
+  /** Lose the room's storage, as a second deployment that has never seen the document. */
+  async wipe(): Promise<void> {
+    await runInDurableObject(this.stub, async (_, state) => {
+      await state.storage.deleteAlarm()
+      await state.storage.deleteAll()
+    })
+    await this.evict()
   }
 
   /** Let the alarm come now. */
@@ -286,12 +310,15 @@ export class TestRoom {
 /** A room with this many visitors in it, all synced. */
 export async function openRoom({
   peers = 0,
+  ours = false,
   id = freshId(),
 }: {
   peers?: number
+  /** They speak our own dialect, whose clients understand a close for good. */
+  ours?: boolean
   id?: string
 } = {}): Promise<TestRoom> {
   const room = new TestRoom(id)
-  for (let i = 0; i < peers; i++) await room.join()
+  for (let i = 0; i < peers; i++) await room.join(WRITER, { ours })
   return room
 }

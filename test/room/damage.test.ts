@@ -1,0 +1,132 @@
+/** Damage spreads nowhere (D7), and a failed commit cannot be overlooked (D10). */
+import { env } from "cloudflare:workers"
+import { expect, it } from "vitest"
+import * as Y from "yjs"
+import { d1Archive } from "../../src/archive/d1.ts"
+import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+import { faults } from "./worker.ts"
+
+const asText = { format: "text", accept: null, root: null, ifNoneMatch: null }
+const LONG = "nine letters ".repeat(700)
+
+/** What the archive holds, as text. */
+async function archivedText(id: string): Promise<string | null> {
+  const found = await d1Archive(env.DB).load(id, new AbortController().signal)
+  if (found.kind !== "found") return null
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, found.document.update)
+  return doc.getText("text").toString()
+}
+
+/** A room whose long text is archived and lies in the snapshot, which is damaged; nobody has noticed. */
+async function openDamaged(): Promise<TestRoom> {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, LONG)
+  await room.leave(0)
+  await until(async () => (await archivedText(room.id)) === LONG, "it is archived")
+  await until(async () => (await room.rows("SELECT 1 FROM snapshot")).length > 0, "it is folded")
+  await room.evict()
+  await room.damage("UPDATE snapshot SET bytes = zeroblob(length(bytes))")
+  return room
+}
+
+it("[D7] does not archive what is left where a flush is what finds the damage, and recovers from the archive", async () => {
+  const room = await openDamaged()
+  const response = await room.knock()
+  const socket = response.webSocket!
+  socket.accept()
+  // One keystroke needs no document, so nothing looks at the snapshot before the flush.
+  const doc = new Y.Doc()
+  doc.getText("note").insert(0, "x")
+  await room.merge(Y.encodeStateAsUpdate(doc))
+  await room.alarm()
+  socket.close()
+  await until(async () => (await room.status())?.damaged === false, "it has recovered")
+  expect((await room.export({ ...asText, root: "text" }))?.body).toBe(LONG)
+  await until(
+    async () => (await room.status())!.archivedRevision === (await room.status())!.revision,
+    "flushed",
+  )
+  expect(await archivedText(room.id)).toBe(LONG)
+})
+
+it("[D7] keeps an update whose judging is what finds the damage", async () => {
+  const room = await openDamaged()
+  const doc = new Y.Doc()
+  const found = await d1Archive(env.DB).load(room.id, new AbortController().signal)
+  if (found.kind !== "found") throw new Error("it was archived")
+  Y.applyUpdate(doc, found.document.update)
+  const before = Y.encodeStateVector(doc)
+  doc.getText("text").insert(3, "One more word. ")
+  await room.merge(Y.encodeStateAsUpdate(doc, before))
+  await until(async () => (await room.status())?.damaged === false, "it has recovered")
+  expect((await room.export(asText))?.body).toContain("One more word. ")
+})
+
+for (const [finder, find] of [
+  ["an export", (room: TestRoom) => room.export(asText)],
+  ["a newcomer", (room: TestRoom) => room.join()],
+] as const) {
+  it(`[D7] recovers where ${finder} is what finds the damage`, async () => {
+    const room = await openDamaged()
+    await find(room)
+    await until(async () => (await room.status())?.damaged === false, "it has recovered")
+    expect((await room.export(asText))?.body).toBe(LONG)
+  })
+}
+
+it("[D7] remembers over a restart that it has not recovered, and until then archives nothing", async () => {
+  const room = await openDamaged()
+  faults.failures = 1_000
+  await expect(room.export(asText)).rejects.toMatchObject({ code: "archive-unavailable" })
+  await room.evict()
+  expect((await room.status())?.damaged).toBe(true)
+  await expect(room.export(asText)).rejects.toMatchObject({ code: "archive-unavailable" })
+  faults.failures = 0
+  expect(await archivedText(room.id)).toBe(LONG)
+  await until(async () => (await room.status())?.damaged === false, "it has recovered")
+  expect((await room.export(asText))?.body).toBe(LONG)
+})
+
+/** Let the database refuse every commit, or take them again. */
+const refuseCommits = (room: TestRoom) =>
+  room.damage("CREATE TRIGGER refuse BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'no space'); END")
+const takeCommits = (room: TestRoom) => room.damage("DROP TRIGGER refuse")
+
+it("[D10] shows nobody a server-side edit that was not committed, and makes it once when it is tried again", async () => {
+  const room = await openRoom({ peers: 1 })
+  const raise = () =>
+    room.edit((doc) => {
+      const map = doc.getMap<number>("counter")
+      return map.set("n", (map.get("n") ?? 0) + 1)
+    })
+  expect(await raise()).toBe(1)
+  await refuseCommits(room)
+  await expect(raise()).rejects.toMatchObject({ code: "unavailable" })
+  const counter = () => room.visitors[0]!.doc.getMap("counter").get("n")
+  expect(counter()).toBe(1)
+  await takeCommits(room)
+  expect(await raise()).toBe(2)
+  await until(() => counter() === 2, "the visitor sees it once")
+  const newcomer = await room.join()
+  expect(room.visitors[newcomer]!.doc.getMap("counter").get("n")).toBe(2)
+  await room.converges()
+})
+
+it("[D10] names no state in an export that is not committed, archives none, and answers nobody", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "kept")
+  await room.saves(0)
+  await until(async () => (await room.status())?.archivedRevision !== null, "it is archived")
+  await refuseCommits(room)
+  room.type(0, " and not yet kept")
+  room.visitors[0]!.askSaved()
+  await room.reads(1, "kept and not yet kept")
+  await expect(room.export(asText)).rejects.toMatchObject({ code: "unavailable" })
+  await room.alarm()
+  expect(await archivedText(room.id)).toBe("kept")
+  expect(room.visitors[0]!.saved).toBeLessThan(room.visitors[0]!.asked)
+  await takeCommits(room)
+  await until(() => room.visitors[0]!.saved === room.visitors[0]!.asked, "it is tried again by itself")
+  expect((await room.export(asText))?.body).toBe("kept and not yet kept")
+})

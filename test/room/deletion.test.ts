@@ -1,0 +1,116 @@
+/** A deleted letter never returns, whoever brings it (D8). */
+import { env } from "cloudflare:workers"
+import { expect, it } from "vitest"
+import * as Y from "yjs"
+import { d1Archive } from "../../src/archive/d1.ts"
+import { openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
+import { faults } from "./worker.ts"
+
+const nothing = { format: "text", accept: null, root: null, ifNoneMatch: null }
+
+async function exportedText(room: TestRoom): Promise<unknown> {
+  return (await room.export(nothing))?.body ?? null
+}
+
+/** A room with a text that was deleted while its one visitor was away. */
+async function openDeleted(): Promise<TestRoom> {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "personal data of Ada")
+  await room.saves(0)
+  await room.leave(0)
+  expect(await room.remove()).toBe(true)
+  return room
+}
+
+it("[D8] refuses our own client that comes back with the deleted document, with 4404", async () => {
+  const room = await openDeleted()
+  await room.rejoin(0, WRITER, { ours: true })
+  room.visitors[0]!.askSaved()
+  expect((await room.closing(0)).code).toBe(4404)
+  expect(room.visitors[0]!.saved).toBeLessThan(room.visitors[0]!.asked)
+  expect(await exportedText(room)).toBeNull()
+})
+
+it("[D8] keeps a stock client out that comes back with it, on an open socket and over a restart", async () => {
+  const room = await openDeleted()
+  await room.evict()
+  await room.rejoin(0)
+  const stock = room.visitors[0]!
+  await until(() => stock.refusals.length > 0, "it is told")
+  room.type(0, ", and more")
+  const fresh = await room.join()
+  room.type(fresh, "a new document")
+  await room.saves(fresh)
+  expect(await exportedText(room)).toBe("a new document")
+  expect(stock.closed).toBeNull()
+  // What it has is another document, so nothing of the new one is mixed into it.
+  expect(room.text(0)).toBe("personal data of Ada, and more")
+})
+
+it("[D8] does not let what only refers to the deleted document in", async () => {
+  const room = await openDeleted()
+  const old = room.visitors[0]!.doc
+  const copy = new Y.Doc()
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(old))
+  const before = Y.encodeStateVector(copy)
+  copy.getText("text").insert(4, " under a new client id ")
+  const room2 = await room.join()
+  room.visitors[room2]!.sendUpdate(Y.encodeStateAsUpdate(copy, before))
+  await until(() => room.visitors[room2]!.refusals.length > 0, "it is told")
+  expect(await room.status()).toBeNull()
+})
+
+it("[D8] takes the old bytes by PATCH, which restores them on purpose, and then the old clients as well", async () => {
+  const room = await openDeleted()
+  await room.merge(Y.encodeStateAsUpdate(room.visitors[0]!.doc))
+  expect(await exportedText(room)).toBe("personal data of Ada")
+  await room.rejoin(0)
+  room.type(0, "!")
+  await room.saves(0)
+  expect(await exportedText(room)).toBe("personal data of Ada!")
+})
+
+it("[D8] remembers in the archive what was deleted, for a room that lost its storage", async () => {
+  const room = await openDeleted()
+  await room.wipe()
+  await room.rejoin(0, WRITER, { ours: true })
+  expect((await room.closing(0)).code).toBe(4404)
+  expect(await exportedText(room)).toBeNull()
+})
+
+it("[D8] sees a deletion through that the archive could not take, and answers 503 until then", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "soon gone")
+  await until(async () => (await room.status())?.archivedRevision !== null, "it is archived")
+  faults.failures = 1
+  await expect(room.remove()).rejects.toMatchObject({ code: "archive-unavailable" })
+  expect(await exportedText(room)).toBeNull()
+  const archive = d1Archive(env.DB)
+  await until(async () => {
+    const { kind } = await archive.load(room.id, new AbortController().signal)
+    return kind === "deleted"
+  }, "the archive knows of the deletion")
+})
+
+it("[D8] deletes what another room of the document still has, and keeps its bytes aside", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "in two rooms")
+  await room.saves(0)
+  await until(async () => (await room.status())?.archivedRevision !== null, "it is archived")
+  // Another deployment deletes it in the archive that both share.
+  const archive = d1Archive(env.DB)
+  const signal = new AbortController().signal
+  const found = await archive.load(room.id, signal)
+  if (found.kind !== "found") throw new Error("it was archived")
+  const dead = Y.encodeStateVectorFromUpdate(found.document.update)
+  const { writeSidecar } = await import("../../src/room/sidecar.ts")
+  const mark = {
+    ...{ writer: "another deployment", revision: 9 },
+    sidecar: writeSidecar({ dead, owners: [], carried: [] }),
+  }
+  expect(await archive.remove(room.id, mark, found.document, signal)).toBe("stored")
+  room.type(0, ", and written on")
+  await until(async () => (await room.status()) === null, "it is deleted here as well")
+  expect((await room.rows("SELECT reason FROM quarantine")).length).toBeGreaterThan(0)
+  expect((await archive.load(room.id, signal)).kind).toBe("deleted")
+})

@@ -1,0 +1,132 @@
+/** What waits for something that has not come is never called saved, and costs its sender, not the room (D9). */
+import { expect, it } from "vitest"
+import * as Y from "yjs"
+import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+
+const asText = { format: "text", accept: null, root: null, ifNoneMatch: null }
+
+function hex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+}
+
+/** Updates of someone who types letter after letter. */
+function typed(text: string): Uint8Array[] {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on("update", (update: Uint8Array) => updates.push(update))
+  for (const [at, letter] of [...text].entries()) doc.getText("text").insert(at, letter)
+  return updates
+}
+
+/** A room, and a visitor whose document has a gap: it holds the second of two letters. */
+async function openWithGap(): Promise<{ room: TestRoom; missing: Uint8Array }> {
+  const room = await openRoom({ peers: 1 })
+  const [missing, late] = typed("AB")
+  Y.applyUpdate(room.visitors[0]!.doc, late!, "torn storage")
+  return { room, missing: missing! }
+}
+
+it("[D9] takes a client's own edits although its document has a gap, and asks for the same gap once", async () => {
+  const { room, missing } = await openWithGap()
+  room.type(0, "mine")
+  await until(async () => (await room.export(asText))?.body === "mine", "its own edits are in")
+  const step1 = () => room.visitors[0]!.frames.filter(([type, step]) => type === 0 && step === 0).length
+  const asked = step1()
+  for (const letter of "more") room.type(0, letter)
+  room.visitors[0]!.sendUpdate(Y.encodeStateAsUpdate(room.visitors[0]!.doc))
+  await until(async () => (await room.export(asText))?.body === "minemore", "what it types on is in")
+  expect(step1() - asked).toBeLessThanOrEqual(1)
+  // Something of it waits, so nothing it sent is called saved.
+  room.visitors[0]!.askSaved()
+  await room.join()
+  room.type(1, "!")
+  await room.saves(1)
+  expect(room.visitors[0]!.saved).toBe(0)
+  expect((await room.status())!.waiting).toBe(1)
+  await room.merge(missing)
+  await until(
+    () => room.visitors[0]!.saved === room.visitors[0]!.asked,
+    "nothing waits any more, so it is saved",
+  )
+})
+
+it("[D9] answers a PATCH of what waits with `waiting`, shows nothing of it, and drops it with DELETE", async () => {
+  const room = await openRoom()
+  const [first, second] = typed("AB")
+  expect(await room.merge(second!)).toMatchObject({ waiting: true })
+  expect(await room.export(asText)).toBeNull()
+  expect(await room.remove()).toBe(true)
+  expect(await room.merge(first!)).toEqual({ revision: expect.any(Number) })
+  expect((await room.export(asText))?.body).toBe("A")
+})
+
+it("[D9] takes of a mixed body what can be taken", async () => {
+  const room = await openRoom()
+  const [, late] = typed("AB")
+  const whole = typed("x")[0]!
+  expect(await room.merge(Y.mergeUpdates([late!, whole]))).toMatchObject({ waiting: true })
+  expect((await room.export(asText))?.body).toBe("x")
+})
+
+for (const [text, one, other] of [
+  ["abc", "01020100040101740161840200016300", "01010200840100016200"],
+  ["1234", "010303000401017401310a01840301013300", "0103030184030001320a01840302013400"],
+] as const) {
+  it(`[D9] takes two updates that each need a part of the other, in either order ("${text}")`, async () => {
+    for (const order of [
+      [one, other],
+      [other, one],
+    ]) {
+      const room = await openRoom()
+      for (const update of order) await room.merge(hex(update))
+      const doc = new Y.Doc()
+      Y.applyUpdate(doc, (await room.export({ ...asText, format: "update" }))!.body as Uint8Array)
+      expect(doc.getText("t").toString()).toBe(text)
+      expect((await room.status())!.waiting).toBe(0)
+    }
+  })
+}
+
+it("[D9] keeps what waits over a restart, and lets it in when it can", async () => {
+  const room = await openRoom({ peers: 1 })
+  const [first, second] = typed("AB")
+  room.visitors[0]!.sendUpdate(second!)
+  await until(async () => (await room.status())?.waiting === 1, "it waits")
+  await room.evict()
+  await room.merge(first!)
+  expect((await room.export(asText))?.body).toBe("AB")
+})
+
+it("[D9] archives what waits with the rest, and a room that starts from there lets it wait on", async () => {
+  const room = await openRoom({ peers: 1 })
+  const [first, second] = typed("AB")
+  room.type(0, "shown ")
+  room.visitors[0]!.sendUpdate(second!)
+  await until(async () => (await room.status())?.waiting === 1, "it waits")
+  await room.leave(0)
+  await until(
+    async () => (await room.status())!.archivedRevision === (await room.status())!.revision,
+    "archived",
+  )
+  await room.wipe()
+  await room.join()
+  expect((await room.status())!.waiting).toBe(1)
+  await room.merge(first!)
+  expect(await room.export(asText)).toMatchObject({ body: expect.stringContaining("AB") })
+})
+
+it("[B1] bounds what one sender may let wait, and leaves the others their share", async () => {
+  const room = await openRoom({ peers: 2 })
+  for (let i = 0; i < 12; i++) {
+    const doc = new Y.Doc()
+    doc.getText("text").insert(0, "x")
+    const before = Y.encodeStateVector(doc)
+    doc.getText("text").insert(1, "y".repeat(100_000))
+    room.visitors[0]!.sendUpdate(Y.encodeStateAsUpdate(doc, before))
+  }
+  await until(() => room.visitors[0]!.refusals.length > 0, "the first one is told that it is too much")
+  room.visitors[1]!.sendUpdate(typed("AB")[1]!)
+  room.type(1, "fine")
+  await until(async () => (await room.export(asText))?.body === "fine", "the second one works on")
+  expect(room.visitors[1]!.refusals).toEqual([])
+})
