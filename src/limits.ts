@@ -74,6 +74,20 @@ export const LIMITS = {
    * archive must be the only copy.
    */
   retentionMs: 0,
+  /** A chunk of a document in D1, bytes. As base64 text it is a third larger. @source D1 limits: a value holds at most 2 MB */
+  archiveChunkBytes: 1 * MB,
+  /** Chunks that travel to or from D1 at once: 8 MB, so that a large document does not pass through memory as one text. */
+  archiveBatchChunks: 8,
+  /** Times a call to D1, R2 or Postgres looks again because somebody else wrote between its look and its write. */
+  archiveAttempts: 10,
+  /** What a write to D1 left behind that ended half-way is swept after this long, ms; far beyond the life of any call. */
+  archiveOrphanMs: 60 * 60_000,
+  /** Bytes that travel to or from Postgres in one message. A larger document goes in parts, so that memory holds one part as text at a time. */
+  postgresPartBytes: 4 * MB,
+  /** To be connected to Postgres, ms. */
+  postgresConnectMs: 5_000,
+  /** One statement in Postgres, ms: ended on the server, so that what nobody waits for does not run on. */
+  postgresStatementMs: 10_000,
 
   // ---- presence
   /** One awareness state, bytes of JSON. */

@@ -1,76 +1,73 @@
 /**
- * The archive in R2, or any bucket behind an R2 binding: one object a document, its body the update, its
- * revision in the metadata. A deleted document leaves an object that says so.
+ * The archive in R2, or any bucket behind an R2 binding: one object a document. Its body is the update, then the
+ * sidecar, then a stamp; its metadata says the version and where the update ends. Whoever knows nothing of that reads
+ * the body as a Yjs update all the same: Yjs ignores what follows one. A deleted document leaves an object that says so.
  */
 
 import type { R2Bucket, R2Object, R2PutOptions } from "@cloudflare/workers-types"
-import { abortable } from "./abortable.ts"
-import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, ArchiveWrite } from "./archive.ts"
+import { LIMITS } from "../limits.ts"
+import { abortable, discreet } from "./abortable.ts"
+import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
+import { type Held, judgeSwap } from "./swap.ts"
 
-/** Times a write looks again because somebody else wrote between its look and its put. */
-const PUT_ATTEMPTS = 10
-
+/** What `r2Archive` may be told. */
 export interface R2Options {
   /** Put before every key: one bucket for several things. */
   prefix?: string
 }
 
+/** A document or a mark on its way into the bucket. */
+interface Write extends Held {
+  readonly update: Uint8Array
+  readonly sidecar: Uint8Array | null
+  readonly updatedAtMs: number
+}
+
 /**
  * Keep documents in an R2 bucket. Key: prefix + id.
  *
- * R2 has no transaction; it has conditional puts. A write looks which revision is there and puts on condition
- * that nothing changed since, so that an older one never wins.
+ * R2 has no transaction; it has conditional puts. A write looks what is there and puts on condition that nothing
+ * changed since. An object that somebody put by hand is a document too: its writer is null.
  *
+ * @example archive = r2Archive(env.BUCKET, { prefix: "documents/" })
  * @source R2 Workers API: `onlyIf`, `customMetadata`; one write a second to one key
  */
 export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Archive {
-  /**
-   * Put unless `refuses` says no to what is there; look again for as long as others come between.
-   * @returns the object that was in the way, or null when it is put
-   */
-  async function putUnless(
-    id: string,
-    refuses: (heldRevision: number) => boolean,
-    put: { body: Uint8Array | string; metadata: Record<string, string> },
-    signal: AbortSignal,
-  ): Promise<R2Object | null> {
-    for (let attempt = 1; attempt <= PUT_ATTEMPTS; attempt++) {
-      const held = await abortable(() => bucket.head(prefix + id), signal)
-      if (held !== null && refuses(revisionOf(held))) return held
-      const options: R2PutOptions = { onlyIf: unchangedSince(held), customMetadata: put.metadata }
-      const done = await abortable(() => bucket.put(prefix + id, put.body, options), signal)
-      if (done !== null) return null
-    }
-    throw new Error(`R2: ${prefix + id} was written ${PUT_ATTEMPTS} times between a look and a put`)
-  }
-
   async function load(id: string, signal: AbortSignal): Promise<ArchiveLookup> {
     const object = await abortable(() => bucket.get(prefix + id), signal)
     if (object === null) return { kind: "absent" }
-    const revision = revisionOf(object)
-    if (isDeleted(object)) {
-      await object.body.cancel()
-      return { kind: "deleted", revision }
-    }
-    const update = new Uint8Array(await abortable(() => object.arrayBuffer(), signal))
-    return { kind: "found", document: { update, revision } }
+    const body = new Uint8Array(await abortable(() => object.arrayBuffer(), signal))
+    const { updateBytes, sidecarBytes } = object.customMetadata ?? {}
+    const end = updateBytes === undefined ? body.length : Number(updateBytes)
+    const sidecar = sidecarBytes === undefined ? null : body.slice(end, end + Number(sidecarBytes))
+    const { writer, revision, deleted } = heldIn(object)
+    if (deleted) return { kind: "deleted", version: { writer, revision }, sidecar }
+    return { kind: "found", document: { update: body.subarray(0, end), sidecar, writer, revision } }
   }
 
-  async function store(
-    id: string,
-    { update, revision, updatedAtMs }: ArchiveWrite,
+  /** Put a document or a mark in place of what is held, if it may take its place. */
+  async function swap(
+    { id, write, expected }: { id: string; write: Write; expected: Version | null },
     signal: AbortSignal,
-  ): Promise<"stored" | "newer"> {
-    const metadata = { revision: String(revision), updated: new Date(updatedAtMs).toISOString() }
-    const held = await putUnless(id, (held) => held >= revision, { body: update, metadata }, signal)
-    return held !== null && (revisionOf(held) > revision || isDeleted(held)) ? "newer" : "stored"
-  }
-
-  async function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {
-    const metadata = { revision: String(revision), updated: new Date().toISOString(), deleted: "true" }
-    // A body of its own for each deletion: R2 makes the etag, the put's condition, from the body alone.
-    const body = `deleted at revision ${revision}`
-    await putUnless(id, (held) => held > revision, { body, metadata }, signal)
+  ): Promise<"stored" | "conflict"> {
+    const body = bodyOf(write)
+    const customMetadata = {
+      ...(write.writer !== null && { writer: write.writer }),
+      revision: String(write.revision),
+      updateBytes: String(write.update.length),
+      ...(write.sidecar !== null && { sidecarBytes: String(write.sidecar.length) }),
+      updated: new Date(write.updatedAtMs).toISOString(),
+      ...(write.deleted && { deleted: "true" }),
+    }
+    for (let attempt = 1; attempt <= LIMITS.archiveAttempts; attempt++) {
+      const object = await abortable(() => bucket.head(prefix + id), signal)
+      const verdict = judgeSwap(write, { held: object && heldIn(object), expected })
+      if (verdict !== "replace") return verdict
+      const options: R2PutOptions = { onlyIf: unchangedSince(object), customMetadata }
+      const done = await abortable(() => bucket.put(prefix + id, body, options), signal)
+      if (done !== null) return "stored"
+    }
+    throw new Error(`R2: ${prefix + id} was written ${LIMITS.archiveAttempts} times between a look and a put`)
   }
 
   async function list(
@@ -88,13 +85,13 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
       )
       for (const object of page.objects) {
         after = object.key.slice(prefix.length)
-        if (isDeleted(object)) continue
+        if (heldIn(object).deleted) continue
         // One more than the page shows that there is a next page.
         if (documents.length === limit) return { documents, cursor: documents.at(-1)!.id }
         documents.push({
           id: after,
-          revision: revisionOf(object),
-          bytes: object.size,
+          revision: Number(object.customMetadata?.revision ?? 0),
+          bytes: Number(object.customMetadata?.updateBytes ?? object.size),
           updatedAt: object.customMetadata?.updated ?? object.uploaded.toISOString(),
         })
       }
@@ -102,16 +99,39 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
     }
   }
 
-  return { name: "r2", load, store, remove, list }
+  return discreet({
+    name: "r2",
+    load,
+    store: (id, document, expected, signal) => {
+      const { update, sidecar, writer, revision, updatedAtMs } = document
+      const write = { update, sidecar, writer, revision, updatedAtMs, deleted: false }
+      return swap({ id, write, expected }, signal)
+    },
+    remove: (id, mark, expected, signal) => {
+      const write = { ...mark, update: new Uint8Array(), updatedAtMs: Date.now(), deleted: true }
+      return swap({ id, write, expected }, signal)
+    },
+    list,
+  })
 }
 
-/** An object somebody put by hand has no revision: it is at 0. */
-function revisionOf(object: R2Object): number {
-  return Number(object.customMetadata?.revision ?? 0)
+/** The version an object has. One that was put by hand has none: when it was put tells it from the next one. */
+function heldIn({ customMetadata, uploaded }: R2Object): Held {
+  return {
+    writer: customMetadata?.writer ?? null,
+    revision: Number(customMetadata?.revision ?? uploaded.getTime()),
+    deleted: customMetadata?.deleted === "true",
+  }
 }
 
-function isDeleted(object: R2Object): boolean {
-  return object.customMetadata?.deleted === "true"
+/** Update, sidecar, and 16 random bytes: R2 makes the etag, the put's condition, from the body and not the metadata. */
+function bodyOf({ update, sidecar }: Write): Uint8Array {
+  const stamp = crypto.getRandomValues(new Uint8Array(16))
+  const body = new Uint8Array(update.length + (sidecar?.length ?? 0) + stamp.length)
+  body.set(update)
+  if (sidecar !== null) body.set(sidecar, update.length)
+  body.set(stamp, body.length - stamp.length)
+  return body
 }
 
 /** The condition under which a put may replace what a look found. */

@@ -2,13 +2,16 @@
  * A Worker whose only room is a desk that carries out archive calls sent to it over HTTP: so that an adapter
  * runs where it will run, in a Durable Object in workerd, while the test around it starts and stops databases.
  *
- * POST /{load|store|remove|list}?call=&id=&revision=&cursor=&limit= · POST /abort?call=&reason= ends that call's
- * signal · POST /choose says which archive the variables in its body would choose · POST /fault?kind= makes the bound D1 or R2 refuse or hang. `archive-desk.ts` is the other end.
+ * POST /{load|store|remove|list}?call=&id=&cursor=&limit= · POST /abort?call=&reason= ends that call's
+ * signal · POST /choose says which archive the variables in its body would choose · POST /fault?kind= makes the bound D1 or R2 refuse or hang · POST /sql runs the
+ * statement in its body in the bound D1 · POST /put?key= and /get?key= reach into the bound R2 by hand. `desk.ts` is the other end.
  */
 
 import type { D1Database, DurableObjectNamespace, R2Bucket } from "@cloudflare/workers-types"
-import type { Archive, ArchiveWrite } from "../../src/archive/archive.ts"
+import type { Archive } from "../../src/archive/archive.ts"
 import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
+import { SyncError } from "../../src/errors.ts"
+import { packLookup, unpackMark, unpackWrite } from "./parcel.ts"
 
 interface Env extends ArchiveEnv {
   DESK: DurableObjectNamespace
@@ -72,7 +75,11 @@ export class Desk {
     try {
       return await this.#carryOut(verb, query, body, stop.signal)
     } catch (error) {
-      return new Response(error instanceof Error ? error.message : String(error), { status: 500 })
+      const code = error instanceof SyncError ? error.code : null
+      return Response.json(
+        { code, message: error instanceof Error ? error.message : String(error) },
+        { status: 500 },
+      )
     } finally {
       this.#calls.delete(query("call"))
     }
@@ -86,18 +93,15 @@ export class Desk {
   ): Promise<Response> {
     switch (verb) {
       case "load": {
-        const found = await this.#archive.load(query("id"), signal)
-        if (found.kind !== "found") return Response.json(found)
-        return new Response(found.document.update as BodyInit, {
-          headers: { "x-revision": String(found.document.revision) },
-        })
+        return new Response(packLookup(await this.#archive.load(query("id"), signal)) as BodyInit)
       }
       case "store": {
-        return new Response(await this.#archive.store(query("id"), unpack(body), signal))
+        const { document, expected } = unpackWrite(body)
+        return new Response(await this.#archive.store(query("id"), document, expected, signal))
       }
       case "remove": {
-        await this.#archive.remove(query("id"), Number(query("revision")), signal)
-        return new Response()
+        const { mark, expected } = unpackMark(body)
+        return new Response(await this.#archive.remove(query("id"), mark, expected, signal))
       }
       case "list": {
         const page = { cursor: query("cursor") || null, limit: Number(query("limit")) }
@@ -107,15 +111,20 @@ export class Desk {
         const vars = JSON.parse(new TextDecoder().decode(body))
         return Response.json(chooseArchive({ ...this.#env, ...vars })?.name ?? null)
       }
+      case "sql": {
+        const { results } = await this.#env.DB!.prepare(new TextDecoder().decode(body)).all()
+        return Response.json(results)
+      }
+      case "put": {
+        await this.#env.BUCKET!.put(query("key"), body)
+        return new Response()
+      }
+      case "get": {
+        const object = await this.#env.BUCKET!.get(query("key"))
+        return new Response((await object!.arrayBuffer()) as BodyInit)
+      }
       default:
         throw new Error(`no such verb: ${verb}`)
     }
   }
-}
-
-/** A body as `pack` made it: 4 bytes length of the JSON, the JSON, the update. */
-function unpack(body: Uint8Array): ArchiveWrite {
-  const end = 4 + new DataView(body.buffer).getUint32(0)
-  const { revision, updatedAtMs, json, text } = JSON.parse(new TextDecoder().decode(body.subarray(4, end)))
-  return { update: body.subarray(end), revision, updatedAtMs, json: () => json, text: () => text }
 }

@@ -1,12 +1,14 @@
 /**
- * An archive that runs in workerd, used from Node: each call goes over HTTP to `room/archive-worker.ts`, in a
+ * An archive that runs in workerd, used from Node: each call goes over HTTP to `desk-worker.ts`, in a
  * real workerd with real bindings, and comes back with what the adapter there said.
  */
 
 import { fileURLToPath } from "node:url"
 import { createTestHarness } from "wrangler"
-import type { Archive, ArchiveWrite } from "../../src/archive/archive.ts"
+import type { Archive } from "../../src/archive/archive.ts"
+import { patient } from "../../src/archive/contract.ts"
 import type { OpenArchive } from "./contract.ts"
+import { packMark, packWrite, unpackLookup } from "./parcel.ts"
 
 const BINDINGS = {
   d1: { d1_databases: [{ binding: "DB", database_name: "yurt", database_id: "yurt" }] },
@@ -17,6 +19,12 @@ const BINDINGS = {
 export interface ArchiveDesk extends OpenArchive {
   /** The name of the archive that these variables choose, beside the bindings; null takes a binding away. */
   choose(vars: Record<string, unknown>): Promise<string | null>
+  /** Run a statement in the bound D1, as somebody with its console would. */
+  sql<Row = Record<string, unknown>>(statement: string): Promise<Row[]>
+  /** Put an object into the bound R2, as somebody with its dashboard would. */
+  put(key: string, body: Uint8Array): Promise<void>
+  /** The whole body of an object in the bound R2. */
+  get(key: string): Promise<Uint8Array>
 }
 
 /**
@@ -68,7 +76,10 @@ export async function openDesk(env: {
     signal.addEventListener("abort", abort, { once: true })
     const response = await fetch(target, { method: "POST", body: body as BodyInit | null })
     signal.removeEventListener("abort", abort)
-    if (!response.ok) throw new Error(await response.text())
+    if (!response.ok) {
+      const { code, message }: { code: string | null; message: string } = JSON.parse(await response.text())
+      throw Object.assign(new Error(message), { code })
+    }
     return response
   }
 
@@ -76,17 +87,15 @@ export async function openDesk(env: {
     name: env.name,
     async load(id, signal) {
       const response = await call("load", { id }, { signal })
-      const revision = response.headers.get("x-revision")
-      if (revision === null) return response.json()
-      const update = new Uint8Array(await response.arrayBuffer())
-      return { kind: "found", document: { update, revision: Number(revision) } }
+      return unpackLookup(new Uint8Array(await response.arrayBuffer()))
     },
-    async store(id, document, signal) {
-      const response = await call("store", { id }, { signal, body: pack(document) })
-      return (await response.text()) as "stored" | "newer"
+    async store(id, document, expected, signal) {
+      const response = await call("store", { id }, { signal, body: packWrite(document, expected) })
+      return (await response.text()) as "stored" | "conflict"
     },
-    async remove(id, revision, signal) {
-      await call("remove", { id, revision }, { signal })
+    async remove(id, mark, expected, signal) {
+      const response = await call("remove", { id }, { signal, body: packMark(mark, expected) })
+      return (await response.text()) as "stored" | "conflict"
     },
     async list({ cursor, limit }, signal) {
       return (await call("list", { cursor: cursor ?? "", limit }, { signal })).json()
@@ -97,19 +106,20 @@ export async function openDesk(env: {
     archive,
     async choose(vars) {
       const body = Buffer.from(JSON.stringify(vars))
-      return (await call("choose", {}, { signal: new AbortController().signal, body })).json()
+      return (await call("choose", {}, { signal: patient(), body })).json()
+    },
+    async sql(statement) {
+      return (await call("sql", {}, { signal: patient(), body: Buffer.from(statement) })).json()
+    },
+    async put(key, body) {
+      await call("put", { key }, { signal: patient(), body })
+    },
+    async get(key) {
+      return new Uint8Array(await (await call("get", { key }, { signal: patient() })).arrayBuffer())
     },
     async fault(kind) {
       await fetch(new URL(`/fault?kind=${kind}`, url), { method: "POST" })
     },
     close: () => harness.close(),
   }
-}
-
-/** A write as one body: 4 bytes length of the JSON, the JSON, the update. */
-function pack({ update, revision, updatedAtMs, json, text }: ArchiveWrite): Uint8Array {
-  const head = Buffer.from(JSON.stringify({ revision, updatedAtMs, json: json(), text: text() }))
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(head.length)
-  return Buffer.concat([length, head, update])
 }
