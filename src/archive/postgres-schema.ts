@@ -14,7 +14,10 @@ $$;
 create table if not exists yurt_documents (
   id text collate "C" primary key,
   update bytea,
+  sidecar bytea,
+  writer text,
   revision bigint,
+  written_by bigint,
   bytes bigint generated always as (octet_length(update)) stored,
   json jsonb,
   text text,
@@ -22,6 +25,9 @@ create table if not exists yurt_documents (
   updated_at timestamptz not null default now(),
   deleted_at timestamptz
 );
+alter table yurt_documents add column if not exists sidecar bytea;
+alter table yurt_documents add column if not exists writer text;
+alter table yurt_documents add column if not exists written_by bigint;
 alter table yurt_documents alter column update set storage external;
 create index if not exists yurt_documents_search on yurt_documents using gin (search);
 `

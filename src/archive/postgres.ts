@@ -3,37 +3,53 @@
  * The table is in `postgres.sql`, with what a row written by hand has to hold.
  *
  * A call opens a connection and closes it: an open socket would keep the room from hibernating. Hyperdrive makes
- * that cheap. Every call is one transaction, and ends by itself: the connect, the statements (on the server, so
- * that a statement nobody waits for does not run on) and the call as a whole (here, since a frozen server says nothing).
+ * that cheap. Every call is one transaction; the connect and the statements end by themselves (the latter on the
+ * server, so that a statement nobody waits for does not run on), the call as a whole with its signal.
+ *
+ * Who wrote a row is known without a trigger: a room notes the transaction it writes in, and Postgres keeps in `xmin`
+ * the one that made the row as it is. Where the two differ, somebody else changed it: by hand, or by restoring a dump.
+ * Such a row has no writer, and its `xmin` stands for its revision, so that a second change by hand is noticed too.
  */
 
 import { Buffer } from "node:buffer"
 import postgres from "postgres"
 import { SyncError } from "../errors.ts"
-import { abortable, limited } from "./abortable.ts"
-import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, ArchiveWrite } from "./archive.ts"
+import { LIMITS } from "../limits.ts"
+import { abortable, discreet } from "./abortable.ts"
+import type {
+  Archive,
+  ArchiveEntry,
+  ArchiveLookup,
+  ArchiveMark,
+  ArchivePage,
+  ArchiveWrite,
+  Version,
+} from "./archive.ts"
+import { isLocalHost } from "./local.ts"
 import { POSTGRES_SCHEMA } from "./postgres-schema.ts"
 import { seedUpdate } from "./seed.ts"
+import { type Held, judgeSwap } from "./swap.ts"
 
-/** Bytes that travel in one message. A larger document goes in parts, so that memory holds one part as text at a time. */
-const PART_BYTES = 4 * 1024 * 1024
-
+/** What `postgresArchive` may be told. */
 export interface PostgresOptions {
-  /** Make the table when it is missing. Off: a missing table is an error that says which file to run. */
+  /** Make or complete the table when it lacks something. Off: that is an error that says which file to run. */
   migrate?: boolean
   /** To be connected, ms. */
   connectTimeoutMs?: number
   /** One statement on the server, ms. */
   statementTimeoutMs?: number
-  /** One call in all, ms. */
-  callTimeoutMs?: number
 }
 
-interface DocumentRow {
-  revision: string | null
+interface HeldRow {
+  writer: string | null
+  revision: string
   deleted: boolean
+}
+
+interface DocumentRow extends HeldRow {
   bytes: number | null
   part: string | null
+  sidecar: string | null
   json: Record<string, unknown> | null
   text: string | null
 }
@@ -45,32 +61,45 @@ interface IndexRow {
   updated_at: Date
 }
 
+/** The readable columns of a row. */
+interface Readable {
+  json: string | null
+  text: string | null
+}
+
 /**
  * Keep documents in Postgres.
  *
- * Yurt sends NOTIFY yurt_documents, `{"id", "revision"}`, in the transaction of each store that won.
+ * A URL to another machine is connected to with TLS. `?sslmode=verify-full` also checks the certificate where the
+ * platform does not, `?sslmode=disable` is for a network that is private. A Hyperdrive binding needs none: it is
+ * reached inside the platform, and encrypts on its way to the database.
+ *
+ * Yurt sends NOTIFY yurt_documents, `{"id", "revision"}`, in the transaction of each store that replaced something.
  *
  * @param connection a URL, or a Hyperdrive binding
+ * @example archive = postgresArchive(env.POSTGRES, { migrate: true })
  * @source Hyperdrive pools connections by transaction: no session state, no named prepared statements
  */
 export function postgresArchive(
   connection: string | { readonly connectionString: string },
   {
     migrate = false,
-    connectTimeoutMs = 5_000,
-    statementTimeoutMs = 10_000,
-    callTimeoutMs = 12_000,
+    connectTimeoutMs = LIMITS.postgresConnectMs,
+    statementTimeoutMs = LIMITS.postgresStatementMs,
   }: PostgresOptions = {},
 ): Archive {
   const url = typeof connection === "string" ? connection : connection.connectionString
+  const tls = typeof connection === "string" && needsTls(connection) ? { ssl: "require" as const } : {}
 
   /** Do some work in one transaction, on a connection of its own. */
   async function transact<T>(
     work: (sql: postgres.TransactionSql) => Promise<T>,
     signal: AbortSignal,
-    { mode = "" }: { mode?: string } = {},
+    { mode = "isolation level read committed" }: { mode?: string } = {},
   ): Promise<T> {
+    signal.throwIfAborted()
     const sql = postgres(url, {
+      ...tls,
       max: 1,
       prepare: false,
       fetch_types: false,
@@ -95,7 +124,7 @@ export function postgresArchive(
     }
   }
 
-  /** Do it, and if the table is missing make it first, or say how. */
+  /** Do it, and if the table lacks something make it first, or say how. */
   async function withTable<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
       return await work()
@@ -104,7 +133,7 @@ export function postgresArchive(
       if (!migrate) {
         throw new SyncError(
           "archive-unavailable",
-          `Postgres says: ${error.message}. Run src/archive/postgres.sql in it once, or set migrate: true`,
+          'The archive postgres lacks its table, or a column of it: run yurt\'s src/archive/postgres.sql in the database, or set POSTGRES_MIGRATE = "true" (migrate: true)',
           { cause: error },
         )
       }
@@ -120,18 +149,17 @@ export function postgresArchive(
   function load(id: string, signal: AbortSignal): Promise<ArchiveLookup> {
     const read = async (sql: postgres.TransactionSql): Promise<ArchiveLookup> => {
       const [row] = await sql<DocumentRow[]>`
-        select revision, deleted_at is not null as deleted, octet_length(update) as bytes,
-          encode(substring(update from 1 for ${PART_BYTES}::int), 'base64') as part,
+        select ${versionOf(sql)}, octet_length(update) as bytes, encode(sidecar, 'base64') as sidecar,
+          encode(substring(update from 1 for ${LIMITS.postgresPartBytes}::int), 'base64') as part,
           case when update is null then json end as json,
           case when update is null then text end as text
         from yurt_documents where id = ${id}`
       if (row === undefined) return { kind: "absent" }
-      // A row written by hand has no revision yet.
-      const revision = Number(row.revision ?? 0)
-      if (row.deleted) return { kind: "deleted", revision }
+      const { writer, revision, deleted } = heldIn(row)
+      const sidecar = row.sidecar === null ? null : new Uint8Array(Buffer.from(row.sidecar, "base64"))
+      if (deleted) return { kind: "deleted", version: { writer, revision }, sidecar }
       if (row.bytes === null || row.part === null) {
-        const roots = row.json ?? (row.text === null ? {} : { text: row.text })
-        return { kind: "found", document: { update: await seedUpdate(roots), revision } }
+        return { kind: "found", document: { update: await seedOf(row), sidecar, writer, revision } }
       }
       const update = new Uint8Array(row.bytes)
       let { part } = row
@@ -139,9 +167,9 @@ export function postgresArchive(
         const bytes = Buffer.from(part, "base64")
         update.set(bytes, at)
         at += bytes.length
-        if (at >= update.length) return { kind: "found", document: { update, revision } }
+        if (at >= update.length) return { kind: "found", document: { update, sidecar, writer, revision } }
         const [next] = await sql<[{ part: string }]>`
-          select encode(substring(update from ${at + 1}::int for ${PART_BYTES}::int), 'base64') as part
+          select encode(substring(update from ${at + 1}::int for ${LIMITS.postgresPartBytes}::int), 'base64') as part
           from yurt_documents where id = ${id}`
         part = next.part
       }
@@ -153,13 +181,19 @@ export function postgresArchive(
     )
   }
 
-  async function store(id: string, document: ArchiveWrite, signal: AbortSignal): Promise<"stored" | "newer"> {
-    const json = textOfJson(document.json())
-    const text = storable(document.text())
-    const write = (readable: { json: string | null; text: string | null }) =>
-      withTable(() => transact((sql) => upsert(sql, id, document, readable), signal), signal)
+  async function store(
+    id: string,
+    document: ArchiveWrite,
+    expected: Version | null,
+    signal: AbortSignal,
+  ): Promise<"stored" | "conflict"> {
+    const json = document.json()
+    const text = document.text()
+    const readable = { json: json && textOfJson(json), text: text && storable(text) }
+    const write = (readable: Readable) =>
+      withTable(() => transact((sql) => replace(sql, { id, document, readable, expected }), signal), signal)
     try {
-      return await write({ json, text })
+      return await write(readable)
     } catch (error) {
       // 22…: data that Postgres takes as neither JSON nor text; 54…: too deep or too large for them.
       // Their bytes are what must not be lost.
@@ -168,57 +202,51 @@ export function postgresArchive(
     }
   }
 
-  async function upsert(
+  async function replace(
     sql: postgres.TransactionSql,
-    id: string,
-    { update, revision, updatedAtMs }: ArchiveWrite,
-    { json, text }: { json: string | null; text: string | null },
-  ): Promise<"stored" | "newer"> {
-    let bytes = sql`decode(${update.length <= PART_BYTES ? base64Of(update) : ""}, 'base64')`
-    if (update.length > PART_BYTES) {
-      await sql.unsafe("create temporary table yurt_parts (seq int, bytes bytea) on commit drop")
-      for (let at = 0; at < update.length; at += PART_BYTES) {
-        const part = base64Of(update.subarray(at, at + PART_BYTES))
-        await sql`insert into yurt_parts values (${at}, decode(${part}, 'base64'))`
-      }
-      bytes = sql`(select string_agg(bytes, '' order by seq) from yurt_parts)`
+    write: { id: string; document: ArchiveWrite; readable: Readable; expected: Version | null },
+  ): Promise<"stored" | "conflict"> {
+    const { id, document, readable, expected } = write
+    const { update, sidecar, writer, revision } = document
+    const updatedAt = new Date(document.updatedAtMs)
+    const row = { id, sidecar, writer, revision, ...readable, updatedAt, deleted: false }
+    if (update.length <= LIMITS.postgresPartBytes) {
+      const bytes = sql`decode(${base64Of(update)}, 'base64')`
+      return swap(sql, row, { bytes, expected })
     }
-    const told = await sql`
-      with won as (
-        insert into yurt_documents as held (id, update, revision, json, text, updated_at)
-        values (${id}, ${bytes}, ${revision}, ${json}::text::jsonb, ${text}, ${new Date(updatedAtMs)})
-        on conflict (id) do update set
-          update = excluded.update, revision = excluded.revision, json = excluded.json, text = excluded.text,
-          updated_at = excluded.updated_at, deleted_at = null
-        where held.revision is null or held.revision < excluded.revision
-        returning id, revision
-      )
-      select pg_notify('yurt_documents', json_build_object('id', id, 'revision', revision)::text) from won`
-    if (told.length > 0) return "stored"
-    // A statement of its own, since the one above does not see what a concurrent winner committed meanwhile.
-    const newer = await sql`
-      select 1 from yurt_documents
-      where id = ${id} and (revision > ${revision} or revision = ${revision} and deleted_at is not null)`
-    return newer.length > 0 ? "newer" : "stored"
+    // Compared before it travels as well as after, and not locked meanwhile: others may read the row.
+    const early = judgeSwap(row, { held: await look(sql, id), expected })
+    if (early !== "replace") return early
+    await sql.unsafe("create temporary table yurt_parts (seq int, bytes bytea) on commit drop")
+    for (let at = 0; at < update.length; at += LIMITS.postgresPartBytes) {
+      const part = base64Of(update.subarray(at, at + LIMITS.postgresPartBytes))
+      await sql`insert into yurt_parts values (${at}, decode(${part}, 'base64'))`
+    }
+    const bytes = sql`(select string_agg(bytes, '' order by seq) from yurt_parts)`
+    return swap(sql, row, { bytes, expected })
   }
 
-  function remove(id: string, revision: number, signal: AbortSignal): Promise<void> {
-    const mark = async (sql: postgres.TransactionSql): Promise<void> => {
-      await sql`
-        with won as (
-          insert into yurt_documents as held (id, revision, updated_at, deleted_at)
-          values (${id}, ${revision}, now(), now())
-          on conflict (id) do update set
-            update = null, revision = excluded.revision, json = null, text = null,
-            updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
-          where held.revision is null or held.revision <= excluded.revision
-          returning id, revision
-        )
-        select pg_notify(
-          'yurt_documents', json_build_object('id', id, 'revision', revision, 'deleted', true)::text
-        ) from won`
+  function remove(
+    id: string,
+    mark: ArchiveMark,
+    expected: Version | null,
+    signal: AbortSignal,
+  ): Promise<"stored" | "conflict"> {
+    const { sidecar, writer, revision } = mark
+    const row = {
+      id,
+      sidecar,
+      writer,
+      revision,
+      json: null,
+      text: null,
+      updatedAt: new Date(),
+      deleted: true,
     }
-    return withTable(() => transact(mark, signal), signal)
+    return withTable(
+      () => transact((sql) => swap(sql, row, { bytes: sql`null::bytea`, expected }), signal),
+      signal,
+    )
   }
 
   function list(
@@ -242,7 +270,91 @@ export function postgresArchive(
     return withTable(() => transact(read, signal, { mode: "read only" }), signal)
   }
 
-  return limited({ name: "postgres", load, store, remove, list }, callTimeoutMs)
+  return discreet({ name: "postgres", load, store, remove, list })
+}
+
+/**
+ * Whether a connection has to ask for TLS although its URL says nothing of it: it leaves this machine.
+ *
+ * @param url where "sslmode" or "ssl" stands, the URL has decided
+ */
+function needsTls(url: string): boolean {
+  // A URL may name several hosts, or a socket's folder, neither of which is a URL's host.
+  const authority = /^[a-z]+:\/\/([^/?]*)/i.exec(url)?.[1] ?? ""
+  const query = new URLSearchParams(url.split("?")[1])
+  if (query.has("sslmode") || query.has("ssl") || query.has("sslrootcert")) return false
+  const hosts = authority.slice(authority.lastIndexOf("@") + 1).split(",")
+  return !hosts.every((host) => {
+    const name = decodeURIComponent(host.replace(/:\d+$/, ""))
+    return name === "" || name.startsWith("/") || isLocalHost(name)
+  })
+}
+
+/** The columns that say what is held. */
+function versionOf(sql: postgres.TransactionSql) {
+  return sql`
+    case when written_by = xmin::text::bigint then writer end as writer,
+    case when written_by = xmin::text::bigint and writer is not null then revision else xmin::text::bigint end
+      as revision,
+    deleted_at is not null as deleted`
+}
+
+function heldIn({ writer, revision, deleted }: HeldRow): Held {
+  return { writer, revision: Number(revision), deleted }
+}
+
+/** What is held under an id, locked until the transaction ends if it is to be. */
+async function look(sql: postgres.TransactionSql, id: string, { lock = false } = {}): Promise<Held | null> {
+  const [row] = await sql<HeldRow[]>`
+    select ${versionOf(sql)} from yurt_documents where id = ${id} ${lock ? sql`for update` : sql``}`
+  return row === undefined ? null : heldIn(row)
+}
+
+/** Put a document or a mark in place of what is held, if it may take its place, and tell who listens. */
+async function swap(
+  sql: postgres.TransactionSql,
+  row: Held & Readable & { id: string; sidecar: Uint8Array | null; updatedAt: Date },
+  { bytes, expected }: { bytes: postgres.PendingQuery<postgres.Row[]>; expected: Version | null },
+): Promise<"stored" | "conflict"> {
+  const { id, writer, revision, json, text, updatedAt, deleted } = row
+  const sidecar = row.sidecar && base64Of(row.sidecar)
+  for (let attempt = 1; attempt <= LIMITS.archiveAttempts; attempt++) {
+    const held = await look(sql, id, { lock: true })
+    const verdict = judgeSwap(row, { held, expected })
+    if (verdict !== "replace") return verdict
+    // Where nothing was held, nothing was locked: somebody may have inserted the row since, and it is looked at again.
+    const replaced = await sql`
+      insert into yurt_documents
+        (id, update, sidecar, writer, revision, written_by, json, text, updated_at, deleted_at)
+      values (
+        ${id}, ${bytes}, decode(${sidecar}, 'base64'), ${writer}, ${revision},
+        txid_current() & 4294967295, ${json}::text::jsonb, ${text}, ${updatedAt}, ${deleted ? updatedAt : null}
+      )
+      on conflict (id) do update set
+        update = excluded.update, sidecar = excluded.sidecar, writer = excluded.writer,
+        revision = excluded.revision, written_by = excluded.written_by, json = excluded.json,
+        text = excluded.text, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at
+      where ${held !== null}
+      returning 1`
+    if (replaced.length === 0) continue
+    const news = JSON.stringify({ id, revision, ...(deleted && { deleted }) })
+    await sql`select pg_notify('yurt_documents', ${news})`
+    return "stored"
+  }
+  throw new Error(`Postgres: ${id} came and went ${LIMITS.archiveAttempts} times between a look and a write`)
+}
+
+/** The update of a row that somebody wrote without one. */
+async function seedOf({ json, text }: DocumentRow): Promise<Uint8Array> {
+  try {
+    return await seedUpdate(json ?? (text === null ? {} : { text }))
+  } catch (error) {
+    throw new SyncError(
+      "archive-unavailable",
+      'The row in the archive postgres has no bytes, and its "json" is no object whose members are objects, arrays and texts',
+      { cause: error },
+    )
+  }
 }
 
 /** An error of the server whose SQLSTATE starts with one of these. */
