@@ -15,7 +15,7 @@ export interface ArchiveEnv {
   ARCHIVE?: string
   /** `[[hyperdrive]]` */
   POSTGRES?: { readonly connectionString: string }
-  /** A connection string instead of Hyperdrive. */
+  /** A connection string instead of Hyperdrive. With TLS to another machine, unless it says `sslmode=disable`. */
   POSTGRES_URL?: string
   /** "true": make the table when it is missing. */
   POSTGRES_MIGRATE?: string
@@ -25,6 +25,8 @@ export interface ArchiveEnv {
   WEBHOOK_SECRET?: string
   /** "json": the document as JSON instead of its update. Such a document cannot be loaded from the hook. */
   WEBHOOK_FORMAT?: string
+  /** "any": also take answers of the hook that carry no signature. */
+  WEBHOOK_ANSWERS?: string
   /** `[[d1_databases]]` */
   DB?: D1Database
 }
@@ -44,7 +46,7 @@ const ARCHIVES = {
   },
   webhook: {
     needs: "a variable WEBHOOK_URL",
-    open: ({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_FORMAT }: ArchiveEnv) => {
+    open: ({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_FORMAT, WEBHOOK_ANSWERS }: ArchiveEnv) => {
       if (!WEBHOOK_URL) return null
       if (!WEBHOOK_SECRET)
         throw new SyncError("internal", "WEBHOOK_URL is set, and WEBHOOK_SECRET to sign with is not")
@@ -52,6 +54,7 @@ const ARCHIVES = {
         url: WEBHOOK_URL,
         secret: WEBHOOK_SECRET,
         format: WEBHOOK_FORMAT === "json" ? "json" : "update",
+        ...(WEBHOOK_ANSWERS === "any" && { answers: "any" }),
       })
     },
   },

@@ -3,7 +3,7 @@
  * what is signed. It checks with Node's crypto, so that both sides of the signature are not one function.
  */
 
-import { createHmac, timingSafeEqual } from "node:crypto"
+import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -12,82 +12,146 @@ import { buffer } from "node:stream/consumers"
 export const WEBHOOK_SECRET = "a secret of the receiver"
 
 interface Held {
+  /** As the header says it, percent-encoded; undefined: nobody's. */
+  writer: string | undefined
   revision: number
-  bytes: Buffer | null
+  /** Where the sidecar begins in the bytes, if there is one. */
+  split: number | null
+  bytes: Buffer
+  deleted: boolean
   updatedAt: string
 }
 
-/** Start one on a free port. `received` is every request, in order; `fault` its switch. */
-export async function startReceiver({ secret = WEBHOOK_SECRET } = {}) {
+interface Reply {
+  status: number
+  held?: Held
+  body?: Buffer | string
+}
+
+/**
+ * Start one on a free port. `received` is every request, in order; `fault` its switch.
+ *
+ * @param options.signs whether its answers carry a signature, or a wrong one
+ */
+export async function startReceiver({
+  secret = WEBHOOK_SECRET,
+  signs = "rightly",
+}: {
+  secret?: string
+  signs?: "rightly" | "wrongly" | "never"
+} = {}) {
   const held = new Map<string, Held>()
-  const received: { method: string; headers: IncomingMessage["headers"]; body: Buffer }[] = []
+  const received: { method: string; url: string; headers: IncomingMessage["headers"]; body: Buffer }[] = []
   const hanging = new Set<ServerResponse>()
   let fault = "none"
 
-  function signed(request: IncomingMessage, body: Buffer): boolean {
-    const {
-      "x-yurt-timestamp": timestamp,
-      "x-yurt-signature": signature,
-      "idempotency-key": key,
-    } = request.headers
+  const sha256 = (bytes: Buffer | string) => createHash("sha256").update(bytes).digest("hex")
+  const hmac = (lines: (string | number | string[] | null | undefined)[]) =>
+    createHmac("sha256", secret)
+      .update(lines.map((line) => line ?? "").join("\n"))
+      .digest("hex")
+
+  function isSigned({ method, url, headers }: IncomingMessage, body: Buffer): boolean {
+    const timestamp = headers["x-yurt-timestamp"]
     if (Math.abs(Date.now() / 1000 - Number(timestamp)) > 300) return false
-    const expected = createHmac("sha256", secret)
-      .update(`${timestamp}.${request.method}.${key}.`)
-      .update(body)
-      .digest()
-    const given = Buffer.from(String(signature), "hex")
+    const lines = [
+      "request",
+      timestamp,
+      method,
+      url,
+      headers["content-type"],
+      headers["x-yurt-writer"],
+      headers["x-yurt-revision"],
+      headers["x-yurt-update-bytes"],
+      headers["x-yurt-expected"],
+      sha256(body),
+    ]
+    const expected = Buffer.from(hmac(lines))
+    const given = Buffer.from(String(headers["x-yurt-signature"]))
     return given.length === expected.length && timingSafeEqual(given, expected)
   }
 
-  function answer(request: IncomingMessage, body: Buffer, response: ServerResponse): ServerResponse {
-    if (!signed(request, body)) return response.writeHead(401).end()
+  function answer(request: IncomingMessage, body: Buffer): Reply {
+    if (!isSigned(request, body)) return { status: 401 }
     const url = new URL(request.url!, "http://receiver")
     const id = decodeURIComponent(url.pathname.slice("/hook/".length))
     const row = held.get(id)
-    const revision = Number(request.headers["x-yurt-revision"])
-    const updatedAt = new Date().toISOString()
     switch (request.method) {
       case "POST":
-        if (row && (row.revision > revision || (row.revision === revision && row.bytes === null))) {
-          return response.writeHead(409).end()
-        }
-        if (row?.revision !== revision) held.set(id, { revision, bytes: body, updatedAt })
-        return response.writeHead(204).end()
       case "DELETE":
-        if (row && row.revision > revision) return response.writeHead(409).end()
-        held.set(id, { revision, bytes: null, updatedAt })
-        return response.writeHead(204).end()
-      case "GET": {
-        if (url.pathname === "/hook") return list(url, response)
-        if (row === undefined) return response.writeHead(404).end()
-        return response
-          .writeHead(row.bytes ? 200 : 410, { "x-yurt-revision": row.revision })
-          .end(row.bytes ?? "")
-      }
+        return { status: write(id, request, body) }
+      case "GET":
+        if (url.pathname === "/hook") return { status: 200, body: list(url) }
+        if (row === undefined) return { status: 404 }
+        return { status: row.deleted ? 410 : 200, held: row, body: row.bytes }
       default:
-        return response.writeHead(405).end()
+        return { status: 405 }
     }
   }
 
-  function list(url: URL, response: ServerResponse): ServerResponse {
+  /** Keep what was sent if it may replace what is held. @returns the status of the answer */
+  function write(id: string, { method, headers }: IncomingMessage, body: Buffer): number {
+    const deleted = method === "DELETE"
+    const writer = headers["x-yurt-writer"]?.toString()
+    const revision = Number(headers["x-yurt-revision"])
+    const split = headers["x-yurt-update-bytes"]
+    const row = held.get(id)
+    if (row !== undefined) {
+      const sameWriter = writer !== undefined && row.writer === writer
+      if (sameWriter && row.revision === revision && row.deleted === deleted) return 204
+      const isExpected = headers["x-yurt-expected"] === `${row.writer ?? ""}@${row.revision}`
+      const isLater = row.revision < revision || (deleted && row.revision === revision)
+      if (!isExpected && !(sameWriter && isLater && !row.deleted)) return 409
+    }
+    const updatedAt = new Date().toISOString()
+    held.set(id, { writer, revision, split: split ? Number(split) : null, bytes: body, deleted, updatedAt })
+    return 204
+  }
+
+  function list(url: URL): string {
     const after = url.searchParams.get("cursor") ?? ""
     const limit = Number(url.searchParams.get("limit"))
-    const ids = [...held].flatMap(([id, { bytes }]) => (bytes !== null && id > after ? [id] : [])).sort()
+    const ids = [...held].flatMap(([id, { deleted }]) => (!deleted && id > after ? [id] : [])).sort()
     const documents = ids.slice(0, limit).map((id) => {
-      const { revision, bytes, updatedAt } = held.get(id)!
-      return { id, revision, bytes: bytes!.length, updatedAt }
+      const { revision, bytes, split, updatedAt } = held.get(id)!
+      return { id, revision, bytes: split ?? bytes.length, updatedAt }
     })
-    const cursor = ids.length > limit ? documents.at(-1)!.id : null
-    return response.setHeader("content-type", "application/json").end(JSON.stringify({ documents, cursor }))
+    return JSON.stringify({ documents, cursor: ids.length > limit ? documents.at(-1)!.id : null })
+  }
+
+  function reply(
+    response: ServerResponse,
+    request: IncomingMessage,
+    { status, held, body = "" }: Reply,
+  ): void {
+    const writer = held?.writer
+    const revision = held?.revision
+    const split = held?.split ?? undefined
+    if (writer !== undefined) response.setHeader("x-yurt-writer", writer)
+    if (revision !== undefined) response.setHeader("x-yurt-revision", revision)
+    if (split !== undefined) response.setHeader("x-yurt-update-bytes", split)
+    if (signs !== "never") {
+      const lines = [
+        "answer",
+        request.headers["x-yurt-signature"],
+        status,
+        writer,
+        revision,
+        split,
+        sha256(body),
+      ]
+      response.setHeader("x-yurt-signature", hmac(signs === "rightly" ? lines : ["guess"]))
+    }
+    response.writeHead(status).end(body)
   }
 
   const server = createServer(async (request, response) => {
     const body = await buffer(request).catch(() => null)
     if (body === null) return
-    received.push({ method: request.method!, headers: request.headers, body })
+    received.push({ method: request.method!, url: request.url!, headers: request.headers, body })
     if (fault === "refuses") response.writeHead(500).end()
     else if (fault === "hangs") hanging.add(response)
-    else answer(request, body, response)
+    else reply(response, request, answer(request, body))
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
 
