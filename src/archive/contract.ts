@@ -466,10 +466,8 @@ test("[A9] rejects when the database refuses, and never says absent", async (scr
       // Of what the driver says (addresses, users, SQL) nothing is shown to clients.
       await assert.rejects(call, (error: Error & { code?: unknown }) => {
         assert.equal(error.code, "archive-unavailable")
-        assert.match(
-          error.message,
-          new RegExp(`^The archive ${script.archive.name} (failed|answered 500 to [A-Z]+)`),
-        )
+        assert.ok(error.message.startsWith(`The archive ${script.archive.name} `), error.message)
+        assert.doesNotMatch(error.message, /the test refuses|ECONN|SQL|:\/\/|\d+\.\d+\.\d+\.\d+/)
         return true
       })
     }
