@@ -270,13 +270,12 @@ test("[A3] ends with the highest revision, whole, when one writer stores many at
   await script.holds(id, writes[1]!)
 })
 
-for (const [name, length] of [
-  ["small", 100],
-  ["large", 9 * MB],
+for (const [name, length, rounds] of [
+  ["small", 100, 12],
+  ["large", 9 * MB, 1],
 ] as const) {
   test(`[A10] lets exactly one of several writers win that expect the same: ${name}`, async (script) => {
-    for (const before of [null, writeOf(noise(10, 1), 1)]) {
-      const id = script.idOf(`race/${before === null ? "absent" : "held"}`)
+    async function race(id: string, before: ArchiveWrite | null): Promise<void> {
       if (before !== null) await script.store(id, before)
       const writes = ["room-b", "room-c", "room-d"].map((writer, at) =>
         writeOf(noise(length + at, at + 5), 2, { writer }),
@@ -284,6 +283,10 @@ for (const [name, length] of [
       const outcomes = await Promise.all(writes.map((write) => script.store(id, write, before)))
       assert.deepEqual([...outcomes].sort(), ["conflict", "conflict", "stored"])
       await script.holds(id, writes[outcomes.indexOf("stored")]!)
+    }
+    for (const before of [null, writeOf(noise(10, 1), 1)]) {
+      const ids = Array.from({ length: rounds }, (_, at) => script.idOf(`race/${before?.revision}/${at}`))
+      await Promise.all(ids.map((id) => race(id, before)))
     }
   })
 }
@@ -466,10 +469,8 @@ test("[A9] rejects when the database refuses, and never says absent", async (scr
       // Of what the driver says (addresses, users, SQL) nothing is shown to clients.
       await assert.rejects(call, (error: Error & { code?: unknown }) => {
         assert.equal(error.code, "archive-unavailable")
-        assert.match(
-          error.message,
-          new RegExp(`^The archive ${script.archive.name} (failed|answered 500 to [A-Z]+)`),
-        )
+        assert.ok(error.message.startsWith(`The archive ${script.archive.name} `), error.message)
+        assert.doesNotMatch(error.message, /the test refuses|ECONN|SQL|:\/\/|\d+\.\d+\.\d+\.\d+/)
         return true
       })
     }

@@ -41,10 +41,11 @@ export function mirrorArchive(primary: Archive, ...others: Archive[]): Archive {
         if ((await write(other, expected)) === "stored") return
         const ours = heldIn(await primary.load(id, signal))
         if (ours === null || !isSame(ours, held)) return
-        const theirs = other.keeps === "readable" ? null : heldIn(await other.load(id, signal))
+        if (other.keeps === "readable") throw kept("it refuses this, and cannot be read")
+        const theirs = heldIn(await other.load(id, signal))
         const isEarlier = theirs !== null && wasBefore(theirs, { held, expected })
         if (isEarlier && (await write(other, theirs)) === "stored") return
-        throw new SyncError("archive-unavailable", "it holds what the first archive does not have")
+        throw kept("it holds what the first archive does not have")
       }),
     )
     const failures = results.flatMap((result, at) =>
@@ -94,6 +95,10 @@ function heldIn(lookup: Awaited<ReturnType<Archive["load"]>>): Held | null {
     case "deleted":
       return { ...lookup.version, deleted: true }
   }
+}
+
+function kept(why: string): SyncError {
+  return new SyncError("archive-unavailable", why)
 }
 
 function isSame(left: Held, right: Held): boolean {

@@ -17,9 +17,9 @@ $$;
 --   update       a Yjs V1 update;
 --   json         an object of root name to content: an object becomes a Y.Map, an array a Y.Array, a text a Y.Text;
 --   text         plain text: becomes the Y.Text named "text", the one that Yurt's text editor opens.
--- To give a document that exists other content, set "update" (or set it to null, and "json" or "text"). Nothing else
--- is to be set: a room sees by "written_by" that the row was changed by another hand, and merges what it finds with
--- what it has before it writes again. To say by hand who wrote a row is not possible.
+-- To give a document that exists other content, set "update"; or set it to null, one of "json" and "text" to the
+-- content and the other to null. "writer" need not be touched: by "written_by" a room sees that another hand changed
+-- the row, and it merges what it finds with what it has before it writes again.
 create table if not exists yurt_documents (
   id text collate "C" primary key,
   update bytea,                          -- the whole document, as one Yjs V1 update

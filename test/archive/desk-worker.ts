@@ -3,7 +3,8 @@
  * runs where it will run, in a Durable Object in workerd, while the test around it starts and stops databases.
  *
  * POST /{load|store|remove|list}?call=&id=&cursor=&limit= · POST /abort?call=&reason= ends that call's
- * signal · POST /choose says which archive the variables in its body would choose · POST /fault?kind= makes the bound D1 or R2 refuse or hang. `desk.ts` is the other end.
+ * signal · POST /choose says which archive the variables in its body would choose · POST /fault?kind= makes the bound D1 or R2 refuse or hang · POST /sql runs the
+ * statement in its body in the bound D1 · POST /put?key= and /get?key= reach into the bound R2 by hand. `desk.ts` is the other end.
  */
 
 import type { D1Database, DurableObjectNamespace, R2Bucket } from "@cloudflare/workers-types"
@@ -109,6 +110,18 @@ export class Desk {
       case "choose": {
         const vars = JSON.parse(new TextDecoder().decode(body))
         return Response.json(chooseArchive({ ...this.#env, ...vars })?.name ?? null)
+      }
+      case "sql": {
+        const { results } = await this.#env.DB!.prepare(new TextDecoder().decode(body)).all()
+        return Response.json(results)
+      }
+      case "put": {
+        await this.#env.BUCKET!.put(query("key"), body)
+        return new Response()
+      }
+      case "get": {
+        const object = await this.#env.BUCKET!.get(query("key"))
+        return new Response((await object!.arrayBuffer()) as BodyInit)
       }
       default:
         throw new Error(`no such verb: ${verb}`)

@@ -6,6 +6,7 @@
 import { fileURLToPath } from "node:url"
 import { createTestHarness } from "wrangler"
 import type { Archive } from "../../src/archive/archive.ts"
+import { patient } from "../../src/archive/contract.ts"
 import type { OpenArchive } from "./contract.ts"
 import { packMark, packWrite, unpackLookup } from "./parcel.ts"
 
@@ -18,6 +19,12 @@ const BINDINGS = {
 export interface ArchiveDesk extends OpenArchive {
   /** The name of the archive that these variables choose, beside the bindings; null takes a binding away. */
   choose(vars: Record<string, unknown>): Promise<string | null>
+  /** Run a statement in the bound D1, as somebody with its console would. */
+  sql<Row = Record<string, unknown>>(statement: string): Promise<Row[]>
+  /** Put an object into the bound R2, as somebody with its dashboard would. */
+  put(key: string, body: Uint8Array): Promise<void>
+  /** The whole body of an object in the bound R2. */
+  get(key: string): Promise<Uint8Array>
 }
 
 /**
@@ -99,7 +106,16 @@ export async function openDesk(env: {
     archive,
     async choose(vars) {
       const body = Buffer.from(JSON.stringify(vars))
-      return (await call("choose", {}, { signal: new AbortController().signal, body })).json()
+      return (await call("choose", {}, { signal: patient(), body })).json()
+    },
+    async sql(statement) {
+      return (await call("sql", {}, { signal: patient(), body: Buffer.from(statement) })).json()
+    },
+    async put(key, body) {
+      await call("put", { key }, { signal: patient(), body })
+    },
+    async get(key) {
+      return new Uint8Array(await (await call("get", { key }, { signal: patient() })).arrayBuffer())
     },
     async fault(kind) {
       await fetch(new URL(`/fault?kind=${kind}`, url), { method: "POST" })

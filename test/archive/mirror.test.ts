@@ -125,6 +125,16 @@ describe("two archives at once", () => {
     expect((await other.load("a", patient())).kind).toBe("deleted")
   })
 
+  it("[A10] name an other that refuses and cannot be read", async () => {
+    const { url } = servers[1]!
+    const readable = webhookArchive({ url, secret: WEBHOOK_SECRET, format: "json" })
+    await readable.store("a", write(9, "room-z"), null, patient())
+    const pair = mirrorArchive(primary, readable)
+    await expect(pair.store("a", write(4), null, patient())).rejects.toThrow(
+      "webhook has it; webhook: it refuses this, and cannot be read",
+    )
+  })
+
   it("say that they keep only what is readable when the first does", async () => {
     const { url } = servers[0]!
     const readable = webhookArchive({ url, secret: WEBHOOK_SECRET, format: "json" })

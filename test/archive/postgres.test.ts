@@ -223,7 +223,9 @@ describe("Postgres", () => {
       expect(found).toMatchObject({ writer: null, sidecar })
       expect(found.doc.getText("text").toString()).toBe("restored")
       expect(await archive.store("hand/over", writeOf(noise(7, 2), 2), found, patient())).toBe("stored")
-      await server.query("update yurt_documents set update = null, text = 'anew' where id = 'hand/over'")
+      await server.query(
+        "update yurt_documents set update = null, json = null, text = 'anew' where id = 'hand/over'",
+      )
       expect((await open("hand/over")).doc.getText("text").toString()).toBe("anew")
     })
 
