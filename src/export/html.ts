@@ -110,7 +110,7 @@ function writeBlock(block: Block, emit: Emit): void {
       return
     }
     case "list": {
-      const start = block.ordered && block.start !== 1 ? ` start="${Math.trunc(block.start)}"` : ""
+      const start = block.ordered && block.start !== 1 ? ` start="${block.start}"` : ""
       const tag = block.ordered ? "ol" : "ul"
       emit(`<${tag}${start}>\n`)
       for (const item of block.items) writeItem(item, emit)

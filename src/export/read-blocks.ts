@@ -16,8 +16,8 @@ import { readBlocks } from "./tree-blocks.ts"
 /**
  * The blocks of every root that holds something, or of the one asked for. A map or an array is its JSON, as code.
  *
- * @throws SyncError "not-found" when there is no root of that name, "too-large" when the formatting of all runs outgrows the
- * budget
+ * @throws SyncError "not-found" when there is no root of that name, "too-large" when the formatting of all runs outgrows
+ * the budget
  */
 export function readRootBlocks(
   doc: Y.Doc,
