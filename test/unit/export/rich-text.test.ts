@@ -443,6 +443,24 @@ it("any formatted text means in Markdown, to a parser, what it means in HTML", (
   )
 })
 
+it.each([
+  ["word", "🌍a", "word", "word<strong>🌍a</strong>word\n"],
+  ["word ", "🌍a", " word", "word **🌍a** word\n"],
+  ["🌍", '"a"', "b", '🌍<strong>"a"</strong>b\n'],
+  ["a", " b ", "c", "a **b** c\n"],
+])(
+  "bold between %j and a neighbour is a delimiter where a parser will see one: %j %j",
+  (before, bold, after, markdown) => {
+    const doc = new Y.Doc()
+    const line = new Y.XmlText()
+    line.applyDelta([{ insert: before }, { insert: bold, attributes: { bold: {} } }, { insert: after }])
+    const paragraph = new Y.XmlElement("paragraph")
+    paragraph.insert(0, [line])
+    doc.getXmlFragment("page").insert(0, [paragraph])
+    expect(toMarkdown(load(doc))).toBe(markdown)
+  },
+)
+
 it("any document of ProseMirror's basic schema comes back from Markdown with its blocks", () => {
   const source = [
     "# One\n\nTwo *three* **four** `five` [six](https://example.com/",
