@@ -1,7 +1,7 @@
 /** A drawing as SVG. */
 import * as Y from "yjs"
 import { SyncError } from "../src/errors.ts"
-import { findRoot } from "../src/export/roots.ts"
+import { findRoot, findRoots } from "../src/export/roots.ts"
 import { listValues, mapEntries, type SharedType } from "../src/export/shared-types.ts"
 import { outlinePath, type Stroke, strokeOutline } from "./draw-stroke.ts"
 
@@ -22,7 +22,7 @@ const WIDTH_LIMIT_PX = 1000
  * no "strokes": the document is not a drawing
  */
 export function toSvg(doc: Y.Doc, options: { root?: string } = {}): string {
-  if (options.root === undefined && !doc.share.has("strokes")) {
+  if (options.root === undefined && findRoots(doc).every(({ name }) => name !== "strokes")) {
     throw new SyncError("not-acceptable", 'The document has no root "strokes": it is not a drawing.')
   }
   let left = Infinity

@@ -48,6 +48,11 @@ export class Budget {
       `In this format the document takes more than the ${this.#bytes} bytes an export of it may have; its formatting multiplies it.`,
     )
   }
+
+  /** A budget of what is left, for what is built on the way and spent only when it is written. */
+  ahead(): Budget {
+    return new Budget(this.#left)
+  }
 }
 
 /** The budget that an export begins with. Encodes the document to learn its size, unless `budgetBytes` is given. */

@@ -29,7 +29,7 @@ export interface Format {
 
 /**
  * The formats of every room, by the name that `?format=` takes. The order is the server's preference between formats that
- * an `Accept` ranks the same; so "update" is the default, and "state-vector", whose media type is the same, is found by name only.
+ * an `Accept` ranks the same: "update" is the default, and "state-vector", whose media type is the same, is found by name only.
  */
 export const FORMATS = {
   update: {
@@ -61,13 +61,22 @@ function whole(doc: Y.Doc, root: string | undefined): Y.Doc {
  * @example
  * exportDocument(doc, "markdown") // "# Title\n\nSome **bold** words.\n"
  */
-export function exportDocument<Name extends keyof typeof FORMATS>(
+export function exportDocument(
   doc: Y.Doc,
-  name: Name,
+  name: "update" | "state-vector",
+  options?: ExportOptions,
+): Uint8Array
+export function exportDocument(
+  doc: Y.Doc,
+  name: Exclude<keyof typeof FORMATS, "update" | "state-vector">,
+  options?: ExportOptions,
+): string
+export function exportDocument(
+  doc: Y.Doc,
+  name: keyof typeof FORMATS,
   options: ExportOptions = {},
-): ReturnType<(typeof FORMATS)[Name]["write"]> {
-  const { write }: { write(doc: Y.Doc, options: ExportOptions): unknown } = FORMATS[name]
-  return write(doc, options) as ReturnType<(typeof FORMATS)[Name]["write"]>
+): Uint8Array | string {
+  return FORMATS[name].write(doc, options)
 }
 
 /**
@@ -75,7 +84,8 @@ export function exportDocument<Name extends keyof typeof FORMATS>(
  *
  * @param request.name the value of `?format=`, null when it is absent
  * @param request.accept the header `Accept`, null when it is absent
- * @throws SyncError "bad-request" for an unknown name, "not-acceptable" when Accept rules every format out; both list what there is
+ * @throws SyncError "bad-request" for an unknown name, "not-acceptable" when Accept rules every format out; both list
+ * what there is
  */
 export function chooseFormat(
   request: { readonly name: string | null; readonly accept: string | null },
@@ -103,7 +113,8 @@ export function chooseFormat(
   throw new SyncError("not-acceptable", `Nothing here fits Accept: ${accept}; there is ${types}.`)
 }
 
-// Accept by hand: `negotiator`, the kept package for it, is CommonJS with its types in a second package, for these 40 lines.
+// Accept is read by hand: the kept package for it, `negotiator`, is CommonJS with its types in a second package, and these
+// are 40 lines.
 
 interface MediaRange {
   /** Type and subtype in lower case; either may be "*". */

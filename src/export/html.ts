@@ -42,20 +42,22 @@ export function toHtml(doc: Y.Doc, options: ExportOptions & { title?: string } =
   const heading = roots.flatMap(({ blocks }) => blocks).find((block) => block.kind === "heading")
   const title = options.title ?? (heading === undefined ? "" : inlineText(heading.inlines).trim())
   const parts: string[] = []
-  for (const part of writePage(roots, title)) {
+  writePage(roots, title, (part) => {
     budget.spend(part.length)
     parts.push(part)
-  }
+  })
   return parts.join("")
 }
 
-// Every writer yields the page in order, piece by piece. A piece is never longer than what one run of the document holds.
+/** Takes the page in order, part by part; no part is much longer than one run of the document. */
+type Emit = (part: string) => void
 
-function* writePage(
+function writePage(
   roots: readonly { readonly name: string; readonly blocks: readonly Block[] }[],
   title: string,
-): Generator<string> {
-  yield `<!doctype html>
+  emit: Emit,
+): void {
+  emit(`<!doctype html>
 <html>
 <head>
 <meta charset="utf-8">
@@ -64,114 +66,116 @@ function* writePage(
 <style>${STYLE}</style>
 </head>
 <body dir="auto">
-`
+`)
   for (const { name, blocks } of roots) {
-    if (roots.length > 1) yield `<section>\n<h2>${escapeHtml(name)}</h2>\n`
-    yield* writeBlocks(blocks)
-    yield roots.length > 1 ? "\n</section>\n" : "\n"
+    if (roots.length > 1) emit(`<section>\n<h2>${escapeHtml(name)}</h2>\n`)
+    writeBlocks(blocks, emit)
+    emit(roots.length > 1 ? "\n</section>\n" : "\n")
   }
-  yield "</body>\n</html>\n"
+  emit("</body>\n</html>\n")
 }
 
-function* writeBlocks(blocks: readonly Block[]): Generator<string> {
+function writeBlocks(blocks: readonly Block[], emit: Emit): void {
   for (const [index, block] of blocks.entries()) {
-    if (index > 0) yield "\n"
-    yield* writeBlock(block)
+    if (index > 0) emit("\n")
+    writeBlock(block, emit)
   }
 }
 
-function* writeBlock(block: Block): Generator<string> {
+function writeBlock(block: Block, emit: Emit): void {
   switch (block.kind) {
     case "plain":
       // The parser drops a newline that is the first thing in a <pre>.
-      yield `<pre class="plain">\n${escapeHtml(block.text)}</pre>`
+      emit(`<pre class="plain">\n${escapeHtml(block.text)}</pre>`)
       return
     case "paragraph":
-      yield "<p>"
-      if (block.inlines.length === 0) yield "<br>"
-      yield* writeInlines(block.inlines)
-      yield "</p>"
+      emit("<p>")
+      if (block.inlines.length === 0) emit("<br>")
+      writeInlines(block.inlines, emit)
+      emit("</p>")
       return
     case "heading":
-      yield `<h${block.level}>`
-      yield* writeInlines(block.inlines)
-      yield `</h${block.level}>`
+      emit(`<h${block.level}>`)
+      writeInlines(block.inlines, emit)
+      emit(`</h${block.level}>`)
       return
     case "quote":
-      yield* writeAround("blockquote", block.blocks)
+      writeAround("blockquote", block.blocks, emit)
       return
     case "code": {
       const language = /^[\w+#.-]+$/.test(block.language) ? ` class="language-${block.language}"` : ""
-      yield `<pre><code${language}>${block.text.startsWith("\n") ? "\n" : ""}${escapeHtml(block.text)}</code></pre>`
+      emit(
+        `<pre><code${language}>${block.text.startsWith("\n") ? "\n" : ""}${escapeHtml(block.text)}</code></pre>`,
+      )
       return
     }
     case "list": {
-      const start = block.ordered && block.start !== 1 ? ` start="${Math.trunc(block.start)}"` : ""
+      const start = block.ordered && block.start !== 1 ? ` start="${block.start}"` : ""
       const tag = block.ordered ? "ol" : "ul"
-      yield `<${tag}${start}>\n`
-      for (const item of block.items) yield* writeItem(item)
-      yield `</${tag}>`
+      emit(`<${tag}${start}>\n`)
+      for (const item of block.items) writeItem(item, emit)
+      emit(`</${tag}>`)
       return
     }
     case "rule":
-      yield "<hr>"
+      emit("<hr>")
       return
     case "table":
-      yield "<table>\n"
+      emit("<table>\n")
       for (const row of block.rows) {
-        yield "<tr>"
+        emit("<tr>")
         for (const { header, blocks } of row) {
-          yield header ? "<th>" : "<td>"
-          yield* writeTight(blocks)
-          yield header ? "</th>" : "</td>"
+          emit(header ? "<th>" : "<td>")
+          writeTight(blocks, emit)
+          emit(header ? "</th>" : "</td>")
         }
-        yield "</tr>\n"
+        emit("</tr>\n")
       }
-      yield "</table>"
+      emit("</table>")
       return
     case "media":
-      yield writeMedia(block)
+      emit(writeMedia(block))
       return
     case "details":
-      yield "<details open>\n<summary>"
-      yield* writeInlines(block.summary)
-      yield "</summary>\n"
-      yield* writeBlocks(block.blocks)
-      yield "\n</details>"
+      emit("<details open>\n<summary>")
+      writeInlines(block.summary, emit)
+      emit("</summary>\n")
+      writeBlocks(block.blocks, emit)
+      emit("\n</details>")
       return
     case "indented":
-      yield* writeAround('div class="indented"', block.blocks)
+      writeAround('div class="indented"', block.blocks, emit)
       return
     default:
       throw new TypeError(`unknown block ${block satisfies never}`)
   }
 }
 
-function* writeAround(tag: string, blocks: readonly Block[]): Generator<string> {
-  yield `<${tag}>\n`
-  yield* writeBlocks(blocks)
-  yield `\n</${tag.replace(/ .*/, "")}>`
+function writeAround(tag: string, blocks: readonly Block[], emit: Emit): void {
+  emit(`<${tag}>\n`)
+  writeBlocks(blocks, emit)
+  emit(`\n</${tag.replace(/ .*/, "")}>`)
 }
 
-function* writeItem({ checked, blocks }: ListItem): Generator<string> {
-  yield "<li>"
-  if (checked !== null) yield `<input type="checkbox" disabled${checked ? " checked" : ""}> `
-  yield* writeTight(blocks)
-  yield "</li>\n"
+function writeItem({ checked, blocks }: ListItem, emit: Emit): void {
+  emit("<li>")
+  if (checked !== null) emit(`<input type="checkbox" disabled${checked ? " checked" : ""}> `)
+  writeTight(blocks, emit)
+  emit("</li>\n")
 }
 
 /** A first paragraph needs no tag of its own. */
-function* writeTight(blocks: readonly Block[]): Generator<string> {
+function writeTight(blocks: readonly Block[], emit: Emit): void {
   const [first, ...rest] = blocks
   if (first?.kind !== "paragraph" || rest.some((block) => block.kind === "paragraph")) {
-    yield* writeBlocks(blocks)
+    writeBlocks(blocks, emit)
     return
   }
-  yield* writeInlines(first.inlines)
+  writeInlines(first.inlines, emit)
   if (rest.length === 0) return
-  yield "\n"
-  yield* writeBlocks(rest)
-  yield "\n"
+  emit("\n")
+  writeBlocks(rest, emit)
+  emit("\n")
 }
 
 function writeMedia(block: Block & { kind: "media" }): string {
@@ -188,8 +192,8 @@ function writeMedia(block: Block & { kind: "media" }): string {
   return `<figure>${shown}${caption}</figure>`
 }
 
-function* writeInlines(inlines: readonly Inline[]): Generator<string> {
-  for (const inline of inlines) yield writeInline(inline)
+function writeInlines(inlines: readonly Inline[], emit: Emit): void {
+  for (const inline of inlines) emit(writeInline(inline))
 }
 
 function writeInline(inline: Inline): string {

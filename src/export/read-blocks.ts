@@ -1,12 +1,13 @@
 /**
- * The blocks of a document, whichever editor wrote it. A tree (Lexical, XML, Slate) and a Quill delta are read in a file each; text that was never
- * formatted is one block, and what is no text is its JSON.
+ * The blocks of a document, whichever editor wrote it. Trees (Lexical, XML, Slate) and Quill deltas are read in a file
+ * each; text that was never formatted is one block, and what is no text is its JSON.
  */
 import type * as Y from "yjs"
+import { LIMITS } from "../limits.ts"
 import type { Block } from "./blocks.ts"
 import type { Budget } from "./budget.ts"
 import { readDelta } from "./delta-blocks.ts"
-import { valueToJson } from "./json.ts"
+import { type Json, valueToJson } from "./json.ts"
 import { pickRoots, type Root } from "./roots.ts"
 import { isPlain, plainText, type SharedType } from "./shared-types.ts"
 import { isLexical, readLexical, readXml } from "./tree.ts"
@@ -15,8 +16,8 @@ import { readBlocks } from "./tree-blocks.ts"
 /**
  * The blocks of every root that holds something, or of the one asked for. A map or an array is its JSON, as code.
  *
- * @throws SyncError "not-found" when there is no root of that name, "too-large" when the formatting of all runs outgrows the
- * budget
+ * @throws SyncError "not-found" when there is no root of that name, "too-large" when the formatting of all runs outgrows
+ * the budget
  */
 export function readRootBlocks(
   doc: Y.Doc,
@@ -35,12 +36,18 @@ function readKindBlocks({ kind, type }: Root, budget: Budget): Block[] {
       return readXmlBlocks(type, budget)
     case "map":
     case "array":
-      return [{ kind: "code", language: "json", text: JSON.stringify(valueToJson(type, budget), null, 2) }]
+      return [{ kind: "code", language: "json", text: layOut(valueToJson(type, budget.ahead())) }]
     case "empty":
       return []
     default:
       throw new TypeError(`unknown kind ${kind satisfies never}`)
   }
+}
+
+/** JSON on lines of its own, unless it is long: the blanks before deep values can be a hundred times as long as these. */
+function layOut(json: Json): string {
+  const text = JSON.stringify(json)
+  return text.length > LIMITS.jsonLayoutBytes ? text : JSON.stringify(json, null, 2)
 }
 
 /**

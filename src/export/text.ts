@@ -23,12 +23,14 @@ import { isLexical } from "./tree.ts"
 export function toText(doc: Y.Doc, options: ExportOptions = {}): string {
   const budget = startBudget(doc, options)
   const lines: string[] = []
-  for (const { type } of pickRoots(doc, options.root)) {
-    for (const line of typeLines(type, budget)) {
+  const out: Out = {
+    budget,
+    emit(line) {
       budget.spend(line.length + 1)
       lines.push(line)
-    }
+    },
   }
+  for (const { type } of pickRoots(doc, options.root)) writeType(type, out)
   return lines.join("\n")
 }
 
@@ -41,21 +43,27 @@ export function textWithin(doc: Y.Doc, budgetBytes: number): string | null {
   return within(() => toText(doc, { budgetBytes }))
 }
 
-function* typeLines(type: SharedType, budget: Budget): Generator<string> {
+interface Out {
+  readonly budget: Budget
+  /** Takes the lines in order. */
+  emit(line: string): void
+}
+
+function writeType(type: SharedType, out: Out): void {
   const kind = kindOf(type)
   switch (kind) {
     case "text":
-      if (!isLexical(type)) yield* valueLines(plainText(type), budget)
-      else for (const block of readTextBlocks(type, budget)) yield* blockLines(block)
+      if (!isLexical(type)) writeValue(plainText(type), out)
+      else for (const block of readTextBlocks(type, out.budget)) writeBlock(block, out)
       return
     case "xml":
-      for (const block of readXmlBlocks(type, budget)) yield* blockLines(block)
+      for (const block of readXmlBlocks(type, out.budget)) writeBlock(block, out)
       return
     case "map":
-      for (const [, value] of mapEntries(type)) yield* valueLines(value, budget)
+      for (const [, value] of mapEntries(type)) writeValue(value, out)
       return
     case "array":
-      for (const value of listValues(type)) yield* valueLines(value, budget)
+      for (const value of listValues(type)) writeValue(value, out)
       return
     case "empty":
       return
@@ -64,42 +72,42 @@ function* typeLines(type: SharedType, budget: Budget): Generator<string> {
   }
 }
 
-function* valueLines(value: unknown, budget: Budget): Generator<string> {
+function writeValue(value: unknown, out: Out): void {
   if (typeof value === "string") {
-    if (value !== "") yield value
-  } else if (isSharedType(value)) yield* typeLines(value, budget)
+    if (value !== "") out.emit(value)
+  } else if (isSharedType(value)) writeType(value, out)
   else if (value instanceof Object && !(value instanceof Uint8Array || value instanceof Y.Doc)) {
-    for (const one of Object.values(value)) yield* valueLines(one, budget)
+    for (const one of Object.values(value)) writeValue(one, out)
   }
 }
 
-function* blockLines(block: Block): Generator<string> {
+function writeBlock(block: Block, out: Out): void {
   switch (block.kind) {
     case "plain":
     case "code":
-      yield block.text
+      out.emit(block.text)
       return
     case "paragraph":
     case "heading":
-      yield inlineText(block.inlines)
+      out.emit(inlineText(block.inlines))
       return
     case "media":
-      if (block.name !== "") yield block.name
-      if (block.caption !== "" && block.caption !== block.name) yield block.caption
+      if (block.name !== "") out.emit(block.name)
+      if (block.caption !== "" && block.caption !== block.name) out.emit(block.caption)
       return
     case "details":
-      yield inlineText(block.summary)
-      for (const one of block.blocks) yield* blockLines(one)
+      out.emit(inlineText(block.summary))
+      for (const one of block.blocks) writeBlock(one, out)
       return
     case "quote":
     case "indented":
-      for (const one of block.blocks) yield* blockLines(one)
+      for (const one of block.blocks) writeBlock(one, out)
       return
     case "list":
-      for (const item of block.items) for (const one of item.blocks) yield* blockLines(one)
+      for (const item of block.items) for (const one of item.blocks) writeBlock(one, out)
       return
     case "table":
-      for (const cell of block.rows.flat()) for (const one of cell.blocks) yield* blockLines(one)
+      for (const cell of block.rows.flat()) for (const one of cell.blocks) writeBlock(one, out)
       return
     case "rule":
       return

@@ -98,7 +98,7 @@ function readBlock(node: TreeNode): Block[] {
       const style = attrs.listType ?? attrs.kind ?? (attrs.tag === "ul" ? "bullet" : "number")
       const ordered = name === "list" ? style === "number" || style === "ordered" : /^[on]/.test(name)
       const tasks = name === "list" ? style === "check" || style === "task" : /^t/.test(name)
-      const start = Number(attrs.start ?? attrs.order) || 1
+      const start = readStart(attrs.start ?? attrs.order)
       return [{ kind: "list", ordered, start, items: readItems(children, tasks) }]
     }
     case "bulletlistitem":
@@ -107,7 +107,7 @@ function readBlock(node: TreeNode): Block[] {
     case "togglelistitem": {
       const items = readItems([node], name === "checklistitem")
       const ordered = name === "numberedlistitem"
-      return [{ kind: "list", ordered, start: Number(attrs.start) || 1, items }]
+      return [{ kind: "list", ordered, start: readStart(attrs.start), items }]
     }
     case "blockcontainer":
       return readContainer(children)
@@ -124,6 +124,12 @@ function readBlock(node: TreeNode): Block[] {
     default:
       return readUnknown(node)
   }
+}
+
+/** The number of a list's first item; 1 for what Markdown cannot say. @source CommonMark 0.31, 5.2: at most nine digits */
+function readStart(value: unknown): number {
+  const start = Math.trunc(Number(value))
+  return start >= 0 && start < 100_000_000 ? start : 1
 }
 
 /** BlockNote: what is indented under a block follows it in the same container. */

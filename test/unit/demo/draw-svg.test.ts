@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
+import { DRAWING_FORMATS } from "../../../demo/draw-room.ts"
 import { outlinePath, strokeOutline } from "../../../demo/draw-stroke.ts"
 import { toSvg } from "../../../demo/draw-svg.ts"
+import { chooseFormat, FORMATS } from "../../../src/export/formats.ts"
 
 /** A drawing as a server meets it: loaded from bytes, no root read by anyone. */
 function draw(...strokes: Record<string, unknown>[]): Y.Doc {
@@ -95,6 +97,7 @@ describe("a drawing", () => {
   it("that is none is not acceptable; a root that is not there is not found", () => {
     const doc = new Y.Doc()
     doc.getText("text").insert(0, "prose")
+    doc.getArray("strokes")
     expect(() => toSvg(doc)).toThrow(expect.objectContaining({ code: "not-acceptable" }))
     expect(() => toSvg(doc, { root: "sketch" })).toThrow(expect.objectContaining({ code: "not-found" }))
   })
@@ -106,6 +109,13 @@ describe("a drawing", () => {
     expect(Y.encodeStateAsUpdate(doc)).toEqual(before)
     expect(doc.getArray("strokes").length).toBe(1)
   })
+})
+
+it("a drawing's room writes SVG beside what every room writes", () => {
+  const { name, format } = chooseFormat({ name: null, accept: "image/avif, image/svg+xml" }, DRAWING_FORMATS)
+  expect([name, format.mediaType]).toEqual(["svg", "image/svg+xml"])
+  expect(format.write(draw({ color: "#000000", width: 1, points: [0, 0, 500] }), {})).toMatch(/^<svg /)
+  expect(chooseFormat({ name: "json", accept: null }, DRAWING_FORMATS).format).toBe(FORMATS.json)
 })
 
 it("a stroke's path goes round its outline and is closed", () => {
