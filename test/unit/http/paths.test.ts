@@ -93,8 +93,19 @@ describe("a path", () => {
 })
 
 describe("[R2] a party", () => {
-  const rooms = { getByName: () => expect.unreachable() }
-  const env = { Room: rooms, Counter: rooms, YServer: rooms, MY_ROOMS: rooms, Billing: rooms, DB: {}, X: "x" }
+  const rooms = { getByName: () => expect.unreachable(), idFromName: () => ({}) }
+  // What a service binding looks like: every property is a method that calls it.
+  const SERVICE = new Proxy({}, { get: () => () => expect.unreachable() })
+  const env = {
+    Room: rooms,
+    Counter: rooms,
+    YServer: rooms,
+    MY_ROOMS: rooms,
+    Billing: rooms,
+    DB: {},
+    X: "x",
+    SERVICE,
+  }
   const find = (party: string | null, parties: readonly string[] = ["counter", "y-server", "my-rooms"]) =>
     findPlace(env, { party, id: "a" }, { parties })
 
@@ -117,7 +128,7 @@ describe("[R2] a party", () => {
   )
 
   it("[R2] that is named and has no binding is a fault of the deployment", () => {
-    for (const party of ["nope", "db", "x"]) expect(() => find(party, [party])).toThrow(TypeError)
+    for (const party of ["nope", "db", "x", "service"]) expect(() => find(party, [party])).toThrow(TypeError)
     expect(() => findPlace({}, { party: null, id: "a" }, {})).toThrow("no Durable Object binding Room")
   })
 

@@ -9,7 +9,7 @@ const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 
 describe("a request that no room needs to see", () => {
   // Whatever is asked of this one fails with a 500.
-  const rooms = { getByName: () => ({}) }
+  const rooms = { getByName: () => ({}), idFromName: () => ({}) }
   const open = { Room: rooms, OPEN_ON_LOCALHOST: "true" }
   const ask = (path: string, init: RequestInit = {}, env: object = open) =>
     routeDocuments(new Request(`http://localhost${path}`, init), env)
@@ -138,7 +138,7 @@ describe("a request that no room needs to see", () => {
     expect((await ask("/docs/a", {}, { OPEN_ON_LOCALHOST: "true" })).status).toBe(500)
     const nonsense = await ask("/docs/a", {}, { ...open, LIMIT_BODY_BYTES: "lots" })
     expect(nonsense.status).toBe(500)
-    const broken = { ...open, Room: { getByName: () => expect.unreachable() } }
+    const broken = { ...open, Room: { getByName: () => expect.unreachable(), idFromName: () => ({}) } }
     const response = await ask("/docs/a", {}, broken)
     expect(response.status).toBe(500)
     expect(await response.text()).not.toContain("unreachable")
@@ -362,9 +362,12 @@ it("[R2] a grant travels in a header, names of any script included", () => {
 
 it("[R6] a room finds the binding it is reached by", () => {
   const namespace = (unique: string) => ({
+    getByName: () => ({}),
     idFromName: (name: string) => ({ toString: () => `${unique} ${name}` }),
   })
-  const env = { DB: {}, AUTH_SECRET: "x", Room: namespace("1"), Counter: namespace("2") }
+  // What a service binding looks like: every property is a method that calls it.
+  const SERVICE = new Proxy({}, { get: () => () => expect.unreachable() })
+  const env = { DB: {}, SERVICE, AUTH_SECRET: "x", Room: namespace("1"), Counter: namespace("2") }
   expect(findOwnBinding(env, { id: env.Counter.idFromName("a"), name: "a" })).toBe("Counter")
   expect(() => findOwnBinding(env, { id: namespace("3").idFromName("a"), name: "a" })).toThrow(TypeError)
 })
@@ -385,7 +388,7 @@ function serveRooms(
         },
       ]),
     )
-  const rooms = { getByName }
+  const rooms = { getByName, idFromName: () => ({}) }
   const options: RouteOptions = { parties: ["counter"] }
   return {
     calls,
