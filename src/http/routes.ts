@@ -121,7 +121,12 @@ async function admit(
 
 /** @throws SyncError "bad-id" | "not-found" */
 function placeOf({ party, id }: Target, env: object, options: RouteOptions): Place {
-  return findPlace(env, { party, id: parseId(id ?? "") }, options)
+  const { idBytes } = readLimits(env, options.limits)
+  const place = findPlace(env, { party, id: parseId(id ?? "", idBytes) }, options)
+  const bytes = new TextEncoder().encode(place.name).length
+  if (bytes > idBytes)
+    throw new SyncError("bad-id", `The id and its party have ${bytes} bytes; at most ${idBytes}.`)
+  return place
 }
 
 // ---- answers

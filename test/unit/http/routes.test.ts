@@ -10,9 +10,9 @@ const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 describe("a request that no room needs to see", () => {
   // Whatever is asked of this one fails with a 500.
   const rooms = { getByName: () => ({}), idFromName: () => ({}) }
-  const open = { Room: rooms, OPEN_ON_LOCALHOST: "true" }
+  const open = { Room: rooms, Counter: rooms, OPEN_ON_LOCALHOST: "true" }
   const ask = (path: string, init: RequestInit = {}, env: object = open) =>
-    routeDocuments(new Request(`http://localhost${path}`, init), env)
+    routeDocuments(new Request(`http://localhost${path}`, init), env, { parties: ["counter"] })
   const upgrade = { headers: { upgrade: "websocket" } }
 
   it.each([
@@ -22,6 +22,8 @@ describe("a request that no room needs to see", () => {
     ["GET", "/docs/%00", 400, "bad-id"],
     ["GET", "/docs/", 400, "bad-id"],
     ["GET", "/docs/-/status", 400, "bad-id"],
+    ["GET", `/docs/${"x".repeat(257)}`, 400, "bad-id"],
+    ["GET", `/parties/counter/${"x".repeat(250)}`, 400, "bad-id"],
     ["GET", "/docs?limit=0", 400, "bad-request"],
     ["GET", "/parties/nope/a", 404, "not-found"],
     ["GET", "/parties/Room/a", 404, "not-found"],
