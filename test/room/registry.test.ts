@@ -187,6 +187,19 @@ it("[W3] a refused socket is told why, in any script, and never by an exception"
   }
 })
 
+it("[W3] a room that refuses an upgrade for good tells our provider by a close, others by HTTP", async () => {
+  const query = `?_pk=${"x".repeat(200)}`
+  const token = await sign("ada", "a")
+  expect((await ask(`/docs/a${query}`, token, { headers: { upgrade: "websocket" } })).status).toBe(400)
+  const headers = { upgrade: "websocket", "sec-websocket-protocol": "yurt" }
+  const response = await ask(`/docs/a${query}`, token, { headers })
+  expect(response.status).toBe(101)
+  const socket = response.webSocket!
+  const closing = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve))
+  socket.accept()
+  expect(await closing).toMatchObject({ code: 4400, reason: "_pk has 200 characters; at most 128" })
+})
+
 // ---- the verbs
 
 /** Rooms that fail the first calls, and remember who was dismissed from where. */

@@ -229,6 +229,15 @@ describe("a request that a room answers", () => {
     expect(server.calls).toEqual(Array(3).fill(["team/a", "status"]))
   })
 
+  it("[R3] answers an upgrade that the room refuses with its reason, and when to come back", async () => {
+    const refusal = { error: "room-full", message: "The room has 1000 sockets; at most 1000" }
+    const server = serveRooms({ fetch: async () => Response.json(refusal, { status: 503 }) })
+    const headers = { upgrade: "websocket", "sec-websocket-protocol": "yurt" }
+    const response = await server.ask("/docs/a", { headers })
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"])
+    expect(await response.json()).toEqual(refusal)
+  })
+
   it("[R2] answers what a room throws while it moves as something to try again", async () => {
     const server = serveRooms({
       status: () => Promise.reject(Object.assign(new Error("moved"), { retryable: true })),
