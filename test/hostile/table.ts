@@ -753,7 +753,9 @@ const rest: Row[] = [
   http("a root that is none", "404 not-found", (target) => ({
     path: `/docs/${target.id}?format=json&root=__proto__`,
   })),
-  http("a resource that is none", "400 bad-id", (target) => ({ path: `/docs/${target.id}/secrets` })),
+  http("a path below a document, which is another document", "403 forbidden", (target) => ({
+    path: `/docs/${target.id}/secrets`,
+  })),
   http("a path that is none", "404 not-found", { path: "/docs2/x" }),
   http("a GET with a body", ["200", "400"], { body: "surprise", headers: { "content-type": "text/plain" } }),
   http("headers that only the Worker may set", "401 unauthorized", {
