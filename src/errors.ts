@@ -90,6 +90,21 @@ export function asSyncError(thrown: unknown): SyncError {
   return new SyncError("internal", "The server failed to do this; the fault is logged.", { cause: thrown })
 }
 
+/**
+ * An error out of the JSON text it was answered with.
+ * @returns null where the text is something else
+ */
+export function parseSyncError(text: string): SyncError | null {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    return null
+  }
+  const { error, message } = Object(body) as { error?: unknown; message?: unknown }
+  return isCode(error) && typeof message === "string" ? new SyncError(error, message) : null
+}
+
 function isCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(CODES, code)
 }

@@ -210,8 +210,6 @@ export const LIMITS = {
   nameLength: 100,
   /** A token may become valid this much later than now, ms: clocks differ. It never lives a moment longer than its `exp`. */
   clockToleranceMs: 5_000,
-  /** A secret for HS256, bytes. @source RFC 7518, section 3.2: at least the size of the hash */
-  secretBytes: 32,
   /** A key set is fetched again when it is older than this, ms: how long a key that was taken out of it still works. */
   jwksMaxAgeMs: 10 * 60_000,
   /** ... for a key id it does not hold, or after a failure, at most this often, ms. */

@@ -127,6 +127,8 @@ export type Revoked = { readonly subject: string } | { readonly tokenId: string 
 /** A Durable Object binding whose objects are rooms. */
 export interface RoomNamespace {
   getByName(name: string): RoomRpc
+  /** The platform's id of an object of this binding; no other binding has the same. */
+  idFromName(name: string): object
 }
 
 /** An answer of RPC holds at most 32 MiB; a string may count twice. A larger body is streamed, which has no limit. */
@@ -167,13 +169,15 @@ export function findRooms(env: object, binding: string): RoomNamespace | null {
  */
 export function findOwnBinding(env: object, room: { readonly id: object; readonly name: string }): string {
   for (const [binding, value] of Object.entries(env)) {
-    const namespace = Object(value) as { idFromName?(name: string): object }
-    if (typeof namespace.idFromName !== "function") continue
-    if (String(namespace.idFromName(room.name)) === String(room.id)) return binding
+    if (!isRoomNamespace(value)) continue
+    if (String(value.idFromName(room.name)) === String(room.id)) return binding
   }
   throw new TypeError("the environment has no binding of this room's own class")
 }
 
 function isRoomNamespace(value: unknown): value is RoomNamespace {
-  return typeof (Object(value) as Partial<RoomNamespace>).getByName === "function"
+  const { getByName, idFromName } = Object(value) as Partial<RoomNamespace>
+  if (typeof getByName !== "function" || typeof idFromName !== "function") return false
+  // A service binding has every method one asks it for, and would call it elsewhere.
+  return typeof Reflect.get(Object(value), "noSuchMethod") !== "function"
 }

@@ -3,7 +3,7 @@
  */
 import * as jose from "jose"
 import { SyncError } from "../errors.ts"
-import { LIMITS, readLimits } from "../limits.ts"
+import { type Limits, readLimits } from "../limits.ts"
 import { readKeys } from "./keys.ts"
 import { type Claims, type DocsEntry, type Grant, grantFor } from "./rights.ts"
 import { type AccessSettings, readText } from "./settings.ts"
@@ -26,7 +26,8 @@ export async function verifyToken(token: string, name: string, settings: AccessS
  */
 export async function readClaims(token: string, settings: AccessSettings): Promise<Claims> {
   const keys = await readKeys(settings)
-  const { tokenLength, clockToleranceMs } = readLimits(settings)
+  const limits = readLimits(settings)
+  const { tokenLength, clockToleranceMs } = limits
   if (token.length > tokenLength) throw unauthorized(`is longer than ${tokenLength} characters`)
   const alg = readAlgorithm(token)
   const fitting = keys.filter((key) => key.algorithms.includes(alg))
@@ -45,7 +46,7 @@ export async function readClaims(token: string, settings: AccessSettings): Promi
         requiredClaims: ["exp", "sub"],
         clockTolerance: clockToleranceMs / 1000,
       })
-      return claimsOf(payload)
+      return claimsOf(payload, limits)
     } catch (thrown) {
       // What says most is kept: that the key server is out says more than that another key did not fit.
       if (!(fault instanceof SyncError)) fault = thrown
@@ -89,9 +90,8 @@ function describe(fault: unknown): string {
 }
 
 /** @throws SyncError "unauthorized" that names the claim which is not what it should be */
-function claimsOf(payload: jose.JWTPayload): Claims {
+function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }: Limits): Claims {
   const { sub, jti, exp, admin = false, docs = [], name, color } = payload
-  const { subjectLength, nameLength } = LIMITS
   if (!isShort(sub, subjectLength))
     throw unauthorized(`has a "sub" that is not a string of 1 to ${subjectLength} characters`)
   if (jti !== undefined && !isShort(jti, subjectLength))

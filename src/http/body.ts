@@ -1,6 +1,5 @@
 /** What comes with a request: its body, its page of a listing. */
 import { SyncError } from "../errors.ts"
-import { LIMITS } from "../limits.ts"
 
 /**
  * A request's body, counted while it is read: Content-Length may be absent, or a lie.
@@ -58,14 +57,18 @@ export function checkUpdateType(headers: Headers): void {
 
 /**
  * Which page of a listing is asked for: `?cursor=` of the page before, `?limit=`, 100 unless it says otherwise.
+ * @param maxEntries the most that `limit` may be
  * @throws SyncError "bad-request"
  */
-export function parsePage(query: URLSearchParams): { cursor: string | null; limit: number } {
+export function parsePage(
+  query: URLSearchParams,
+  maxEntries: number,
+): { cursor: string | null; limit: number } {
   const limit = query.get("limit") ?? "100"
-  if (!/^\d{1,6}$/.test(limit) || Number(limit) < 1 || Number(limit) > LIMITS.pageEntries) {
+  if (!/^\d{1,6}$/.test(limit) || Number(limit) < 1 || Number(limit) > maxEntries) {
     throw new SyncError(
       "bad-request",
-      `limit is a whole number from 1 to ${LIMITS.pageEntries}, not ${JSON.stringify(limit)}.`,
+      `limit is a whole number from 1 to ${maxEntries}, not ${JSON.stringify(limit)}.`,
     )
   }
   return { cursor: query.get("cursor") || null, limit: Number(limit) }

@@ -11,8 +11,8 @@ export const list: Resource = {
   methods: {
     GET: {
       rights: "admin",
-      async answer({ url, env, options }) {
-        const page = parsePage(url.searchParams)
+      async answer({ url, env, options, limits }) {
+        const page = parsePage(url.searchParams, limits.pageEntries)
         const { rooms } = findPlace(env, { party: null, id: INDEX_ROOM }, options)
         return answerJson(await unwrap(rooms.getByName(INDEX_ROOM).list(page)))
       },

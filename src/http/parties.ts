@@ -3,7 +3,7 @@
  * that no token and no path reaches a Durable Object that has nothing to do with documents.
  */
 import { SyncError } from "../errors.ts"
-import { LIMITS, type Limits } from "../limits.ts"
+import type { Limits } from "../limits.ts"
 import { findRooms, type RoomNamespace } from "../rpc.ts"
 
 /** How a server of rooms is set up. */
@@ -32,8 +32,7 @@ export interface Place {
  * id never begins with a slash, so no two documents share a name.
  *
  * @param party as the path has it; null for `/docs`
- * @throws SyncError "not-found" for a party that is not named, "bad-id" where party and id together are too long;
- * TypeError where a binding is missing, which is a fault of the deployment
+ * @throws SyncError "not-found" for a party that is not named; TypeError where a binding is missing, which is a fault of the deployment
  */
 export function findPlace(
   env: object,
@@ -45,9 +44,6 @@ export function findPlace(
   }
   if (!parties.includes(party)) throw new SyncError("not-found", `There is no party ${party}.`)
   const name = `/${party}/${id}`
-  const bytes = new TextEncoder().encode(name).length
-  if (bytes > LIMITS.idBytes)
-    throw new SyncError("bad-id", `The id and its party have ${bytes} bytes; at most ${LIMITS.idBytes}.`)
   const own = Object.keys(env).find((one) => kebabCase(one) === party && findRooms(env, one) !== null)
   if (own === undefined)
     throw new TypeError(`the environment has no Durable Object binding for the party ${party}`)

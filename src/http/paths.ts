@@ -9,7 +9,6 @@
  * resource, and a proxy that decodes `%2F` breaks nothing.
  */
 import { SyncError } from "../errors.ts"
-import { LIMITS } from "../limits.ts"
 
 /** What a path names: the row of the table of resources, and the document where it is about one. */
 export interface Target {
@@ -34,31 +33,31 @@ export function parsePath(pathname: string): Target {
   return { path: `/docs/{id}/-/${rest.slice(at + 3)}`, party, id: rest.slice(0, at) }
 }
 
-const GRAMMAR =
-  `an id is 1 to ${LIMITS.idBytes} bytes of UTF-8 after one percent-decode, without control characters and \\, ` +
-  "without a space or a slash at either end, without a * at the end, and no segment of it is empty, ., .. or -"
-
 /**
  * A document id out of a path: decoded once, in Unicode's normal form C. Another form becomes this one instead of
  * being refused: a Mac writes `é` as two characters where a keyboard writes one, and people mean the same name.
  *
+ * @param idBytes the most that it may have, bytes of UTF-8
  * @throws SyncError "bad-id" that says what an id is
  */
-export function parseId(encoded: string): string {
+export function parseId(encoded: string, idBytes: number): string {
+  const grammar =
+    `an id is 1 to ${idBytes} bytes of UTF-8 after one percent-decode, without control characters and \\, ` +
+    "without a space or a slash at either end, without a * at the end, and no segment of it is empty, ., .. or -"
   let id: string
   try {
     id = decodeURIComponent(encoded).normalize("NFC")
   } catch (cause) {
-    throw new SyncError("bad-id", `The id ${encoded.slice(0, 300)} can't be percent-decoded; ${GRAMMAR}.`, {
+    throw new SyncError("bad-id", `The id ${encoded.slice(0, 300)} can't be percent-decoded; ${grammar}.`, {
       cause,
     })
   }
   const isId =
     id !== "" &&
-    new TextEncoder().encode(id).length <= LIMITS.idBytes &&
+    new TextEncoder().encode(id).length <= idBytes &&
     !/[\p{Cc}\u2028\u2029\\]|^\s|\s$|\*$/u.test(id) &&
     !id.split("/").some((segment) => /^(\.{0,2}|-)$/.test(segment))
   if (isId) return id
   const shown = id.length > 300 ? `of ${id.length} characters` : JSON.stringify(id)
-  throw new SyncError("bad-id", `The id ${shown} is not one: ${GRAMMAR}.`)
+  throw new SyncError("bad-id", `The id ${shown} is not one: ${grammar}.`)
 }

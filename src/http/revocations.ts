@@ -1,7 +1,7 @@
 /** `/admin/revocations`: who is refused although their token is valid. */
 import { listRevocations, restore, revoke } from "../access/revocations.ts"
 import { SyncError } from "../errors.ts"
-import { LIMITS } from "../limits.ts"
+import type { Limits } from "../limits.ts"
 import type { Revoked } from "../rpc.ts"
 import { parsePage, readBody } from "./body.ts"
 import { answerJson, type Resource } from "./resource.ts"
@@ -16,21 +16,24 @@ export const revocations: Resource = {
   methods: {
     GET: {
       rights: "admin",
-      async answer({ url, env }) {
-        return answerJson(await listRevocations(env, parsePage(url.searchParams)))
+      async answer({ url, env, limits }) {
+        return answerJson(await listRevocations(env, parsePage(url.searchParams, limits.pageEntries)))
       },
     },
     POST: {
       rights: "admin",
       async answer({ request, env, limits }) {
-        const dismissal = await revoke(env, parseRevocation(await readBody(request, limits.bodyBytes)))
+        const dismissal = await revoke(
+          env,
+          parseRevocation(await readBody(request, limits.bodyBytes), limits),
+        )
         return answerJson(dismissal, dismissal.failed === 0 ? 200 : 202)
       },
     },
     DELETE: {
       rights: "admin",
-      async answer({ url, env }) {
-        const who = revokedOf(Object.fromEntries(url.searchParams), "The query has")
+      async answer({ url, env, limits }) {
+        const who = revokedOf(Object.fromEntries(url.searchParams), limits)
         if (!(await restore(env, who))) throw new SyncError("not-found", "There is no such revocation.")
         return new Response(null, { status: 204 })
       },
@@ -39,24 +42,24 @@ export const revocations: Resource = {
 }
 
 /** @throws SyncError "bad-request" */
-export function parseRevocation(body: Uint8Array): Revoked {
+export function parseRevocation(body: Uint8Array, limits: Limits): Revoked {
   let parsed: unknown
   try {
     parsed = JSON.parse(new TextDecoder().decode(body))
   } catch {
     parsed = null
   }
-  return revokedOf(Object(parsed) as Record<string, unknown>, "The body is JSON with")
+  return revokedOf(Object(parsed) as Record<string, unknown>, limits)
 }
 
 /** @throws SyncError "bad-request" */
-function revokedOf({ subject, tokenId }: Record<string, unknown>, where: string): Revoked {
+function revokedOf({ subject, tokenId }: Record<string, unknown>, { subjectLength }: Limits): Revoked {
   const isName = (value: unknown): value is string =>
-    typeof value === "string" && value.length > 0 && value.length <= LIMITS.subjectLength
+    typeof value === "string" && value.length > 0 && value.length <= subjectLength
   if (isName(subject) && tokenId === undefined) return { subject }
   if (isName(tokenId) && subject === undefined) return { tokenId }
   throw new SyncError(
     "bad-request",
-    `${where} a subject or a tokenId: a string of 1 to ${LIMITS.subjectLength} characters.`,
+    `Name a subject or a tokenId, a string of 1 to ${subjectLength} characters: POST as JSON, DELETE in the query.`,
   )
 }

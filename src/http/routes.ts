@@ -121,7 +121,12 @@ async function admit(
 
 /** @throws SyncError "bad-id" | "not-found" */
 function placeOf({ party, id }: Target, env: object, options: RouteOptions): Place {
-  return findPlace(env, { party, id: parseId(id ?? "") }, options)
+  const { idBytes } = readLimits(env, options.limits)
+  const place = findPlace(env, { party, id: parseId(id ?? "", idBytes) }, options)
+  const bytes = new TextEncoder().encode(place.name).length
+  if (bytes > idBytes)
+    throw new SyncError("bad-id", `The id and its party have ${bytes} bytes; at most ${idBytes}.`)
+  return place
 }
 
 // ---- answers
@@ -139,6 +144,8 @@ function finish(request: Request, env: object, response: Response): Response {
     else headers.set(name, value)
   }
   headers.set("x-content-type-options", "nosniff")
+  const retryAfter = RETRY_AFTER_S[response.status]
+  if (retryAfter !== undefined && !headers.has("retry-after")) headers.set("retry-after", retryAfter)
   if (request.method !== "HEAD") return new Response(response.body, { status: response.status, headers })
   // Nobody reads it: that ends what still streams.
   response.body?.cancel().catch(() => {})
@@ -147,8 +154,6 @@ function finish(request: Request, env: object, response: Response): Response {
 
 function answerError(error: SyncError): Response {
   const headers = new Headers({ "cache-control": "no-store" })
-  const retryAfter = RETRY_AFTER_S[error.status]
-  if (retryAfter !== undefined) headers.set("retry-after", retryAfter)
   if (error.status === 401) headers.set("www-authenticate", "Bearer")
   return Response.json(error, { status: error.status, headers })
 }

@@ -1,7 +1,7 @@
 /** Upgrades: a request → a socket of a room, or a socket that is closed at once with the reason. */
 import { echoedProtocol, withoutToken } from "../access/door.ts"
 import type { Grant } from "../access/rights.ts"
-import { closeReason, type SyncError } from "../errors.ts"
+import { closeReason, parseSyncError, type SyncError } from "../errors.ts"
 import { encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
 
 /** Whether a request wants a socket. */
@@ -9,12 +9,21 @@ export function isUpgrade(request: Request): boolean {
   return request.method === "GET" && request.headers.get("upgrade")?.toLowerCase() === "websocket"
 }
 
-/** Open a socket to a room. The request goes on without its token, with what the token was worth. */
+/**
+ * Open a socket to a room. The request goes on without its token, with what the token was worth.
+ * @throws SyncError that the room answered with instead
+ */
 export async function connect(request: Request, room: RoomRpc, grant: Grant): Promise<Response> {
   const bare = withoutToken(request)
   bare.headers.set(GRANT_HEADER, encodeGrant(grant))
   const response = (await room.fetch(bare)) as UpgradeResponse
-  if (response.status !== 101) return response
+  if (response.status !== 101) {
+    const body = await response.arrayBuffer()
+    const refusal = parseSyncError(new TextDecoder().decode(body))
+    if (refusal !== null) throw refusal
+    // A subclass may have an answer of its own.
+    return new Response(body, response)
+  }
   // partyserver echoes no subprotocol, and a browser that offered one would close at once.
   return switchProtocols(response.webSocket, new Headers(response.headers), echoedProtocol(request))
 }

@@ -536,11 +536,12 @@ const names: Row[] = [
       ["an id of 90 characters and 270 bytes", "%E6%97%A5".repeat(90)],
       ["an id that is no UTF-8", "%ff%fe"],
       ["an id with half an escape", "a%2"],
-      ["an id that is not in normal form", "u%CC%88"],
-      ["an id that ends with a space", "a%20"],
+      ["an id with a control character of Latin-1", "a%C2%85b"],
+      ["an id with a space at its end", "a%20"],
       ["an id with a backslash", "a%5cb"],
       ["the name of the room that answers for the archive", "-"],
       ["the same, encoded", "%2D"],
+      ["a pattern of a token", "*"],
       ["an id with a line break", "a%0d%0aSet-Cookie:x"],
     ] as const
   ).flatMap(([what, id]) => [
@@ -555,19 +556,25 @@ const names: Row[] = [
       ["an id with a space", "a%20b"],
       ["an id with a slash that is not encoded", "a/b"],
       ["an address as an id", "user@example.com"],
-      ["a star", "*"],
+      ["an id that is not in normal form", "u%CC%88"],
     ] as const
   ).flatMap(([what, id]) => [
     http(`${what}, over HTTP`, "403 forbidden", { path: `/docs/${id}` }),
     enter(`${what}, by a socket`, "403 forbidden", { path: `/docs/${id}` }),
   ]),
   http("no id at all", "400 bad-id", { path: "/docs/" }),
+  http("a resource that is none", "404 not-found", { path: "/docs/a/-/passwd" }),
+  http("a resource behind encoded slashes", "400 bad-id", { path: "/docs/a%2F-%2Fstatus" }),
   http("dots that lead out of /docs", ["404 not-found", "200", "404"], {
     path: "/docs/%2e%2e/%2e%2e/etc/passwd",
   }),
   http("a party that is none", "404 not-found", { path: "/parties/evil/x" }),
   http("a party named __proto__", "404 not-found", { path: "/parties/__proto__/x" }),
   http("the binding of the database as a party", "404 not-found", { path: "/parties/db/x" }),
+  http("the registry of revocations as a party", "404 not-found", {
+    path: "/parties/registry/x",
+    method: "POST",
+  }),
   http("a path of 8 kB", ["404 not-found", "414", "431"], { path: `/${"x".repeat(8_000)}` }),
   enter("a connection id of 10 kB", ["open", "400 bad-request", "414", "431"], {
     query: `&_pk=${"x".repeat(10_000)}`,
@@ -661,6 +668,9 @@ const rest: Row[] = [
   http("an answer by WebSocket to what is no upgrade", "401 unauthorized", {
     ...{ token: null, headers: { "sec-websocket-protocol": "yurt" } },
   }),
+  http("a path below a document, which is another document", "403 forbidden", (target) => ({
+    path: `/docs/${target.id}/secrets`,
+  })),
   http("a path that is none", "404 not-found", { path: "/docs2/x" }),
   http("a GET with a body", ["200", "400"], { body: "surprise", headers: { "content-type": "text/plain" } }),
   http("headers that only the Worker may set", "401 unauthorized", {

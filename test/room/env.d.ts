@@ -4,5 +4,6 @@ declare namespace Cloudflare {
     readonly Room: DurableObjectNamespace<import("./worker.ts").Room>
     readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
+    readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>
   }
 }

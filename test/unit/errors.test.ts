@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { closeReason } from "../../src/errors.ts"
+import { closeReason, parseSyncError, SyncError } from "../../src/errors.ts"
 
 describe("[R3] the reason of a close", () => {
   const bytes = (text: string) => new TextEncoder().encode(text).length
@@ -21,4 +21,21 @@ describe("[R3] the reason of a close", () => {
     expect(closeReason("")).toBe("")
     expect(closeReason("a\ud83c")).toBe("a\ufffd")
   })
+})
+
+describe("[W3] an error", () => {
+  it("[W3] is read out of the answer it was put into", () => {
+    const error = new SyncError("room-full", "The room has 1000 sockets.")
+    expect(parseSyncError(JSON.stringify(error))).toMatchObject({ code: "room-full", message: error.message })
+  })
+
+  it.each([
+    "",
+    "null",
+    "[]",
+    "<html>",
+    '{"error":"nothing-known","message":"x"}',
+    '{"error":"deleted"}',
+    '{"error":"toString","message":""}',
+  ])("[W3] is not read out of %j", (text) => expect(parseSyncError(text)).toBeNull())
 })

@@ -61,6 +61,12 @@ describe("[R1] npm run token", () => {
     expect(stderr).toContain(tokenId)
   })
 
+  it("[R2] narrows writing to roots", async () => {
+    const { stdout } = await mint(["--doc", "notes", "--roots", "comments, todo"], { AUTH_SECRET: SECRET })
+    const grant = await verifyToken(stdout.trim(), "notes", { AUTH_SECRET: SECRET })
+    expect(grant).toMatchObject({ rights: "write", roots: ["comments", "todo"] })
+  })
+
   it("[R4] prints the token alone on standard output, and the secret nowhere", async () => {
     const { stdout, stderr } = await mint(["--doc", "notes"], { AUTH_SECRET: SECRET })
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)
@@ -81,6 +87,7 @@ describe("[R1] npm run token", () => {
     ["a secret the server would refuse", ["--doc", "notes"], "short", "AUTH_SECRET is shorter than 32 bytes"],
     ["a right that is none", ["--doc", "notes", "--rights", "own"], SECRET, "neither read nor write"],
     ["no document", [], SECRET, "Which document?"],
+    ["roots for a reader", ["--doc", "a", "--rights", "read", "--roots", "b"], SECRET, "--roots narrows"],
     ["hours that are no number", ["--doc", "notes", "--hours", "soon"], SECRET, "not a number of hours"],
     ["an option it does not know", ["--dok", "notes"], SECRET, "--dok"],
   ])("[R1] refuses %s with a sentence, not a stack", async (_, args, secret, says) => {

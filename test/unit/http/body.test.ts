@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { parsePage, readBody } from "../../../src/http/body.ts"
 import { parseRevocation } from "../../../src/http/revocations.ts"
+import { LIMITS } from "../../../src/limits.ts"
 
 describe("a body", () => {
   const post = (body: BodyInit, headers: Record<string, string> = {}) =>
@@ -45,7 +46,7 @@ describe("a body", () => {
 })
 
 describe("a query and a revocation", () => {
-  const page = (query: string) => parsePage(new URLSearchParams(query))
+  const page = (query: string) => parsePage(new URLSearchParams(query), 1000)
 
   it("have their defaults and bounds", () => {
     expect(page("")).toEqual({ cursor: null, limit: 100 })
@@ -56,7 +57,7 @@ describe("a query and a revocation", () => {
   })
 
   it("name a subject or a token, one of them", () => {
-    const parse = (text: string) => parseRevocation(new TextEncoder().encode(text))
+    const parse = (text: string) => parseRevocation(new TextEncoder().encode(text), LIMITS)
     expect(parse('{"subject":"ada","more":1}')).toEqual({ subject: "ada" })
     expect(parse('{"tokenId":"t1"}')).toEqual({ tokenId: "t1" })
     for (const text of [

@@ -9,10 +9,10 @@ const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 
 describe("a request that no room needs to see", () => {
   // Whatever is asked of this one fails with a 500.
-  const rooms = { getByName: () => ({}) }
-  const open = { Room: rooms, OPEN_ON_LOCALHOST: "true" }
+  const rooms = { getByName: () => ({}), idFromName: () => ({}) }
+  const open = { Room: rooms, Counter: rooms, OPEN_ON_LOCALHOST: "true" }
   const ask = (path: string, init: RequestInit = {}, env: object = open) =>
-    routeDocuments(new Request(`http://localhost${path}`, init), env)
+    routeDocuments(new Request(`http://localhost${path}`, init), env, { parties: ["counter"] })
   const upgrade = { headers: { upgrade: "websocket" } }
 
   it.each([
@@ -22,6 +22,8 @@ describe("a request that no room needs to see", () => {
     ["GET", "/docs/%00", 400, "bad-id"],
     ["GET", "/docs/", 400, "bad-id"],
     ["GET", "/docs/-/status", 400, "bad-id"],
+    ["GET", `/docs/${"x".repeat(257)}`, 400, "bad-id"],
+    ["GET", `/parties/counter/${"x".repeat(250)}`, 400, "bad-id"],
     ["GET", "/docs?limit=0", 400, "bad-request"],
     ["GET", "/parties/nope/a", 404, "not-found"],
     ["GET", "/parties/Room/a", 404, "not-found"],
@@ -138,7 +140,7 @@ describe("a request that no room needs to see", () => {
     expect((await ask("/docs/a", {}, { OPEN_ON_LOCALHOST: "true" })).status).toBe(500)
     const nonsense = await ask("/docs/a", {}, { ...open, LIMIT_BODY_BYTES: "lots" })
     expect(nonsense.status).toBe(500)
-    const broken = { ...open, Room: { getByName: () => expect.unreachable() } }
+    const broken = { ...open, Room: { getByName: () => expect.unreachable(), idFromName: () => ({}) } }
     const response = await ask("/docs/a", {}, broken)
     expect(response.status).toBe(500)
     expect(await response.text()).not.toContain("unreachable")
@@ -225,6 +227,15 @@ describe("a request that a room answers", () => {
       expect((await server.ask(path)).status).toBe(200)
     }
     expect(server.calls).toEqual(Array(3).fill(["team/a", "status"]))
+  })
+
+  it("[R3] answers an upgrade that the room refuses with its reason, and when to come back", async () => {
+    const refusal = { error: "room-full", message: "The room has 1000 sockets; at most 1000" }
+    const server = serveRooms({ fetch: async () => Response.json(refusal, { status: 503 }) })
+    const headers = { upgrade: "websocket", "sec-websocket-protocol": "yurt" }
+    const response = await server.ask("/docs/a", { headers })
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"])
+    expect(await response.json()).toEqual(refusal)
   })
 
   it("[R2] answers what a room throws while it moves as something to try again", async () => {
@@ -362,9 +373,12 @@ it("[R2] a grant travels in a header, names of any script included", () => {
 
 it("[R6] a room finds the binding it is reached by", () => {
   const namespace = (unique: string) => ({
+    getByName: () => ({}),
     idFromName: (name: string) => ({ toString: () => `${unique} ${name}` }),
   })
-  const env = { DB: {}, AUTH_SECRET: "x", Room: namespace("1"), Counter: namespace("2") }
+  // What a service binding looks like: every property is a method that calls it.
+  const SERVICE = new Proxy({}, { get: () => () => expect.unreachable() })
+  const env = { DB: {}, SERVICE, AUTH_SECRET: "x", Room: namespace("1"), Counter: namespace("2") }
   expect(findOwnBinding(env, { id: env.Counter.idFromName("a"), name: "a" })).toBe("Counter")
   expect(() => findOwnBinding(env, { id: namespace("3").idFromName("a"), name: "a" })).toThrow(TypeError)
 })
@@ -385,7 +399,7 @@ function serveRooms(
         },
       ]),
     )
-  const rooms = { getByName }
+  const rooms = { getByName, idFromName: () => ({}) }
   const options: RouteOptions = { parties: ["counter"] }
   return {
     calls,
