@@ -3,6 +3,7 @@
  * own server changes the same cart over HTTP (cart-room.ts).
  */
 import * as Y from "yjs"
+import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { changeCart, PRODUCTS, readCart, type Sku } from "./cart-items.ts"
 import { picture } from "./cart-pictures.ts"
@@ -21,7 +22,7 @@ else openShop(asId(owner))
 function openShop(id: string): void {
   startDocument(id)
   const doc = new Y.Doc()
-  const provider = new Provider(roomsUrl("/parties/cart"), id, doc, { token: page.token, offline: true })
+  const provider = new Provider(roomsUrl("/parties/cart"), id, doc, { token: page.token, offline: indexedDb })
 
   const show = (): void => {
     const { lines, pieces, cents } = readCart(doc)

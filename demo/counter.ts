@@ -1,5 +1,6 @@
 /** A number that lives in a room. The room counts (counter-room.ts); the page only shows it. */
 import * as Y from "yjs"
+import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import source from "./counter-room.ts?raw"
 import { find } from "./element.ts"
@@ -11,7 +12,7 @@ const doc = new Y.Doc()
 const counter = doc.getMap<number>("counter")
 const provider = new Provider(roomsUrl("/parties/counter"), page.docId, doc, {
   token: page.token,
-  offline: true,
+  offline: indexedDb,
 })
 
 const show = (): void => find("number").replaceChildren((counter.get("n") ?? 0).toLocaleString("en"))

@@ -1,5 +1,6 @@
 /** A whiteboard for everyone who opens it. Strokes reach the others while they are drawn. */
 import * as Y from "yjs"
+import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { Board } from "./board.ts"
 import { followPointer } from "./draw-input.ts"
@@ -13,7 +14,7 @@ import { page, roomsUrl, watchRights } from "./page.ts"
 import { Drawing, writeStroke } from "./strokes.ts"
 
 const doc = new Y.Doc()
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: true })
+const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: indexedDb })
 const drawing = new Drawing(doc)
 const board = new Board(find("board"), drawing, inkOnScreen)
 

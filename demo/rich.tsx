@@ -15,6 +15,7 @@ import { HeadingNode, QuoteNode } from "@lexical/rich-text"
 import { useRef } from "react"
 import { createRoot } from "react-dom/client"
 import * as Y from "yjs"
+import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
@@ -27,7 +28,7 @@ const doc = new Y.Doc()
 // The plugin connects it once the editor is there.
 const provider = new Provider(roomsUrl("/docs"), page.docId, doc, {
   token: page.token,
-  offline: true,
+  offline: indexedDb,
   connect: false,
 })
 

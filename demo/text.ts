@@ -4,6 +4,7 @@ import { keymap } from "@codemirror/view"
 import { basicSetup, EditorView } from "codemirror"
 import { yCollab, yUndoManagerKeymap } from "y-codemirror.next"
 import * as Y from "yjs"
+import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { look } from "./codemirror-look.ts"
 import { find } from "./element.ts"
@@ -22,7 +23,7 @@ Open this page in a **second window**, or send the link to a friend, and type.
 
 const doc = new Y.Doc()
 const text = doc.getText("text")
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: true })
+const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: indexedDb })
 
 new EditorView({
   parent: find("editor"),

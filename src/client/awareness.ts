@@ -8,6 +8,7 @@
  */
 import { Awareness, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness"
 import type * as Y from "yjs"
+import { isPageHidden } from "./page.ts"
 
 /**
  * Awareness as editor bindings ask for it: y-protocols' own, with states typed so that a binding's own shape of a
@@ -34,7 +35,7 @@ interface Change {
 const RENEWAL_MS = 12_000
 
 /** A new awareness, or the given one, without the timer that renews and forgets. */
-export function tameAwareness(doc: Y.Doc, given?: Awareness): ProviderAwareness {
+export function openAwareness(doc: Y.Doc, given?: Awareness): ProviderAwareness {
   const awareness = given ?? new Awareness(doc)
   clearInterval(awareness._checkInterval)
   return awareness
@@ -46,7 +47,7 @@ export function encodeOwnEntry(awareness: Awareness): Uint8Array | null {
 }
 
 /** "I am gone", for those who hear it; the own state stays. */
-export function encodeFarewell(awareness: Awareness): Uint8Array {
+export function encodeLeaving(awareness: Awareness): Uint8Array {
   return encodeAwarenessUpdate(awareness, [awareness.clientID], new Map())
 }
 
@@ -60,17 +61,28 @@ export function forgetOthers(awareness: Awareness, origin: unknown): void {
   for (const client of others) awareness.meta.delete(client)
 }
 
-/** Speaks for the own awareness state: says what is new once, and no more than others need. */
-export class Voice {
+/** The awareness goes on with another document, whose client id its own state now has. */
+export function moveAwareness(awareness: Awareness, doc: Y.Doc): void {
+  const state = awareness.getLocalState()
+  awareness.setLocalState(null)
+  awareness.doc = doc
+  awareness.clientID = doc.clientID
+  awareness.setLocalState(state)
+}
+
+/**
+ * Decides when this client's awareness entry is sent: once for each change of it, and where others would forget it.
+ */
+export class PresenceSender {
   readonly #awareness: Awareness
   readonly #room: unknown
   readonly #onDue: () => void
   /** Clients whose state really changed in the event at hand. */
   #changed: readonly number[] = []
   #due: "no" | "if changed" | "always" = "no"
-  /** The last state said on this connection, as JSON, and when. */
-  #said = "null"
-  #saidAtMs = 0
+  /** The last state sent on this connection, as JSON, and when. */
+  #sent = "null"
+  #sentAtMs = 0
 
   /** @param options.room the origin of what the room sends · @param options.onDue `next()` may have something soon */
   constructor(awareness: Awareness, { room, onDue }: { room: unknown; onDue: () => void }) {
@@ -81,14 +93,14 @@ export class Voice {
     awareness.on("update", this.#onUpdate)
   }
 
-  /** Say it all again, on a new connection: with a clock that others can't take for a late echo of the old one. */
+  /** Send it again, on a new connection: with a clock that others can't take for a late echo of the old one. */
   restart(): void {
-    this.#said = "null"
+    this.#sent = "null"
     const state = this.#awareness.getLocalState()
     if (state !== null) this.#awareness.setLocalState(state)
   }
 
-  /** Say it again, changed or not. */
+  /** Send it again, changed or not. */
   repeat(): void {
     this.#due = "always"
     this.#onDue()
@@ -100,9 +112,9 @@ export class Voice {
     this.#due = "no"
     if (due === "no") return null
     const state = JSON.stringify(this.#awareness.getLocalState())
-    if (state === (due === "always" ? "null" : this.#said)) return null
-    this.#said = state
-    this.#saidAtMs = Date.now()
+    if (state === (due === "always" ? "null" : this.#sent)) return null
+    this.#sent = state
+    this.#sentAtMs = Date.now()
     return encodeAwarenessUpdate(this.#awareness, [this.#awareness.clientID])
   }
 
@@ -124,7 +136,7 @@ export class Voice {
       added.some((client) => Object.keys(this.#awareness.getStates().get(client) ?? {}).length === 0)
     this.#changed = []
     if ([...added, ...updated, ...removed].includes(own)) {
-      // Somebody else has spoken for us, so our clock went past theirs: contradict, though we say nothing new.
+      // Somebody else sent an entry of ours, so our clock went past theirs: send ours, though nothing in it is new.
       if (origin !== "local") this.#due = "always"
       else if (this.#due === "no") this.#due = "if changed"
       this.#onDue()
@@ -133,10 +145,9 @@ export class Voice {
 
   #answerRenewal(): void {
     const state = this.#awareness.getLocalState()
-    const isHidden = globalThis.document?.visibilityState === "hidden"
-    if (state === null || isHidden || Date.now() - this.#saidAtMs < RENEWAL_MS) return
+    if (state === null || isPageHidden() || Date.now() - this.#sentAtMs < RENEWAL_MS) return
     // More of their renewals may be in this turn.
-    this.#saidAtMs = Date.now()
+    this.#sentAtMs = Date.now()
     this.#awareness.setLocalState(state)
     this.repeat()
   }

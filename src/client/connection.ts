@@ -1,13 +1,13 @@
 /**
- * A socket that comes back: partysocket, plus what it lacks. Jitter, a retry at once when the browser is back
- * online or the page is seen again, and a heartbeat that the platform answers without waking the room.
+ * A socket that comes back: backoff with jitter, a retry at once when the browser is back online or the page is seen
+ * again, and a heartbeat that the platform answers without waking the room.
  * Knows addresses, close codes and time; no document and no frames.
  *
- * partysocket asks for the address before each attempt, but once it waits, nothing can hurry it, and all
- * clients of a restarted server wait equally long. So its own delays are zero, and the wait is in here.
+ * partysocket is not used for it: it clones each event with the global MessageEvent and extends Event when it is
+ * loaded, which React Native does not have (cloudflare/partykit#401), and once it waits, nothing can shorten the wait.
  */
-import ReconnectingWebSocket, { type CloseEvent } from "partysocket/ws"
 import { PING, PONG } from "../wire/y-websocket.ts"
+import { isPageHidden, listenToDocument, listenToWindow } from "./page.ts"
 
 /** The browser's WebSocket, or a class that behaves like it (`ws` in Node). */
 export type WebSocketClass = new (url: string, protocols?: string[]) => unknown
@@ -18,6 +18,13 @@ export interface Address {
   readonly protocols: string[]
 }
 
+/** How a socket ended; a CloseEvent is one. */
+export interface SocketClose {
+  readonly code: number
+  readonly reason: string
+}
+
+/** What a connection needs to know, and whom it tells. */
 export interface ConnectionOptions {
   /** Asked before each attempt; a rejection counts as a failed attempt. */
   readonly address: () => Promise<Address>
@@ -32,9 +39,28 @@ export interface ConnectionOptions {
   readonly onOpen: () => void
   readonly onMessage: (message: string | Uint8Array) => void
   /** After each close, that of a failed attempt as well; `final` when no attempt follows. */
-  readonly onClose: (event: CloseEvent, final: boolean) => void
-  readonly onError: (event: Event) => void
+  readonly onClose: (event: SocketClose, final: boolean) => void
+  /** The socket's own event, or why no address could be had. */
+  readonly onError: (problem: unknown) => void
 }
+
+/** What is used of a WebSocket. */
+interface Socket {
+  binaryType: string
+  readonly readyState: number
+  onopen: (() => void) | null
+  onmessage: ((event: { readonly data: string | ArrayBuffer }) => void) | null
+  onclose: ((event: SocketClose) => void) | null
+  onerror: ((event: unknown) => void) | null
+  send(message: string | Uint8Array): void
+  close(code?: number, reason?: string): void
+}
+
+/** `readyState` of a socket that is open. */
+const OPEN = 1
+
+/** The close code of a connection that ended without a word. @source RFC 6455, 7.1.5 */
+const ABNORMAL = 1006
 
 /** A cold room may load its document from an archive first, which has 15 s for it. */
 const CONNECT_TIMEOUT_MS = 20_000
@@ -48,17 +74,18 @@ const BACKOFF_MS = 200
 /** After coming back online a socket that is still open has this long to prove it. A guess. */
 const PROBE_MS = 5_000
 
+/** Keeps one socket open, with attempts and waits between them. */
 export class Connection {
   readonly #options: ConnectionOptions
-  readonly #socket: ReconnectingWebSocket
+  readonly #stopListening: (() => void)[]
+  /** Of the attempt or the open connection; null while waiting and while the address is asked for. */
+  #socket: Socket | null = null
   #closed = false
-  #final = false
   /** Attempts since the last good connection. */
   #attempts = 0
   #openedAtMs = 0
   #endWait: (() => void) | null = null
-  /** The next wait is not to be waited. */
-  #hurried = false
+  #connectTimeout: ReturnType<typeof setTimeout> | undefined
   #heartbeat: ReturnType<typeof setInterval> | undefined
   /** When this fires, nothing has come for too long. */
   #deadline: ReturnType<typeof setTimeout> | undefined
@@ -66,72 +93,74 @@ export class Connection {
   /** Starts at once. */
   constructor(options: ConnectionOptions) {
     this.#options = options
-    // partysocket asks for the URL first, then for the protocols, in the same turn.
-    let address: Promise<Address>
-    this.#socket = new ReconnectingWebSocket(
-      () => {
-        address = this.#nextAddress()
-        return address.then(({ url }) => url)
-      },
-      () => address.then(({ protocols }) => protocols),
-      {
-        WebSocket: options.WebSocket,
-        minReconnectionDelay: 0,
-        maxReconnectionDelay: 0,
-        connectionTimeout: CONNECT_TIMEOUT_MS,
-        maxEnqueuedMessages: 0,
-        shouldReconnectOnClose: ({ code }) => {
-          this.#final = options.isFinal(code)
-          return !this.#final
-        },
-      },
-    )
-    this.#socket.binaryType = "arraybuffer"
-    this.#socket.onopen = () => this.#opened()
-    this.#socket.onmessage = ({ data }) => this.#received(data)
-    this.#socket.onclose = (event) => this.#lost(event)
-    this.#socket.onerror = (event) => options.onError(event)
-    globalThis.window?.addEventListener("online", this.#hurry)
-    globalThis.document?.addEventListener("visibilitychange", this.#hurry)
+    this.#stopListening = [
+      listenToWindow("online", this.#retryNow),
+      listenToDocument("visibilitychange", this.#retryNow),
+    ]
+    void this.#attempt()
   }
 
   /** @returns whether it went out; what does not is dropped, for the next sync brings it */
   send(message: string | Uint8Array): boolean {
-    // reason: partysocket's type excludes shared memory, which lib0 never writes into.
-    return !this.#closed && this.#socket.send(message as string | Uint8Array<ArrayBuffer>)
+    if (this.#socket?.readyState !== OPEN) return false
+    this.#socket.send(message)
+    return true
   }
 
   /** Drops the socket and tries again, after the usual wait. */
   restart(reason: string): void {
-    this.#socket.reconnect(4000, reason)
+    const socket = this.#socket
+    if (socket === null) return
+    this.#lose({ code: 4000, reason })
+    // The other side may be gone: its close is not waited for.
+    socket.close(4000, reason)
   }
 
   /** Ends the connection, or the attempt, or the wait for one. Nothing is called afterwards. */
   close(): void {
     this.#closed = true
-    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = this.#socket.onerror = null
     this.#stopClocks()
-    globalThis.window?.removeEventListener("online", this.#hurry)
-    globalThis.document?.removeEventListener("visibilitychange", this.#hurry)
-    this.#socket.close()
+    for (const stop of this.#stopListening) stop()
+    const socket = this.#socket
+    this.#socket = null
+    socket?.close()
     this.#endWait?.()
   }
 
-  async #nextAddress(): Promise<Address> {
+  async #attempt(): Promise<void> {
     await this.#wait()
-    this.#hurried = false
-    // partysocket looks whether it was closed before it uses this.
-    if (this.#closed) return { url: "", protocols: [] }
+    if (this.#closed) return
     this.#attempts++
     this.#options.onAttempt()
-    return this.#options.address()
+    try {
+      const { url, protocols } = await this.#options.address()
+      if (!this.#closed) this.#open(url, protocols)
+    } catch (problem) {
+      if (this.#closed) return
+      this.#options.onError(problem)
+      this.#lose({ code: ABNORMAL, reason: String(problem) })
+    }
+  }
+
+  #open(url: string, protocols: string[]): void {
+    const { WebSocket = globalThis.WebSocket as WebSocketClass, onError } = this.#options
+    const socket = new WebSocket(url, protocols) as Socket
+    this.#socket = socket
+    socket.binaryType = "arraybuffer"
+    // A socket that was given up may still tell of its end.
+    const isCurrent = () => this.#socket === socket
+    socket.onopen = () => isCurrent() && this.#opened()
+    socket.onmessage = ({ data }) => isCurrent() && this.#received(data)
+    socket.onclose = ({ code, reason }) => isCurrent() && this.#lose({ code, reason })
+    socket.onerror = (event) => isCurrent() && onError(event)
+    this.#connectTimeout = setTimeout(() => this.restart("no answer"), CONNECT_TIMEOUT_MS)
   }
 
   #wait(): Promise<void> {
     const ceiling = this.#attempts === 0 ? 0 : BACKOFF_MS * 2 ** (this.#attempts - 1)
     const waitMs = Math.min(ceiling, this.#options.maxBackoffMs) * (0.5 + Math.random() / 2)
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#hurried ? 0 : waitMs)
+      const timer = setTimeout(resolve, waitMs)
       this.#endWait = () => {
         clearTimeout(timer)
         resolve()
@@ -140,17 +169,14 @@ export class Connection {
   }
 
   /** Back online, or seen again: end the wait for the next attempt, or see whether the open socket still lives. */
-  readonly #hurry = (): void => {
-    if (globalThis.document?.visibilityState === "hidden") return
-    if (this.#socket.readyState === this.#socket.OPEN) this.#ping(PROBE_MS)
-    else {
-      // Also where the wait has not begun: partysocket asks for an address a moment after the loss.
-      this.#hurried = true
-      this.#endWait?.()
-    }
+  readonly #retryNow = (): void => {
+    if (isPageHidden()) return
+    if (this.#socket?.readyState === OPEN) this.#ping(PROBE_MS)
+    else this.#endWait?.()
   }
 
   #opened(): void {
+    clearTimeout(this.#connectTimeout)
     this.#openedAtMs = Date.now()
     this.#heartbeat = setInterval(() => this.#ping(this.#options.heartbeatMs), this.#options.heartbeatMs)
     this.#options.onOpen()
@@ -162,12 +188,14 @@ export class Connection {
     if (data !== PONG) this.#options.onMessage(typeof data === "string" ? data : new Uint8Array(data))
   }
 
-  #lost(event: CloseEvent): void {
+  #lose(event: SocketClose): void {
     this.#stopClocks()
+    this.#socket = null
     if (this.#openedAtMs > 0 && Date.now() - this.#openedAtMs >= STABLE_MS) this.#attempts = 1
     this.#openedAtMs = 0
-    const final = this.#final
+    const final = this.#options.isFinal(event.code)
     if (final) this.close()
+    else void this.#attempt()
     this.#options.onClose(event, final)
   }
 
@@ -176,11 +204,12 @@ export class Connection {
    * question, and any message ends it.
    */
   #ping(answerMs: number): void {
-    this.#socket.send(PING)
+    this.send(PING)
     this.#deadline ??= setTimeout(() => this.restart("no answer"), answerMs)
   }
 
   #stopClocks(): void {
+    clearTimeout(this.#connectTimeout)
     clearInterval(this.#heartbeat)
     clearTimeout(this.#deadline)
     this.#deadline = undefined

@@ -1,22 +1,45 @@
-/** A document kept in this browser's IndexedDB. The package is loaded only where it is asked for. */
+/** `yurt/offline`: a document's copy in this browser's IndexedDB, by the package y-indexeddb. */
+import { IndexeddbPersistence } from "y-indexeddb"
 import type * as Y from "yjs"
+import type { OfflineCopy, Unsaved } from "./options.ts"
 
 /** Where the browser forbids IndexedDB, opening it may never end, and must not keep a socket from opening. A guess. */
 const LOAD_MS = 3_000
 
-export interface OfflineCopy {
-  /** Lets go of the document; what is kept stays. */
-  destroy(): Promise<void>
-}
+/** Where the provider's own record lies in y-indexeddb's store for such things. */
+const RECORD = "yurt"
 
 /**
- * Open the database of this name and load what it holds into the document; from then on it keeps every change.
- * @returns when it is loaded, or has taken too long; null where there is no IndexedDB (in Node)
+ * Opens the database of this name and loads what it holds into the document; from then on it keeps every change.
+ * To be handed to the provider, so that only a page that wants it needs y-indexeddb.
+ *
+ * @example
+ * import { Provider } from "yurt/client"
+ * import { indexedDb } from "yurt/offline"
+ *
+ * new Provider("wss://host/docs", "notes", doc, { offline: indexedDb })
+ *
+ * @returns when it is loaded, or has taken 3 s; null where there is no IndexedDB (in Node)
  */
-export async function openOfflineCopy(name: string, doc: Y.Doc): Promise<OfflineCopy | null> {
+export async function indexedDb(name: string, doc: Y.Doc): Promise<OfflineCopy | null> {
   if (globalThis.indexedDB === undefined) return null
-  const { IndexeddbPersistence } = await import("y-indexeddb")
   const copy = new IndexeddbPersistence(name, doc)
-  await Promise.race([copy.whenSynced, new Promise((resolve) => setTimeout(resolve, LOAD_MS))])
-  return copy
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const tooLong = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), LOAD_MS)
+  })
+  const unsaved: Unsaved | undefined = await Promise.race([
+    copy.whenSynced.then(() => copy.get(RECORD)),
+    tooLong,
+  ])
+  clearTimeout(timer)
+  return {
+    unsaved: unsaved ?? null,
+    async record(now) {
+      // reason: y-indexeddb's type names strings and dates; what it stores is any structured clone.
+      await copy.set(RECORD, now as unknown as string)
+    },
+    clear: () => copy.clearData(),
+    close: () => copy.destroy(),
+  }
 }

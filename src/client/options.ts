@@ -1,10 +1,37 @@
 /** What a provider can be told. */
 import type { Awareness } from "y-protocols/awareness"
+import type * as Y from "yjs"
 import type { WebSocketClass } from "./connection.ts"
 
 /** Query parameters of the socket's URL. */
 export type Params = Record<string, string>
 
+/** What of a copy is not on the room's disk yet. */
+export interface Unsaved {
+  readonly isUnsaved: boolean
+  /** Of each client id under which unsaved structs were made here: the clock of the first of them. */
+  readonly from: ReadonlyMap<number, number>
+}
+
+/** A copy of one document in this browser, which keeps every change of it. `yurt/offline` has one. */
+export interface OfflineCopy {
+  /** What `record` was given last, before this copy was opened; null if nothing. */
+  readonly unsaved: Unsaved | null
+  /** Keeps this beside the document, in the order of the document's own changes. */
+  record(unsaved: Unsaved): Promise<void>
+  /** Deletes what is kept, and lets go of the document. */
+  clear(): Promise<void>
+  /** Lets go of the document; what is kept stays. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the copy of this name and loads it into the document.
+ * @returns when it is loaded; null where this browser can keep none
+ */
+export type OpenOfflineCopy = (name: string, doc: Y.Doc) => Promise<OfflineCopy | null>
+
+/** The options of a `Provider`; all may be left out. */
 export interface ProviderOptions {
   /** Connect at once. Default true. */
   connect?: boolean | undefined
@@ -17,6 +44,11 @@ export interface ProviderOptions {
    * function, a room that closes with 4401 gets one more attempt, with a fresh token.
    */
   token?: string | (() => string | Promise<string>) | undefined
+  /**
+   * Who uses this page. Tabs of different people do not talk to each other, and an offline copy belongs to one person.
+   * Default: the token's `sub`. Name the person where `token()` needs the network, so that the copy opens without it.
+   */
+  user?: string | undefined
   /** Another WebSocket class than the global one, for example that of `ws`. */
   WebSocketPolyfill?: WebSocketClass | undefined
   /** Do not talk to other tabs of this browser. Default false. */
@@ -28,10 +60,10 @@ export interface ProviderOptions {
   /** Ping the room this often, ms; the ping does not wake it. Default 20,000. */
   heartbeatInterval?: number | undefined
   /**
-   * Keep the document in this browser's IndexedDB (needs the package y-indexeddb, loaded only then): true, or the
-   * database's name. It is opened at the first `connect()`, before the socket.
+   * Keep a copy of the document in this browser: `indexedDb` of `yurt/offline`. It is opened at the first `connect()`,
+   * before the socket. It is deleted when the room closes with 4404, and stays the person's own otherwise.
    */
-  offline?: boolean | string | undefined
+  offline?: OpenOfflineCopy | undefined
   /** Ask before the page is left with unsaved changes. Default false. */
   guardUnload?: boolean | undefined
 }

@@ -6,12 +6,14 @@ import { type Closed, Provider, type ProviderOptions, type Status } from "./prov
 /** What a component sees of a provider. The same object until something of it changes. */
 export interface ProviderState {
   readonly provider: Provider
+  /** What the provider follows: another document after a conflict, see the event `reload`. */
+  readonly doc: Y.Doc
   readonly status: Status
   /** The connection has brought everything the room had. */
   readonly synced: boolean
   /** Everything made here is on the room's disk. */
   readonly saved: boolean
-  /** The room takes no changes from this connection. */
+  /** The room takes no changes from this page, now or for good: lock the editor. */
   readonly readOnly: boolean
   /** Why the room refused a change on this connection; null if it did not. */
   readonly refused: string | null
@@ -37,6 +39,13 @@ const providers = new WeakMap<Y.Doc, Map<string, Shared>>()
 /**
  * A provider that is connected while a component is mounted that uses it. All that name the same document and address
  * share one. It ends with `doc.destroy()`.
+ *
+ * @example
+ * function Editor({ doc }: { doc: Y.Doc }) {
+ *   const { provider, synced, saved, readOnly } = useProvider("wss://example.com/docs", "notes", doc)
+ *   if (!synced) return <p>Loading</p>
+ *   return <TextArea text={doc.getText("t")} awareness={provider.awareness} locked={readOnly} dirty={!saved} />
+ * }
  *
  * @param options as of `new Provider`; read once, when it is made. With `connect: false`, connecting is yours to do
  */
@@ -72,7 +81,7 @@ function findProvider(doc: Y.Doc, address: string, make: () => Provider): Shared
   return shared
 }
 
-const EVENTS = ["status", "sync", "saved", "unsaved", "read-only", "refused", "closed"] as const
+const EVENTS = ["status", "sync", "saved", "unsaved", "read-only", "refused", "conflict", "closed"] as const
 
 function share(provider: Provider): Shared {
   let state = look(provider)
@@ -96,6 +105,6 @@ function share(provider: Provider): Shared {
 }
 
 function look(provider: Provider): ProviderState {
-  const { status, synced, hasUnsavedChanges, readOnly, refused, closed } = provider
-  return { provider, status, synced, saved: !hasUnsavedChanges, readOnly, refused, closed }
+  const { doc, status, synced, hasUnsavedChanges, readOnly, refused, closed } = provider
+  return { provider, doc, status, synced, saved: !hasUnsavedChanges, readOnly, refused, closed }
 }

@@ -5,33 +5,38 @@
  *     update   the tab that made it has sent it, and sees to it that it is saved
  *     step 2   the room may lack this: what is new in it here is ours to save as well
  *     saved    carries an update whose tab has lost its connection, or closes, before it was saved: ours now
+ *     notice   "conflict": what this browser holds is not what the room holds, see conflict.ts; compare
  *     step 1 · awareness · query   as on the wire
  *
  * So a change is lost only if every tab that holds it is gone, and a second tab costs the room nothing while the
- * first is connected. Stock y-websocket publishes on the same channel and knows all of these but `saved`.
+ * first is connected. Stock y-websocket publishes on the same channel and knows all of these but the last two.
  */
-import * as channels from "lib0/broadcastchannel"
 import { type Awareness, applyAwarenessUpdate } from "y-protocols/awareness"
 import * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import * as wire from "../wire/y-websocket.ts"
-import { encodeFarewell, encodeOwnEntry } from "./awareness.ts"
+import { encodeLeaving, encodeOwnEntry } from "./awareness.ts"
+import * as channels from "./channel.ts"
 import { isAhead, isEmpty } from "./diff.ts"
 
 /** Origin of what another tab made and sees to itself. */
-export const TAB_SAVES = Symbol("made in another tab")
+export const TAB_SAVES = Symbol("tab saves")
 
 /** Origin of what another tab has and the room may lack. */
-export const TAB_GIVES = Symbol("given by another tab")
+export const TAB_GIVES = Symbol("tab gives")
 
+/** What is shared with other tabs, and whom the tabs tell. */
 export interface TabsOptions {
   readonly doc: Y.Doc
   readonly awareness: Awareness
   /** An update that is ours to save from now on; the document has it. */
   readonly onHandedOver: (update: Uint8Array) => void
+  /** Another tab has found a conflict with the room. */
+  readonly onConflict: () => void
   readonly onError: (error: unknown) => void
 }
 
+/** The channel to the other tabs. */
 export class Tabs {
   readonly #channel: string
   readonly #options: TabsOptions
@@ -56,12 +61,12 @@ export class Tabs {
   }
 
   /** Our cursor goes from their screens; for them only, for a page that is hidden now may come back. */
-  sayFarewell(): void {
-    this.tell(wire.writeAwareness(encodeFarewell(this.#options.awareness)))
+  tellLeaving(): void {
+    this.tell(wire.writeAwareness(encodeLeaving(this.#options.awareness)))
   }
 
   leave(): void {
-    this.sayFarewell()
+    this.tellLeaving()
     channels.unsubscribe(this.#channel, this.#onMessage)
   }
 
@@ -70,16 +75,16 @@ export class Tabs {
     if (entry !== null) this.tell(wire.writeAwareness(entry))
   }
 
-  readonly #onMessage = (message: ArrayBuffer | Uint8Array, origin: unknown): void => {
+  readonly #onMessage = (message: Uint8Array, origin: unknown): void => {
     if (origin === this) return
     try {
-      this.#take(wire.readFrame(new Uint8Array(message)))
+      this.#receive(wire.readFrame(message))
     } catch (error) {
       this.#options.onError(error)
     }
   }
 
-  #take(frame: wire.Frame): void {
+  #receive(frame: wire.Frame): void {
     const { doc, awareness } = this.#options
     switch (frame.type) {
       case "step-1": {
@@ -105,9 +110,11 @@ export class Tabs {
       case "query":
         this.#tellOwnEntry()
         break
+      case "notice":
+        if (frame.code === "conflict") this.#options.onConflict()
+        break
       case "refusal":
       case "renewal":
-      case "notice":
       case "probe":
         // Between a room and one connection.
         break

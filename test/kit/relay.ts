@@ -93,6 +93,8 @@ export class Relay {
     const http = createServer()
     const sockets = new WebSocketServer({
       noServer: true,
+      // As the real server: see LIMITS.frameBytes.
+      maxPayload: 26 * 1024 * 1024,
       handleProtocols: (offered) => (offered.has("yurt") ? "yurt" : false),
     })
     http.on("upgrade", (request, socket, head) => {
@@ -207,6 +209,19 @@ export class Relay {
   /** Send these bytes to everybody. */
   send(message: Uint8Array | string): void {
     for (const { socket } of this.#peers()) socket.send(message)
+  }
+
+  /**
+   * Change a document under somebody's client id, and keep it as saved: what a client finds that was away while the room
+   * lost what it had made, or while somebody else wrote under its id.
+   */
+  forge(id: string, client: number, change: (doc: Y.Doc) => void): void {
+    const room = this.#room(id)
+    const own = room.doc.clientID
+    room.doc.clientID = client
+    this.edit(id, change)
+    room.doc.clientID = own
+    store(room)
   }
 
   /** Change a document, as a server would. */

@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client"
 import { afterEach, expect, it } from "vitest"
 import { WebSocket } from "ws"
 import * as Y from "yjs"
+import { indexedDb } from "../../../src/client/offline.ts"
 import { Provider, type ProviderOptions } from "../../../src/client/provider.ts"
 import { type ProviderState, useProvider } from "../../../src/client/react.ts"
 import { openRelay, type Relay } from "../../kit/relay.ts"
@@ -104,7 +105,7 @@ it("[C6] hands over what is not saved when the page is hidden for good", async (
 
 it("goes on without an offline copy where there is no IndexedDB", async () => {
   const server = await relay()
-  const page = open(server, { offline: true })
+  const page = open(server, { offline: indexedDb })
   await synced(page)
 })
 
@@ -145,6 +146,34 @@ it("[C7] gives a component one provider through strict mode, shared with its nei
   expect([seen.size, server.attempts.length]).toEqual([1, 2])
   root.unmount()
   await expect.poll(() => server.connections()).toBe(0)
+})
+
+it("[R5] gives a component the document that replaces one in conflict", async () => {
+  const server = await relay()
+  const doc = new Y.Doc()
+  running.push(doc)
+  let seen: ProviderState | undefined
+  const root = createRoot(document.createElement("div"))
+  root.render(
+    <Page
+      url={server.url}
+      doc={doc}
+      onState={(state) => {
+        seen = state
+      }}
+    />,
+  )
+  await expect.poll(() => seen?.synced).toBe(true)
+  expect(seen?.doc).toBe(doc)
+  server.refuse(503)
+  server.drop()
+  doc.getText("t").insert(0, "mine")
+  server.forge("notes", doc.clientID, (room) => room.getText("t").insert(0, "EVIL"))
+  server.admit()
+  await expect.poll(() => seen?.closed?.code).toBe(4409)
+  expect([seen?.doc === doc, seen?.readOnly]).toEqual([false, true])
+  expect(seen?.doc.getText("t").toString()).toContain("mine")
+  root.unmount()
 })
 
 it("[C7] makes another provider for another document or address", async () => {

@@ -8,75 +8,16 @@
  * C5 an idle page sends pings alone; it renews its awareness only for stock clients that would forget it.
  * C6 a change is lost only if every tab that holds it is gone; a second tab costs the room nothing.
  * C7 connect, disconnect and destroy may come in any order and number.
+ * C8 an offline copy is one person's, and tells after a reload what of it is saved (offline.test.ts).
  */
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { WebSocket } from "ws"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
-import { Provider, type ProviderEvents, type ProviderOptions } from "../../../src/client/provider.ts"
+import { Provider } from "../../../src/client/provider.ts"
 import * as wire from "../../../src/wire/y-websocket.ts"
-import { openRelay, type Relay } from "../../kit/relay.ts"
-
-const running: { destroy(): unknown }[] = []
-
-afterEach(async () => {
-  vi.useRealTimers()
-  for (const one of running.splice(0).reverse()) await one.destroy()
-})
-
-async function relay(): Promise<Relay> {
-  const opened = await openRelay()
-  running.push({ destroy: () => opened.stop() })
-  return opened
-}
-
-/** A page of its own: it shares no browser with another, and does not wait long to reconnect. */
-function open({ url }: Relay, options: ProviderOptions = {}, doc = new Y.Doc()): Provider {
-  const provider = new Provider(url, "notes", doc, { disableBc: true, maxBackoffTime: 20, ...options })
-  running.push(provider)
-  return provider
-}
-
-/** A page that is synced. */
-async function opened(server: Relay, options: ProviderOptions = {}, doc?: Y.Doc): Promise<Provider> {
-  const provider = open(server, options, doc)
-  await when(provider, "sync", true)
-  return provider
-}
-
-/** The next time this event comes, with this first argument if one is given. */
-function when<Name extends keyof ProviderEvents & string>(
-  provider: Provider,
-  name: Name,
-  ...[argument]: Partial<Parameters<ProviderEvents[Name]>>
-): Promise<Parameters<ProviderEvents[Name]>> {
-  return new Promise((resolve) => {
-    const listener = (...args: Parameters<ProviderEvents[Name]>) => {
-      if (argument !== undefined && args[0] !== argument) return
-      provider.off(name, listener as ProviderEvents[Name])
-      resolve(args)
-    }
-    provider.on(name, listener as ProviderEvents[Name])
-  })
-}
-
-/** The first argument of every event of this name from now on. */
-function record(provider: Provider, name: keyof ProviderEvents & string): unknown[] {
-  const seen: unknown[] = []
-  provider.on(name, (...[first]: unknown[]) => void seen.push(first))
-  return seen
-}
-
-const text = ({ doc }: { doc: Y.Doc }) => doc.getText("t").toString()
-const type = ({ doc }: { doc: Y.Doc }, words: string) =>
-  doc.getText("t").insert(doc.getText("t").length, words)
-const onDisk = (server: Relay) => text({ doc: server.disk("notes") })
-
-/** A token as the server would sign it; nobody here looks at the signature. */
-function token(name: string, expiresAtMs: number): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
-  return `${part({ alg: "HS256" })}.${part({ sub: name, exp: expiresAtMs / 1000 })}.x`
-}
+import type { Relay } from "../../kit/relay.ts"
+import { onDisk, open, opened, record, relay, running, text, token, type, when } from "./vocabulary.ts"
 
 describe("syncing", () => {
   it("[C2] brings two pages to the same text, and a third that comes later", async () => {
@@ -168,6 +109,95 @@ describe("syncing", () => {
     server.send(new Uint8Array([99, 1, 2]))
     expect((await problem)[0]).toMatchObject({ code: "bad-frame" })
     await when(page, "sync", true)
+  })
+
+  it("[W1] drops a connection that brought a payload it can't read, of whatever frame", async () => {
+    const server = await relay()
+    const page = await opened(server)
+    const bad = new Uint8Array([255, 255])
+    const frames = [
+      wire.writeSaved(bad),
+      new Uint8Array([104, bad.length, ...bad]),
+      wire.writeAwareness(new Uint8Array([1, 5, 1, 3, 123, 123, 123])),
+      wire.writeAwareness(new Uint8Array([9])),
+      wire.writeUpdate(new Uint8Array([1, 9, 9])),
+    ]
+    for (const frame of frames) {
+      const problem = when(page, "connection-error")
+      server.send(frame)
+      expect((await problem)[0]).toBeInstanceOf(Error)
+      await when(page, "sync", true)
+    }
+    expect(server.attempts.length).toBe(frames.length + 1)
+    type(page, "still here")
+    await page.whenSaved()
+  })
+
+  it("[W1] does not take an error of a listener's for a bad frame", async () => {
+    const server = await relay()
+    const page = await opened(server)
+    const thrown = new Promise((resolve) => process.once("uncaughtException", resolve))
+    page.once("update", () => {
+      throw new RangeError("of the application")
+    })
+    server.edit("notes", (doc) => type({ doc }, "hello"))
+    await expect(thrown).resolves.toMatchObject({ message: "of the application" })
+    expect([text(page), page.status, server.attempts.length]).toEqual(["hello", "connected", 1])
+  })
+
+  it("[D9] answers the same gap once on a connection, and what is made meanwhile all the same", async () => {
+    const server = await relay()
+    const author = new Y.Doc()
+    const updates: Uint8Array[] = []
+    author.on("update", (update: Uint8Array) => updates.push(update))
+    type({ doc: author }, "A")
+    type({ doc: author }, "B")
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, updates[1] ?? new Uint8Array())
+    doc.getText("t").insert(0, "mine")
+    const page = await opened(server, {}, doc)
+    await page.whenSaved()
+    const answers = server.count("step-2")
+    for (let again = 1; again <= 5; again++) {
+      server.ask()
+      page.send("asked")
+      await expect.poll(() => server.count("text")).toBe(again)
+    }
+    expect([answers, server.count("step-2") - answers <= 1]).toEqual([1, true])
+    type(page, " and more")
+    await page.whenSaved()
+    expect(onDisk(server)).toBe("mine and more")
+  })
+
+  it("tells what was not taken, goes on, and echoes a probe", async () => {
+    const server = await relay()
+    const page = await opened(server)
+    const notice = when(page, "notice")
+    server.send(wire.writeNotice("too-large", "A presence of 90000 bytes; at most 65536"))
+    expect((await notice)[0]).toEqual({
+      code: "too-large",
+      message: "A presence of 90000 bytes; at most 65536",
+    })
+    server.send(wire.writeProbe(new Uint8Array([1, 2, 3])))
+    await expect.poll(() => server.count("probe")).toBe(1)
+    type(page, "on")
+    await page.whenSaved()
+    expect([page.readOnly, page.refused, server.attempts.length]).toEqual([false, null, 1])
+  })
+
+  it("takes ids as people write them, and none that no URL can carry", async () => {
+    const server = await relay()
+    for (const id of ["Meeting notes", "café", "ada@example.com", "Müller/Angebot 3", "a=b+c", "100%"]) {
+      const page = new Provider(server.url, id, new Y.Doc(), { disableBc: true })
+      running.push(page)
+      await when(page, "sync", true)
+      expect(server.attempts.at(-1)?.path).toBe(`/docs/${id}`)
+    }
+    for (const id of ["a/../b", ".", "a/./b"]) {
+      expect(() => new Provider(server.url, id, new Y.Doc())).toThrow(
+        expect.objectContaining({ code: "bad-id" }),
+      )
+    }
   })
 
   it("carries custom messages both ways", async () => {
@@ -404,13 +434,13 @@ describe("coming back", () => {
     }
   })
 
-  it("[C3] retries an upgrade that is refused with 503", async () => {
+  it.each([429, 503])("[C3] retries an upgrade that is refused with %d", async (status) => {
     const server = await relay()
-    server.refuse(503)
+    server.refuse(status)
     const page = open(server)
-    const status = record(page, "status")
+    const seen = record(page, "status")
     await expect.poll(() => server.attempts.length).toBeGreaterThan(3)
-    expect(new Set(status.map((event) => (event as { status: string }).status))).toEqual(
+    expect(new Set(seen.map((event) => (event as { status: string }).status))).toEqual(
       new Set(["connecting", "disconnected"]),
     )
     server.admit()
@@ -435,6 +465,19 @@ describe("coming back", () => {
       expect(waits[i]).toBeGreaterThanOrEqual(ceiling / 2)
     })
     expect(new Set(waits).size).toBe(waits.length)
+  })
+
+  it("[C3] waits longer each time a room closes with 1013 at once", async () => {
+    const server = await relay()
+    const page = await opened(server, { maxBackoffTime: 200 })
+    const beganMs = performance.now()
+    for (let times = 0; times < 4; times++) {
+      server.close(1013, "Too many frames")
+      await when(page, "sync", true)
+    }
+    // 200 ms each after the first, less at most half for the jitter.
+    expect(performance.now() - beganMs).toBeGreaterThan(390)
+    expect(server.attempts.length).toBe(5)
   })
 
   it("[C3] gives up a socket on which nothing comes any more", async () => {
@@ -527,7 +570,7 @@ describe("tokens", () => {
         return "good"
       },
     })
-    expect(String((await when(page, "connection-error"))[0])).toContain("[object")
+    expect((await when(page, "connection-error"))[0]).toMatchObject({ message: "The login is down" })
     await when(page, "sync", true)
     expect(server.attempts.length).toBe(1)
   })

@@ -23,6 +23,7 @@ import { yCursorPlugin } from "y-prosemirror"
 import { Awareness } from "y-protocols/awareness"
 import { QuillBinding } from "y-quill"
 import * as Y from "yjs"
+import { indexedDb } from "../../../src/client/offline.ts"
 import { Provider, type ProviderAwareness, type Status } from "../../../src/client/provider.ts"
 import { useProvider } from "../../../src/client/react.ts"
 
@@ -78,6 +79,8 @@ export function events() {
   provider.on("sync", (synced) => synced satisfies boolean)
   provider.on("synced", (synced: boolean) => synced)
   provider.on("closed", ({ code, reason }) => [code satisfies number, reason satisfies string])
+  provider.on("notice", ({ code, message }) => [code satisfies string, message satisfies string])
+  provider.on("conflict", ({ before, doc }) => [before satisfies Y.Doc, doc satisfies Y.Doc])
   provider.on("refused", ({ reason }) => reason satisfies string)
   provider.on("message", (message) => message satisfies string)
   provider.on("saved", () => provider.hasUnsavedChanges satisfies boolean)
@@ -95,13 +98,16 @@ export function options() {
     params: async () => ({ a: "b" }),
     WebSocketPolyfill: NodeWebSocket,
     awareness: new Awareness(doc),
-    offline: "database",
+    offline: indexedDb,
+    user: "ada",
     guardUnload: true,
     connect: undefined,
   })
   new Provider("ws://host/docs", "notes", doc, { WebSocketPolyfill: WebSocket })
   // @ts-expect-error a parameter is text
   new Provider("ws://host/docs", "notes", doc, { params: { a: 1 } })
+  // @ts-expect-error a copy is opened by a function, so that only who wants one needs y-indexeddb
+  new Provider("ws://host/docs", "notes", doc, { offline: true })
   // @ts-expect-error there is no such option
   new Provider("ws://host/docs", "notes", doc, { autoConnect: true })
   // @ts-expect-error a document is needed
@@ -122,10 +128,12 @@ export function React() {
     synced,
     saved,
     closed,
+    doc: followed,
   } = useProvider("ws://host/docs", "notes", doc, {
     token: () => "fresh",
   })
   shared satisfies Provider
+  followed satisfies Y.Doc
   return (
     <p>
       {status satisfies Status} {String(synced satisfies boolean)} {String(saved satisfies boolean)}{" "}

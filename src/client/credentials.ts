@@ -1,0 +1,98 @@
+/** What a provider shows at the door: its address with the parameters of the moment, its token, and whose that is. */
+import { SyncError } from "../errors.ts"
+import type { Address } from "./connection.ts"
+import type { ProviderOptions } from "./options.ts"
+import { readClaims, TokenRenewal } from "./token.ts"
+
+/**
+ * A document's address as people read it, and as a URL.
+ * @throws SyncError "bad-id" where a segment of the id is `.` or `..`, which no URL can carry
+ */
+export function locate(url: string, docId: string): { name: string; address: string } {
+  const base = url.replace(/^http/, "ws").replace(/\/+$/, "")
+  const segments = docId.split("/")
+  if (segments.some((segment) => /^\.\.?$/.test(segment))) {
+    throw new SyncError("bad-id", `"." or ".." in the id ${docId}`)
+  }
+  return { name: `${base}/${docId}`, address: `${base}/${segments.map(encodeURIComponent).join("/")}` }
+}
+
+/** Whom the credentials tell. */
+export interface CredentialsOptions {
+  /** A fresh token, shortly before the one in use ends. */
+  readonly onRenewed: (token: string) => void
+  readonly onError: (problem: unknown) => void
+}
+
+/** Asks for parameters and tokens when they are needed. */
+export class Credentials {
+  readonly #url: string
+  readonly #options: ProviderOptions
+  readonly #tell: CredentialsOptions
+  readonly #renewal = new TokenRenewal(() => void this.#renew())
+  #triedFreshToken = false
+  #subject: string | null | undefined
+
+  constructor(url: string, options: ProviderOptions, tell: CredentialsOptions) {
+    this.#url = url
+    this.#options = options
+    this.#tell = tell
+    const { token } = options
+    if (typeof token !== "function") this.#subject = token === undefined ? null : readClaims(token).subject
+  }
+
+  /** Who this page is for; null for nobody in particular, undefined before the first token has come. */
+  get user(): string | null | undefined {
+    return this.#options.user ?? this.#subject
+  }
+
+  /** For the next attempt. */
+  async address(): Promise<Address> {
+    const { params, token } = this.#options
+    const query = new URLSearchParams(typeof params === "function" ? await params() : params).toString()
+    const bearer = typeof token === "function" ? await token() : token
+    if (bearer !== undefined) {
+      const { subject, expiresAtMs } = readClaims(bearer)
+      this.#subject = subject
+      this.planRenewal(expiresAtMs)
+    }
+    return {
+      url: query === "" ? this.#url : `${this.#url}?${query}`,
+      protocols: bearer === undefined ? ["yurt"] : ["yurt", bearer],
+    }
+  }
+
+  /** Whether a close with this code is final: 4400–4499 are, but for one attempt with a fresh token after 4401. */
+  isFinal(code: number): boolean {
+    if (code < 4400 || code > 4499) return false
+    const mayRetry = code === 4401 && typeof this.#options.token === "function" && !this.#triedFreshToken
+    if (mayRetry) this.#triedFreshToken = true
+    return !mayRetry
+  }
+
+  /** The token was good, or somebody asks to try again all the same. */
+  accept(): void {
+    this.#triedFreshToken = false
+  }
+
+  /** The token in use ends then. */
+  planRenewal(expiresAtMs: number | null): void {
+    if (typeof this.#options.token === "function") this.#renewal.plan(expiresAtMs)
+  }
+
+  /** The connection is gone: the next attempt asks for a token anyway. */
+  stopRenewal(): void {
+    this.#renewal.stop()
+  }
+
+  async #renew(): Promise<void> {
+    const { token } = this.#options
+    if (typeof token !== "function") return
+    try {
+      this.#tell.onRenewed(await token())
+    } catch (error) {
+      // The room closes with 4401 when the old one ends, and the next attempt asks again.
+      this.#tell.onError(error)
+    }
+  }
+}
