@@ -5,21 +5,34 @@ import source from "./counter-room.ts?raw"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { page, requestHeaders, requestUrl, roomsUrl } from "./page.ts"
+import { watchRights } from "./rights.ts"
 import { snippet } from "./snippet.ts"
 
 const doc = new Y.Doc()
 const counter = doc.getMap<number>("counter")
-const provider = new Provider(roomsUrl("/parties/counter"), page.docId, doc, {
+const provider = new Provider(roomsUrl(), page.docId, doc, {
   token: page.token,
   offline: true,
 })
 
-const show = (): void => find("number").replaceChildren((counter.get("n") ?? 0).toLocaleString("en"))
+const number = find("number")
+const show = (): void => {
+  const figures = (counter.get("n") ?? 0).toLocaleString("en")
+  number.replaceChildren(figures)
+  // The more figures, the smaller they are: counter.css divides the width by this.
+  number.style.setProperty("--figures", String(figures.length))
+}
 counter.observe(show)
-provider.on("sync", show)
 
-const address = requestUrl("/parties/counter")
+const address = requestUrl()
 const problem = find("problem")
+provider.on("sync", (synced) => {
+  show()
+  if (synced) problem.hidden = true
+})
+watchRights(provider, (readOnly) => {
+  find<HTMLButtonElement>("raise").disabled = readOnly
+})
 find("raise").addEventListener("click", async () => {
   try {
     const answer = await fetch(address, { method: "POST", headers: requestHeaders() })

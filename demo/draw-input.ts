@@ -34,6 +34,8 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
   element.addEventListener("pointerdown", (event) => {
     event.preventDefault()
     element.focus({ preventScroll: true })
+    // A ring is for those who came by keyboard; a browser also draws it where a script gives the focus.
+    element.dataset.held = ""
     element.setPointerCapture(event.pointerId)
     stylusSeen ||= event.pointerType === "pen"
     if (event.pointerType === "touch") {
@@ -75,6 +77,7 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
   )
 
   addEventListener("keydown", (event) => {
+    delete element.dataset.held
     if (event.target instanceof HTMLInputElement && event.target.type === "text") return
     if (event.code === "Space" && event.target === element) {
       spaceDown = true

@@ -9,11 +9,12 @@ import { yurt } from "./draw-yurt.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
-import { page, roomsUrl, watchRights } from "./page.ts"
+import { page, roomsUrl } from "./page.ts"
+import { watchRights } from "./rights.ts"
 import { Drawing, writeStroke } from "./strokes.ts"
 
 const doc = new Y.Doc()
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: true })
+const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, offline: true })
 const drawing = new Drawing(doc)
 const board = new Board(find("board"), drawing, inkOnScreen)
 

@@ -1,6 +1,6 @@
 /** Who is here: presence as the pages show it, whichever editor wrote it. */
 import type { Awareness } from "y-protocols/awareness"
-import type { Visitor } from "./page.ts"
+import type { Visitor } from "./visitor.ts"
 
 /** One connected visitor. */
 export interface Person extends Visitor {

@@ -22,13 +22,14 @@ import {
   CAN_UNDO_COMMAND,
   COMMAND_PRIORITY_LOW,
   FORMAT_TEXT_COMMAND,
+  KEY_DOWN_COMMAND,
   REDO_COMMAND,
   type TextFormatType,
   UNDO_COMMAND,
 } from "lexical"
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react"
 import type { Provider } from "../src/client/provider.ts"
-import { watchRights } from "./page.ts"
+import { watchRights } from "./rights.ts"
 
 const BLOCKS = {
   paragraph: "Text",
@@ -205,7 +206,7 @@ function LinkTool({ address }: { address: string | null }) {
   const selection = useRef<BaseSelection | null>(null)
 
   const open = (): void => {
-    // The field takes the focus; the text's selection is put back before the link is made.
+    // The field gets the focus, so the text's selection is put back before the link is made.
     selection.current = editor.read(() => $getSelection()?.clone() ?? null)
     panel.current?.showPopover()
     if (field.current !== null) field.current.value = address ?? "https://"
@@ -217,6 +218,17 @@ function LinkTool({ address }: { address: string | null }) {
     editor.dispatchCommand(TOGGLE_LINK_COMMAND, to)
     editor.focus()
   }
+  // Anew after each render: `open` knows the link of that moment.
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): boolean => {
+      const isLinkKey = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k"
+      if (!isLinkKey || event.altKey || event.shiftKey) return false
+      event.preventDefault()
+      open()
+      return true
+    }
+    return editor.registerCommand(KEY_DOWN_COMMAND, onKey, COMMAND_PRIORITY_LOW)
+  })
   const submit = (event: FormEvent): void => {
     event.preventDefault()
     const typed = field.current?.value.trim() ?? ""

@@ -2,6 +2,7 @@
 import { LinkNode } from "@lexical/link"
 import { ListItemNode, ListNode } from "@lexical/list"
 import { TRANSFORMERS } from "@lexical/markdown"
+import { AutoFocusPlugin } from "@lexical/react/LexicalAutoFocusPlugin"
 import { LexicalCollaboration } from "@lexical/react/LexicalCollaborationContext"
 import { CollaborationPlugin } from "@lexical/react/LexicalCollaborationPlugin"
 import { LexicalComposer } from "@lexical/react/LexicalComposer"
@@ -19,13 +20,15 @@ import { Provider } from "../src/client/provider.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
-import { me, page, roomsUrl } from "./page.ts"
+import { page, roomsUrl } from "./page.ts"
 import { writeGreeting } from "./rich-greeting.ts"
 import { isLink, Toolbar } from "./rich-toolbar.tsx"
+import { OwnUndo } from "./rich-undo.ts"
+import { me } from "./visitor.ts"
 
 const doc = new Y.Doc()
 // The plugin connects it once the editor is there.
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, {
+const provider = new Provider(roomsUrl(), page.docId, doc, {
   token: page.token,
   offline: true,
   connect: false,
@@ -75,6 +78,9 @@ function Editor() {
           </div>
         </div>
         <ListPlugin />
+        <OwnUndo doc={doc} />
+        {/* Whoever asks for a new text wants to write. */}
+        {page.asked === null && !page.mini && <AutoFocusPlugin />}
         <LinkPlugin validateUrl={isLink} attributes={{ rel: "noreferrer", target: "_blank" }} />
         <MarkdownShortcutPlugin transformers={TRANSFORMERS.filter((each) => !("regExpStart" in each))} />
         <CollaborationPlugin
