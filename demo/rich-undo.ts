@@ -5,31 +5,35 @@
  * a paragraph is one such insertion and holds its words, and the words of others too. And where the last block of a
  * document goes, Lexical puts an empty paragraph in its place: one more change, after which there is nothing to
  * redo. So an undo here leaves standing what others have written in, and the last block: it only takes the words out.
+ *
+ * After an undo, and after a change of others, Lexical merges neighbouring words of one look and writes that into the
+ * document. The visitor has done nothing then, so it is no step to undo either.
  */
 import { useLexicalComposerContext } from "@lexical/react/LexicalComposerContext"
-import { mergeRegister } from "@lexical/utils"
-import { COMMAND_PRIORITY_HIGH, type LexicalEditor, REDO_COMMAND, UNDO_COMMAND } from "lexical"
+import { COLLABORATION_TAG, HISTORIC_TAG, type LexicalEditor } from "lexical"
 import { useEffect } from "react"
 import * as Y from "yjs"
 
 /** Where Lexical's collaboration plugin keeps its undo manager on the editor. */
 const UNDO_MANAGER = Symbol.for("@lexical/yjs/UndoManager")
 
-/** A part of a Lexical editor. @param props.doc the document it is bound to */
+/** A part of a Lexical editor; it stands before the collaboration plugin. @param props.doc the document it is bound to */
 export function OwnUndo({ doc }: { doc: Y.Doc }): null {
   const [editor] = useLexicalComposerContext()
   useEffect(() => {
-    const narrow = (): false => {
-      // The plugin makes it after this part is mounted, so it is looked for when it is first needed.
+    let narrowed: Y.UndoManager | undefined
+    let followsYjs = false
+    // Hears of an update of the editor before the plugin does, which then writes it into the document.
+    return editor.registerUpdateListener(({ tags }) => {
+      followsYjs = tags.has(HISTORIC_TAG) || tags.has(COLLABORATION_TAG)
       const manager = undoManagerOf(editor)
-      if (manager !== undefined) manager.deleteFilter = (item) => mayGo(item, doc)
-      // Not handled yet: the plugin undoes.
-      return false
-    }
-    return mergeRegister(
-      editor.registerCommand(UNDO_COMMAND, narrow, COMMAND_PRIORITY_HIGH),
-      editor.registerCommand(REDO_COMMAND, narrow, COMMAND_PRIORITY_HIGH),
-    )
+      if (manager === undefined || manager === narrowed) return
+      narrowed = manager
+      const { captureTransaction } = manager
+      manager.captureTransaction = (transaction) =>
+        captureTransaction(transaction) && (transaction.origin === manager || !followsYjs)
+      manager.deleteFilter = (item) => mayGo(item, doc)
+    })
   }, [editor, doc])
   return null
 }
