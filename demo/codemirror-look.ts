@@ -51,7 +51,13 @@ const theme = EditorView.theme({
     font: "0.875rem/1.5 var(--sans)",
   },
   ".cm-panel.cm-search br": { flexBasis: "100%", content: "''" },
-  ".cm-panel.cm-search label": { display: "inline-flex", alignItems: "center", gap: "0.3rem", margin: "0" },
+  ".cm-panel.cm-search label": {
+    display: "inline-flex",
+    alignItems: "center",
+    gap: "0.3rem",
+    margin: "0",
+    fontSize: "inherit",
+  },
   ".cm-panel.cm-search label input": { margin: "0", accentColor: "var(--accent)" },
   ".cm-panel.cm-search .cm-textfield": {
     flex: "0 1 14rem",
@@ -125,7 +131,6 @@ export function look(provider: Provider): Extension {
     theme,
     syntaxHighlighting(prose),
     EditorView.lineWrapping,
-    placeholder("Write something, together."),
     ownDirections,
     EditorView.contentAttributes.of({ "aria-label": `The text of ${page.docId}`, spellcheck: "true" }),
     lockedWhereReadOnly(provider),
@@ -134,7 +139,11 @@ export function look(provider: Provider): Extension {
 
 function lockedWhereReadOnly(provider: Provider): Extension {
   const lock = new Compartment()
-  const locked = (is: boolean): Extension => [EditorState.readOnly.of(is), EditorView.editable.of(!is)]
+  const locked = (is: boolean): Extension => [
+    EditorState.readOnly.of(is),
+    EditorView.editable.of(!is),
+    placeholder(is ? "Nothing is written here yet." : "Write something, together."),
+  ]
   const follow = ViewPlugin.define((view) => {
     // Not before the view is made: it takes no change until then.
     const apply = (is: boolean): void =>

@@ -31,10 +31,15 @@ drawing.onChange(() => {
   board.element.ariaLabel = `The drawing: ${number === 1 ? "1 stroke" : `${number} strokes`}`
 })
 
-// Whoever comes sees all that is there, at once; from then on the view is theirs.
+// The visitor sees all of the drawing at once, as soon as it has come. Who has begun to draw by then keeps the view:
+// a board that moves under a pen bends the line.
+let hasBegun = false
+board.element.addEventListener("pointerdown", () => {
+  hasBegun = true
+})
 provider.once("sync", () => {
   board.settle()
-  board.fit()
+  if (!hasBegun) board.fit()
 })
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => board.repaint())
 watchRights(provider, (readOnly) => tools.lock(readOnly))

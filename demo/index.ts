@@ -35,6 +35,7 @@ async function asksForToken(): Promise<boolean> {
 
 function explain(): void {
   find("minis").remove()
+  find("lead").remove()
   find("mint").append(
     snippet("npm run token -- --doc '*' --doc '/counter/*' --doc '/cart/*'", "Copy the command"),
   )

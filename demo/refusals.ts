@@ -3,7 +3,9 @@ import type { Provider } from "../src/client/provider.ts"
 import { el } from "./element.ts"
 import { openDocument, requestHeaders, requestUrl } from "./page.ts"
 
-/** The close code of a document that was deleted. @source src/errors.ts */
+/** Close codes that say which way leads on. @source src/errors.ts */
+const UNAUTHORIZED = 4401
+const FORBIDDEN = 4403
 const DELETED = 4404
 /** Whoever cannot connect asks why at most this often, ms: a server that is away is not asked at each attempt. */
 const ASK_EVERY_MS = 30_000
@@ -26,8 +28,11 @@ export function showRefusals(provider: Provider): void {
     banner.hidden = false
   }
   provider.on("closed", ({ code, reason }) => {
+    const closed = `The room is closed to this page: ${reason || `code ${code}`}`
     if (code === DELETED) show("This document was deleted. Nothing more can be written here.", START_ANEW)
-    else show(`The room is closed to this page: ${reason || `code ${code}`}`, RELOAD, START_ANEW)
+    // A new document would be refused for the same reason.
+    else if (code === UNAUTHORIZED || code === FORBIDDEN) show(closed, RELOAD)
+    else show(closed, RELOAD, START_ANEW)
   })
   provider.on("refused", ({ reason }) => show(`Not taken: ${reason}`, RELOAD))
   provider.on("sync", (synced) => {

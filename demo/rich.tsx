@@ -69,7 +69,11 @@ function Editor() {
                   className="content"
                   aria-label={`The text of ${page.docId}`}
                   aria-placeholder="Write something"
-                  placeholder={<p className="placeholder">Write something, together.</p>}
+                  placeholder={(editable) => (
+                    <p className="placeholder">
+                      {editable ? "Write something, together." : "Nothing is written here yet."}
+                    </p>
+                  )}
                 />
               }
               ErrorBoundary={LexicalErrorBoundary}

@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { launchBrowser } from "./browser.ts"
+import { isSaved } from "./visitors.ts"
 
 const [base = "http://localhost:8787", folder = "output/screens", ...wanted] = process.argv.slice(2)
 
@@ -133,6 +134,7 @@ try {
         const first = await person(browser, { size: "desk", dark, name: "Ana Lima", color: "#0369a1" })
         const second = await person(browser, { size, dark, name: "Bo", color: "#c2410c" })
         await Promise.all([first.goto(address.href), second.goto(address.href)])
+        if (name !== "start") await Promise.all([isSaved(first), isSaved(second)])
         await scene.act(first)
         await second.waitForSelector(scene.arrives)
         // Presence and carets follow the text by a frame or two.
