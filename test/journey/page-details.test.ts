@@ -368,6 +368,26 @@ describe("drawing", () => {
     await page.close()
   })
 
+  it("does not move the board under a pen that was quicker than the server", async () => {
+    cable.delayMs = () => 400
+    const page = await ana.newPage()
+    await page.goto(`${cable.url}/draw.html?doc=${newId()}`)
+    await page.locator("#board canvas").first().waitFor({ state: "attached" })
+    const view = () => page.locator("#board").evaluate((board) => board.style.getPropertyValue("--dots-at"))
+    await page.mouse.move(200, 200)
+    await page.mouse.down()
+    await page.mouse.move(260, 240, { steps: 3 })
+    const before = await view()
+    expect(await page.locator(".state").getAttribute("data-state")).toBe("connecting")
+    cable.delayMs = null
+    await page.locator('.state:not([data-state="connecting"])').waitFor()
+    await page.mouse.move(300, 200, { steps: 3 })
+    await page.mouse.up()
+    expect(await view()).toBe(before)
+    await isSaved(page)
+    await page.close()
+  })
+
   it("saves a picture of what is drawn", async () => {
     const page = await open(ana, "draw", newId())
     await page.mouse.move(300, 300)
