@@ -14,7 +14,7 @@ import { snippet } from "./snippet.ts"
 
 const OWNER = "cart-owner"
 
-// Whose cart: the token's subject, else the address, else who shopped here last.
+// The cart's owner: the token's subject, else the one in the address, else the last one in this browser.
 const owner = claims?.sub ?? page.asked ?? localStorage.getItem(OWNER)
 if (owner === null) askOwner()
 else openShop(asId(owner))
@@ -61,7 +61,7 @@ function openShop(id: string): void {
   showHeader(provider, { title: "Cart" })
 }
 
-/** The list of what is in the cart. A line keeps its elements while it is in there, and so its buttons the focus. */
+/** The lines of the cart. A product keeps its elements while it is in the cart, so that its buttons keep the focus. */
 function cartLines(doc: Y.Doc): (lines: Cart["lines"]) => void {
   const list = find("lines")
   const none = el("li", { class: "none" }, "Nothing in it yet.")
@@ -131,7 +131,7 @@ function asId(name: string): string {
   return (
     name
       .trim()
-      // Without their accents: "Zoë" is zoe.
+      // Accents do not count: "Zoë" is zoe.
       .normalize("NFD")
       .replaceAll(/\p{Mark}/gu, "")
       .toLowerCase()

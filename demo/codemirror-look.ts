@@ -125,7 +125,7 @@ const ownDirections: Extension = [
   }),
 ]
 
-/** The extensions that make an editor look at home; they also lock it where one may only read. */
+/** The look of an editor; it is locked for a reader and once the room has closed. */
 export function look(provider: Provider): Extension {
   return [
     theme,
@@ -145,7 +145,7 @@ function lockedWhereReadOnly(provider: Provider): Extension {
     placeholder(is ? "Nothing is written here yet." : "Write something, together."),
   ]
   const follow = ViewPlugin.define((view) => {
-    // Not before the view is made: it takes no change until then.
+    // A view that is being made takes no transaction yet.
     const apply = (is: boolean): void =>
       queueMicrotask(() => view.dispatch({ effects: lock.reconfigure(locked(is)) }))
     watchRights(provider, apply)

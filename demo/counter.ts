@@ -19,7 +19,7 @@ const number = find("number")
 const show = (): void => {
   const figures = (counter.get("n") ?? 0).toLocaleString("en")
   number.replaceChildren(figures)
-  // The more figures, the smaller they are: counter.css divides the width by this.
+  // counter.css divides the width by the number of figures, so that a long number fits.
   number.style.setProperty("--figures", String(figures.length))
 }
 counter.observe(show)
@@ -39,7 +39,7 @@ find("raise").addEventListener("click", async () => {
     if (!answer.ok) throw new Error(((await answer.json()) as { message: string }).message)
     problem.hidden = true
   } catch (error) {
-    // What `fetch` throws says nothing to a visitor.
+    // The message of an error that `fetch` throws means nothing to a visitor.
     const unreachable = "The server cannot be reached, and it is the one that counts."
     problem.replaceChildren(
       error instanceof TypeError || !(error instanceof Error) ? unreachable : error.message,

@@ -1,4 +1,4 @@
-/** The tools of the board: what one draws with, undo, zoom, export. */
+/** The toolbar of the board: pens and colours, undo, zoom, export. */
 import type * as Y from "yjs"
 import { toSvg } from "../src/export/svg.ts"
 import type { Board } from "./board.ts"
@@ -8,12 +8,12 @@ import { boundsOfAll, type Drawing } from "./strokes.ts"
 
 type Tool = "pen" | "eraser" | "hand"
 
-/** What is chosen now. */
+/** The visitor's present choice of tool. */
 export interface Tools {
   readonly tool: Tool
   readonly color: string
   readonly width: number
-  /** One may only look. */
+  /** Whether the drawing cannot be changed, only looked at. */
   readonly locked: boolean
   lock(locked: boolean): void
 }
@@ -59,7 +59,7 @@ export function inkOnScreen(color: string): string {
   return ink?.[2] ?? color
 }
 
-/** Fill the toolbar, and listen to the keys that stand for it. @returns what is chosen, kept true */
+/** Fill the toolbar, and listen to its keyboard shortcuts. @returns the present choice; the object is updated in place */
 export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawing; board: Board }): Tools {
   const { doc, drawing, board } = parts
   const chosen = {
@@ -155,7 +155,7 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
   )
   open.setAttribute("popovertarget", "exports")
   exports.addEventListener("beforetoggle", () => {
-    // Above the tools, however many rows of them there are.
+    // The menu stands above the tools, which may take one row or two.
     exports.style.setProperty("--tools-top", `${innerHeight - bar.getBoundingClientRect().top}px`)
   })
 

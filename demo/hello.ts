@@ -9,10 +9,10 @@ import type { Provider } from "../src/client/provider.ts"
 import { page } from "./page.ts"
 import { isReadOnly } from "./rights.ts"
 
-/** The start page's documents begin with this. */
+/** The ids of the start page's documents begin with this. */
 const HELLO = "hello-"
 
-/** The origin of a greeting: nobody wrote it, so nobody's undo takes it back. */
+/** The origin of the greeting's transaction; no undo manager tracks it, so no visitor can undo the greeting. */
 const GREETING = Symbol("greeting")
 
 /**

@@ -61,7 +61,7 @@ export function isLocal(): boolean {
   return /^(localhost|127\..*|\[::1\])$/.test(location.hostname)
 }
 
-/** Say which document this page is about, before it connects; the address then says so too. @returns the id */
+/** Decide the document of this page, before it connects, and put it into the address. @returns the id */
 export function startDocument(id: string): string {
   docId = id
   history.replaceState(null, "", addressOf(id))

@@ -49,11 +49,11 @@ const FORMATS: readonly (readonly [TextFormatType, label: string, key: string])[
   ["code", "<>", "Code"],
 ]
 
-/** What the selection is in. */
+/** Kind of paragraph, formats and link at the selection. */
 interface Here {
   readonly block: Block
   readonly formats: ReadonlySet<TextFormatType>
-  /** The address of the link it is in. */
+  /** The address of the link around the selection; null outside of links. */
   readonly link: string | null
 }
 
@@ -64,6 +64,7 @@ export function isLink(address: string): boolean {
   return URL.canParse(address) && /^(https?|mailto):$/.test(new URL(address).protocol)
 }
 
+/** The toolbar; there is none where the text cannot be changed. */
 export function Toolbar({ provider }: { provider: Provider }) {
   const [editor] = useLexicalComposerContext()
   const [here, setHere] = useState(NOWHERE)
@@ -173,7 +174,7 @@ function Tool(props: {
       aria-label={props.title.replace(/ \(.*/, "")}
       aria-pressed={props.pressed}
       disabled={props.disabled}
-      // The selection stays in the text.
+      // A mouse press would move the selection out of the text.
       onMouseDown={(event) => event.preventDefault()}
       onClick={props.onPress}
     >
@@ -190,7 +191,7 @@ function Icon({ d }: { d: string }) {
   )
 }
 
-/** A command's listener that lets others hear it too. */
+/** A command's listener that leaves the command to the other listeners. */
 function listen<Payload>(hear: (payload: Payload) => void): (payload: Payload) => false {
   return (payload) => {
     hear(payload)
@@ -218,7 +219,7 @@ function LinkTool({ address }: { address: string | null }) {
     editor.dispatchCommand(TOGGLE_LINK_COMMAND, to)
     editor.focus()
   }
-  // Anew after each render: `open` knows the link of that moment.
+  // Registered again after each render, because `open` reads the link of that render.
   useEffect(() => {
     const onKey = (event: KeyboardEvent): boolean => {
       const isLinkKey = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k"

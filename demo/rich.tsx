@@ -27,7 +27,7 @@ import { OwnUndo } from "./rich-undo.ts"
 import { me } from "./visitor.ts"
 
 const doc = new Y.Doc()
-// The plugin connects it once the editor is there.
+// The collaboration plugin connects the provider once the editor exists.
 const provider = new Provider(roomsUrl(), page.docId, doc, {
   token: page.token,
   offline: true,
@@ -36,7 +36,7 @@ const provider = new Provider(roomsUrl(), page.docId, doc, {
 
 const config = {
   namespace: "rich",
-  // null: what is in it is the document's business.
+  // null: the content comes from the Yjs document.
   editorState: null,
   nodes: [HeadingNode, QuoteNode, ListNode, ListItemNode, LinkNode],
   theme: {
@@ -90,7 +90,7 @@ function Editor() {
         <CollaborationPlugin
           id={page.docId}
           providerFactory={openDocument}
-          // Two who come at the same time would both begin; an empty document needs no beginning to be written in.
+          // Two visitors who open an empty document at once would both put a paragraph into it.
           shouldBootstrap={false}
           username={name}
           cursorColor={color}

@@ -17,11 +17,16 @@ interface Claims {
 export const claims = page.token === undefined ? undefined : readClaims(page.token)
 
 /**
- * Be told whether nothing can be changed on this page: at once by what the token says, again when the room says
- * otherwise, and when the room has closed for good.
+ * Be told whether nothing can be changed on this page: at once by what the token says, and whenever that changes,
+ * because the room says otherwise, or has closed for good, or is open again.
  */
 export function watchRights(provider: Provider, listener: (readOnly: boolean) => void): void {
-  const tell = (): void => listener(isReadOnly() || provider.readOnly || provider.closed !== null)
+  let told: boolean | undefined
+  const tell = (): void => {
+    const readOnly = isReadOnly() || provider.readOnly || provider.closed !== null
+    if (readOnly !== told) listener(readOnly)
+    told = readOnly
+  }
   tell()
   provider.on("read-only", tell)
   provider.on("closed", tell)

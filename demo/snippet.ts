@@ -2,7 +2,7 @@
 import { copyText } from "./clipboard.ts"
 import { el } from "./element.ts"
 
-/** @param label what it is, for the button: "Copy the command" */
+/** The code with a button that copies it. @param label what it is, for the button: "Copy the command" */
 export function snippet(code: string, label: string): HTMLElement {
   const words = el("span", { "aria-live": "polite" }, "Copy")
   const copy = async (): Promise<void> => {

@@ -28,7 +28,7 @@ const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, 
 const view = new EditorView({
   parent: find("editor"),
   extensions: [
-    // Before CodeMirror's own: undo takes back what was typed here, not what came from others.
+    // Before CodeMirror's own keys: this undo takes back only what was typed here, not what came from others.
     keymap.of(yUndoManagerKeymap),
     basicSetup,
     markdown(),

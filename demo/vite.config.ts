@@ -14,7 +14,7 @@ export default defineConfig({
     outDir: join(root, "dist"),
     emptyOutDir: true,
     target: "es2023",
-    // A preload that a service worker answers counts as not used: a warning for each, on every page, for nothing won.
+    // A browser counts a preload that the service worker answers as unused, and prints a warning for each on every page.
     modulePreload: false,
     // CodeMirror and Lexical, each on its own page: 211 KB and 174 KB compressed.
     chunkSizeWarningLimit: 700,

@@ -265,6 +265,31 @@ describe("the header", () => {
     await page.close()
   })
 
+  it("gives a visitor whose made-up name is taken another one, and another colour", async () => {
+    const docId = newId()
+    const twins: Page[] = []
+    for (let twin = 0; twin < 2; twin++) {
+      const page = await (await browser.newContext()).newPage()
+      await page.addInitScript(() => {
+        sessionStorage.setItem("name", sessionStorage.getItem("name") ?? "Bold Heron")
+        sessionStorage.setItem("color", sessionStorage.getItem("color") ?? "#0369a1")
+      })
+      await page.goto(`${server.url}/text.html?doc=${docId}`)
+      await isSaved(page)
+      twins.push(page)
+    }
+    const [first, second] = twins as [Page, Page]
+    await until(async () => (await first.locator(".faces .face").count()) === 2, "both are here")
+    const faces = first.locator(".faces .face")
+    await until(
+      async () => (await faces.nth(1).getAttribute("title")) !== "Bold Heron",
+      "the second has another name",
+    )
+    expect(await faces.nth(0).getAttribute("title")).toBe("Bold Heron")
+    expect(await faces.nth(1).getAttribute("style")).not.toBe(await faces.nth(0).getAttribute("style"))
+    await Promise.all([first.context().close(), second.context().close()])
+  })
+
   it("counts everybody on a phone too", async () => {
     const docId = newId()
     const pages = await Promise.all([cem, ana, bo].map((who) => open(who, "text", docId)))
