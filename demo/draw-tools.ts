@@ -46,8 +46,8 @@ const TOOLS: Record<Tool, { says: string; key: string; paths: string[] }> = {
   },
 }
 
-/** An exported picture is at most this wide and high, px: what canvases of all browsers can hold. */
-const PNG_LIMIT = 8192
+/** An exported PNG is at most this wide and high, px: to encode twice as much takes seconds, and there is SVG for more. */
+const PNG_LIMIT = 4096
 /** White around an exported picture, px. */
 const PNG_MARGIN = 20
 

@@ -381,6 +381,22 @@ describe("without a network", () => {
   })
 })
 
+describe("the console", () => {
+  it("stays empty on a return visit, when the service worker answers", async () => {
+    const page = await open(ana, "text", newId())
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}))
+    const said: string[] = []
+    page.on("console", (message) => said.push(message.text()))
+    for (let visit = 0; visit < 3; visit++) {
+      await page.goto(`${server.url}/`)
+      await page.frameLocator('iframe[title="Text, live"]').getByText("Write with me").waitFor()
+      await page.frameLocator('iframe[title="Cart, live"]').locator("#shop").waitFor()
+    }
+    expect(said).toEqual([])
+    await page.close()
+  })
+})
+
 describe("drawing", () => {
   it("leaves the colours free when the export menu is open on a phone", async () => {
     const page = await open(cem, "draw", newId())
