@@ -1,6 +1,7 @@
 /**
  * What a newcomer meets on the pages in the first minutes: undo, the header on a desk and on a phone, the keyboard,
- * and the ways on where something is refused. What two people do to each other is in pages.test.ts.
+ * and ids. What two people do to each other is in pages.test.ts, what tokens allow in page-rights.test.ts. Longer than
+ * other files, because a file of its own for each page would start a server and a browser each.
  */
 import { readFile } from "node:fs/promises"
 import type { Browser, BrowserContext, Page } from "playwright-core"
