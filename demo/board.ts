@@ -15,12 +15,13 @@ export interface Place {
 
 /** A stroke that has not grown for this long is finished, ms. */
 const FINISHED_AFTER_MS = 400
-/** Where a frame that paints everything takes longer, a moving board shows the old picture moved, and is painted now and then, ms. */
+/** If painting everything takes longer than this, ms, a moving board shows the old picture shifted, and paints at intervals. */
 const FRAME_BUDGET_MS = 34
 const MOVING_REPAINT_MS = 150
 const ZOOM_RANGE = [0.1, 8] as const
 const MARGIN = 40
 
+/** The two canvases, and the view of the drawing that they show. */
 export class Board {
   readonly element: HTMLElement
   readonly #drawing: Drawing
@@ -34,11 +35,11 @@ export class Board {
   #painted = 0
   #width = 0
   #height = 0
-  /** What is at the centre, and how large a px of the drawing is. */
+  /** The place of the drawing at the centre of the board, and how many px of the screen one of its px takes. */
   #view = { x: 0, y: 0, zoom: 1 }
   /** The view the lower canvas was painted for. */
   #paintedView = this.#view
-  /** How long the last frame took that painted everything, ms; it began at `#wholeAt`, if that is not measured yet. */
+  /** How long the last whole painting took, ms. While one is being measured, `#wholeAt` is when it began. */
   #wholeMs = 0
   #wholeAt = 0
   #repaintAt = 0
@@ -54,7 +55,7 @@ export class Board {
     this.#drawing = drawing
     this.#colorOf = colorOf
     element.prepend(this.#lower, this.#upper)
-    // The arrow keys move it.
+    // Focusable, so that the arrow keys can move the board.
     element.tabIndex = 0
     element.role = "application"
     element.ariaLabel = "The drawing"
@@ -91,13 +92,13 @@ export class Board {
     return { x: (place.x - x) * zoom + this.#width / 2, y: (place.y - y) * zoom + this.#height / 2 }
   }
 
-  /** Move what is shown by so many px of the screen. */
+  /** Move the picture by so many px of the screen. */
   pan(dx: number, dy: number): void {
     const { x, y, zoom } = this.#view
     this.#look({ x: x - dx / zoom, y: y - dy / zoom, zoom })
   }
 
-  /** Zoom by a factor; what is at this point of the board (default: its centre) stays there. */
+  /** Zoom by a factor around a point of the board (default: its centre), which keeps its place of the drawing. */
   zoomBy(factor: number, point: Place = { x: this.#width / 2, y: this.#height / 2 }): void {
     const place = this.placeAt(point)
     const zoom = Math.max(ZOOM_RANGE[0], Math.min(ZOOM_RANGE[1], this.#view.zoom * factor))
@@ -129,7 +130,7 @@ export class Board {
     this.#schedule()
   }
 
-  /** All strokes are finished; nothing more is expected of them. */
+  /** Count all strokes as finished: none of them is growing any more. */
   settle(): void {
     this.#growing.clear()
     this.#schedule()
@@ -222,7 +223,7 @@ export class Board {
     return right >= start.x && left <= end.x && bottom >= start.y && top <= end.y
   }
 
-  /** The CSS transform that takes a picture painted for an older view to where it belongs now. */
+  /** The CSS transform that moves a picture painted for an older view to its position in the present one. */
   #transformFrom(old: { x: number; y: number; zoom: number }): string {
     const { x, y, zoom } = this.#view
     const scale = zoom / old.zoom

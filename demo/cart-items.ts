@@ -7,6 +7,7 @@
 import type * as Y from "yjs"
 import { SyncError } from "../src/errors.ts"
 
+/** What the shop sells, in the order of its shelf. */
 export const PRODUCTS = [
   { sku: "bread", name: "Flatbread", cents: 320 },
   { sku: "honey", name: "Mountain honey", cents: 890 },
@@ -16,11 +17,13 @@ export const PRODUCTS = [
   { sku: "blanket", name: "Wool blanket", cents: 7900 },
 ] as const
 
+/** The key of a product. */
 export type Sku = (typeof PRODUCTS)[number]["sku"]
 
 /** One change; over HTTP its JSON is the body: `{"add": "bread"}`. */
 export type CartChange = { readonly add: Sku } | { readonly remove: Sku } | { readonly reset: true }
 
+/** A cart as it is shown: sums in cents. */
 export interface Cart {
   readonly lines: readonly {
     readonly sku: Sku

@@ -46,6 +46,7 @@ const PICTURES: Record<Sku, readonly Shape[]> = {
   ],
 }
 
+/** The picture of a product; decorative, its name stands beside it. */
 export function picture(sku: Sku): SVGSVGElement {
   return svg(
     "svg",

@@ -5,49 +5,38 @@
 import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
-import { changeCart, PRODUCTS, readCart, type Sku } from "./cart-items.ts"
+import { type Cart, changeCart, PRODUCTS, readCart, type Sku } from "./cart-items.ts"
 import { picture } from "./cart-pictures.ts"
 import { el, find } from "./element.ts"
 import { showHeader } from "./header.ts"
-import { openDocument, page, requestUrl, roomsUrl, startDocument, watchRights } from "./page.ts"
+import { openDocument, page, requestUrl, roomsUrl, startDocument } from "./page.ts"
+import { claims, watchRights } from "./rights.ts"
 import { snippet } from "./snippet.ts"
 
 const OWNER = "cart-owner"
 
-// Whose cart: the token's subject, else the address, else who shopped here last.
-const owner = page.subject ?? page.asked ?? localStorage.getItem(OWNER)
+// The cart's owner: the token's subject, else the one in the address, else the last one in this browser.
+const owner = claims?.sub ?? page.asked ?? localStorage.getItem(OWNER)
 if (owner === null) askOwner()
 else openShop(asId(owner))
 
 function openShop(id: string): void {
   startDocument(id)
   const doc = new Y.Doc()
-  const provider = new Provider(roomsUrl("/parties/cart"), id, doc, { token: page.token, offline: indexedDb })
+  const provider = new Provider(roomsUrl(), id, doc, { token: page.token, offline: indexedDb })
 
+  const showLines = cartLines(doc)
   const show = (): void => {
     const { lines, pieces, cents } = readCart(doc)
-    find("lines").replaceChildren(
-      ...lines.map((line) =>
-        el(
-          "li",
-          {},
-          el("span", { class: "product" }, line.name),
-          button("−", `One ${line.name} less`, () => changeCart(doc, { remove: line.sku })),
-          el("span", { class: "pieces", "aria-label": `${line.pieces} pieces` }, String(line.pieces)),
-          button("+", `One ${line.name} more`, () => changeCart(doc, { add: line.sku })),
-          el("span", { class: "price" }, euros(line.cents)),
-        ),
-      ),
-      lines.length === 0 ? el("li", { class: "none" }, "Nothing in it yet.") : "",
-    )
+    showLines(lines)
     find("pieces").replaceChildren(pieces === 1 ? "1 piece" : `${pieces} pieces`)
     find("total").replaceChildren(euros(cents))
-    find<HTMLButtonElement>("reset").disabled = pieces === 0
+    find("reset").hidden = pieces === 0
   }
   doc.getArray("cart").observe(show)
   show()
 
-  find("shelf").append(
+  find("products").append(
     ...PRODUCTS.map(({ sku, name, cents }) =>
       el(
         "li",
@@ -64,13 +53,57 @@ function openShop(id: string): void {
     localStorage.removeItem(OWNER)
     openDocument(null)
   })
-  find("other").hidden = page.subject !== undefined
+  find("other").hidden = claims?.sub !== undefined
   find("curl").append(snippet(command({ add: "honey" }), "Copy the command"))
   find("shop").hidden = false
   watchRights(provider, (readOnly) => {
-    find<HTMLFieldSetElement>("shop").disabled = readOnly
+    for (const id of ["shelf", "order"]) find<HTMLFieldSetElement>(id).disabled = readOnly
   })
   showHeader(provider, { title: "Cart" })
+}
+
+/** The lines of the cart. A product keeps its elements while it is in the cart, so that its buttons keep the focus. */
+function cartLines(doc: Y.Doc): (lines: Cart["lines"]) => void {
+  const list = find("lines")
+  const none = el("li", { class: "none" }, "Nothing in it yet.")
+  const elements = new Map<Sku, HTMLElement>()
+
+  const lineOf = ({ sku, name }: Cart["lines"][number]): HTMLElement => {
+    const known = elements.get(sku)
+    if (known !== undefined) return known
+    const made = el(
+      "li",
+      {},
+      el("span", { class: "product" }, name),
+      button("−", `One ${name} less`, () => changeCart(doc, { remove: sku })),
+      el("span", { class: "pieces" }),
+      button("+", `One ${name} more`, () => changeCart(doc, { add: sku })),
+      el("span", { class: "price" }),
+    )
+    elements.set(sku, made)
+    return made
+  }
+  return (lines) => {
+    const skus = new Set(lines.map(({ sku }) => sku))
+    for (const [sku, element] of elements) {
+      if (skus.has(sku)) continue
+      const hadFocus = element.contains(document.activeElement)
+      const neighbour = element.nextElementSibling ?? element.previousElementSibling
+      element.remove()
+      elements.delete(sku)
+      if (hadFocus) (neighbour?.querySelector("button") ?? find("basket-title")).focus()
+    }
+    none.remove()
+    for (const [index, line] of lines.entries()) {
+      const element = lineOf(line)
+      if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null)
+      const pieces = element.querySelector(".pieces")!
+      pieces.textContent = String(line.pieces)
+      pieces.ariaLabel = `${line.pieces} pieces`
+      element.querySelector(".price")!.textContent = euros(line.cents)
+    }
+    if (lines.length === 0) list.append(none)
+  }
 }
 
 function askOwner(): void {
@@ -91,7 +124,7 @@ function button(label: string, says: string, onclick: () => void): HTMLButtonEle
 
 function command(change: { add: Sku }): string {
   const bearer = page.token === undefined ? "" : `-H "Authorization: Bearer $TOKEN" `
-  return `curl ${bearer}-d '${JSON.stringify(change)}' ${requestUrl("/parties/cart")}`
+  return `curl ${bearer}-d '${JSON.stringify(change)}' ${requestUrl()}`
 }
 
 /** A name or a token's subject as a document id; "Ana Lima" and "ana lima" are the same person. */
@@ -99,11 +132,12 @@ function asId(name: string): string {
   return (
     name
       .trim()
-      // Without their accents: "Zoë" is zoe.
+      // Accents do not count: "Zoë" is zoe.
       .normalize("NFD")
       .replaceAll(/\p{Mark}/gu, "")
       .toLowerCase()
-      .replaceAll(/[^a-z0-9._~:-]+/g, "-") || "someone"
+      .replaceAll(/[^\p{Letter}\p{Number}._~:@-]+/gu, "-")
+      .replaceAll(/^[.-]+|[.-]+$/g, "") || "someone"
   )
 }
 

@@ -1,11 +1,11 @@
 /**
- * What hands do on the board: draw, erase, move it about.
+ * Pointers and wheels on the board: drawing, erasing, moving the view.
  *
  *     pen, mouse or one finger   the chosen tool        two fingers                  pan and zoom
  *     wheel                      pan                    ctrl + wheel                 zoom
  *     space or middle button     pan                    a stylus' eraser end         erase
  *
- * Once a stylus was seen, fingers only pan: a palm lies on the glass while one draws.
+ * Once a stylus was seen, fingers only pan, because a palm rests on the glass while its hand draws.
  */
 import type { Board, Place } from "./board.ts"
 import type { Tools } from "./draw-tools.ts"
@@ -23,6 +23,7 @@ interface Gesture {
   end(): void
 }
 
+/** Follow all pointers on the board from now on. @param tools the present choice, read when a gesture begins */
 export function followPointer(board: Board, drawing: Drawing, tools: Tools): void {
   const { element } = board
   const fingers = new Map<number, Place>()
@@ -34,6 +35,8 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
   element.addEventListener("pointerdown", (event) => {
     event.preventDefault()
     element.focus({ preventScroll: true })
+    // The focus ring is for keyboard users, but a browser also draws it when a script sets the focus.
+    element.dataset.held = ""
     element.setPointerCapture(event.pointerId)
     stylusSeen ||= event.pointerType === "pen"
     if (event.pointerType === "touch") {
@@ -62,7 +65,7 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
   element.addEventListener(
     "wheel",
     (event) => {
-      // On a miniature the wheel scrolls the page around it.
+      // Over a miniature the wheel scrolls the start page.
       if (page.mini) return
       event.preventDefault()
       const px = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1
@@ -75,6 +78,7 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
   )
 
   addEventListener("keydown", (event) => {
+    delete element.dataset.held
     if (event.target instanceof HTMLInputElement && event.target.type === "text") return
     if (event.code === "Space" && event.target === element) {
       spaceDown = true

@@ -1,13 +1,14 @@
-/** Where the others point on the board, with their names; and where one points oneself, for them. */
+/** Pointers on the board: those of the others are shown with their names, and the visitor's own is published. */
 
 import type { ProviderAwareness } from "../src/client/provider.ts"
 import type { Board, Place } from "./board.ts"
 import { el, icon } from "./element.ts"
 import { readVisitor } from "./people.ts"
 
-/** A moving pointer is told at most this often, ms. */
+/** A moving pointer is published at most this often, ms. */
 const TELL_EVERY_MS = 40
 
+/** Show the others' pointers from now on, and publish the visitor's own. */
 export function showPointers(board: Board, awareness: ProviderAwareness): void {
   const layer = el("div", { class: "pointers", "aria-hidden": "true" })
   board.element.append(layer)

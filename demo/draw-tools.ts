@@ -1,19 +1,19 @@
-/** The tools of the board: what one draws with, undo, zoom, export. */
+/** The toolbar of the board: pens and colours, undo, zoom, export. */
 import type * as Y from "yjs"
 import type { Board } from "./board.ts"
 import { toSvg } from "./draw-svg.ts"
 import { el, icon } from "./element.ts"
 import { page } from "./page.ts"
-import type { Drawing } from "./strokes.ts"
+import { boundsOfAll, type Drawing } from "./strokes.ts"
 
 type Tool = "pen" | "eraser" | "hand"
 
-/** What is chosen now. */
+/** The visitor's present choice of tool. */
 export interface Tools {
   readonly tool: Tool
   readonly color: string
   readonly width: number
-  /** One may only look. */
+  /** Whether the drawing cannot be changed, only looked at. */
   readonly locked: boolean
   lock(locked: boolean): void
 }
@@ -46,8 +46,10 @@ const TOOLS: Record<Tool, { says: string; key: string; paths: string[] }> = {
   },
 }
 
-/** An exported picture is at most this wide and high, px: what canvases of all browsers can hold. */
-const PNG_LIMIT = 8192
+/** An exported PNG is at most this wide and high, px: to encode twice as much takes seconds, and there is SVG for more. */
+const PNG_LIMIT = 4096
+/** White around an exported picture, px. */
+const PNG_MARGIN = 20
 
 const darkScreen = matchMedia("(prefers-color-scheme: dark)")
 
@@ -57,7 +59,7 @@ export function inkOnScreen(color: string): string {
   return ink?.[2] ?? color
 }
 
-/** Fill the toolbar, and listen to the keys that stand for it. @returns what is chosen, kept true */
+/** Fill the toolbar, and listen to its keyboard shortcuts. @returns the present choice; the object is updated in place */
 export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawing; board: Board }): Tools {
   const { doc, drawing, board } = parts
   const chosen = {
@@ -138,8 +140,12 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
   const exports = el(
     "div",
     { id: "exports", class: "exports panel", popover: "auto", role: "group", "aria-label": "Export" },
-    el("button", { type: "button", onclick: () => void save(doc, "svg") }, "Save as SVG"),
-    el("button", { type: "button", onclick: () => void save(doc, "png") }, "Save as PNG"),
+    el("button", { type: "button", onclick: () => save(svgOf(doc), "svg") }, "Save as SVG"),
+    el(
+      "button",
+      { type: "button", onclick: () => void pngOf(drawing).then((file) => save(file, "png")) },
+      "Save as PNG",
+    ),
   )
   const open = iconButton(
     "Export",
@@ -148,6 +154,10 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
     () => {},
   )
   open.setAttribute("popovertarget", "exports")
+  exports.addEventListener("beforetoggle", () => {
+    // The menu stands above the tools, which may take one row or two.
+    exports.style.setProperty("--tools-top", `${innerHeight - bar.getBoundingClientRect().top}px`)
+  })
 
   bar.append(
     group("Tools", toolButtons.pen, toolButtons.eraser, toolButtons.hand),
@@ -213,34 +223,41 @@ function iconButton(says: string, title: string, paths: string[], onclick: () =>
   return el("button", { type: "button", class: "tool", title, "aria-label": says, onclick }, icon(...paths))
 }
 
-/** Give the visitor the drawing as a file; the same picture as the server's `?format=svg`, and offline too. */
-async function save(doc: Y.Doc, kind: "svg" | "png"): Promise<void> {
+/** Give the visitor a picture as a file. */
+function save(file: Blob, extension: "svg" | "png"): void {
   document.getElementById("exports")?.hidePopover()
-  const picture = new Blob([toSvg(doc)], { type: "image/svg+xml" })
-  const file = kind === "svg" ? picture : await rasterize(picture)
   const link = el("a", {
     href: URL.createObjectURL(file),
-    download: `${page.docId.replaceAll("/", "-")}.${kind}`,
+    download: `${page.docId.replaceAll("/", "-")}.${extension}`,
   })
   link.click()
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
 }
 
-/** An SVG as a PNG on white, two px a px. */
-async function rasterize(picture: Blob): Promise<Blob> {
-  const image = new Image()
-  image.src = URL.createObjectURL(picture)
-  await image.decode()
-  const scale = Math.min(2, PNG_LIMIT / Math.max(image.width, image.height))
-  const canvas = el("canvas", {
-    width: Math.round(image.width * scale),
-    height: Math.round(image.height * scale),
-  })
+/** The same picture as the server's `?format=svg`, and offline too. */
+function svgOf(doc: Y.Doc): Blob {
+  return new Blob([toSvg(doc)], { type: "image/svg+xml" })
+}
+
+/** The drawing on white, two px a px, painted with the shapes that the board has worked out already. */
+function pngOf(drawing: Drawing): Promise<Blob> {
+  const { left, top, right, bottom } = boundsOfAll(drawing.sketches) ?? {
+    left: 0,
+    top: 0,
+    right: 1,
+    bottom: 1,
+  }
+  const [width, height] = [right - left + 2 * PNG_MARGIN, bottom - top + 2 * PNG_MARGIN]
+  const scale = Math.min(2, PNG_LIMIT / Math.max(width, height))
+  const canvas = el("canvas", { width: Math.ceil(width * scale), height: Math.ceil(height * scale) })
   const context = canvas.getContext("2d")!
   context.fillStyle = "#ffffff"
   context.fillRect(0, 0, canvas.width, canvas.height)
-  context.drawImage(image, 0, 0, canvas.width, canvas.height)
-  URL.revokeObjectURL(image.src)
+  context.setTransform(scale, 0, 0, scale, (PNG_MARGIN - left) * scale, (PNG_MARGIN - top) * scale)
+  for (const { color, path } of drawing.sketches) {
+    context.fillStyle = color
+    context.fill(path)
+  }
   return new Promise((resolve, reject) => {
     canvas.toBlob(
       (blob) => (blob === null ? reject(new Error("The browser made no PNG")) : resolve(blob)),

@@ -3,6 +3,7 @@ import type { Stroke } from "./draw-stroke.ts"
 
 type Curve = (t: number) => readonly [x: number, y: number]
 
+/** Its strokes, bottom to top. */
 export function yurt(): Stroke[] {
   const ink = "#1f1b18"
   return [

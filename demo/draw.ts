@@ -10,11 +10,12 @@ import { yurt } from "./draw-yurt.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
-import { page, roomsUrl, watchRights } from "./page.ts"
+import { page, roomsUrl } from "./page.ts"
+import { watchRights } from "./rights.ts"
 import { Drawing, writeStroke } from "./strokes.ts"
 
 const doc = new Y.Doc()
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: indexedDb })
+const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, offline: indexedDb })
 const drawing = new Drawing(doc)
 const board = new Board(find("board"), drawing, inkOnScreen)
 
@@ -31,10 +32,15 @@ drawing.onChange(() => {
   board.element.ariaLabel = `The drawing: ${number === 1 ? "1 stroke" : `${number} strokes`}`
 })
 
-// Whoever comes sees all that is there, at once; from then on the view is theirs.
+// The visitor sees all of the drawing at once, as soon as it has come. Who has begun to draw by then keeps the view:
+// a board that moves under a pen bends the line.
+let hasBegun = false
+board.element.addEventListener("pointerdown", () => {
+  hasBegun = true
+})
 provider.once("sync", () => {
   board.settle()
-  board.fit()
+  if (!hasBegun) board.fit()
 })
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => board.repaint())
 watchRights(provider, (readOnly) => tools.lock(readOnly))

@@ -6,10 +6,14 @@
  */
 import * as Y from "yjs"
 import type { Provider } from "../src/client/provider.ts"
-import { isReadOnly, page } from "./page.ts"
+import { page } from "./page.ts"
+import { isReadOnly } from "./rights.ts"
 
-/** The start page's documents begin with this. */
-export const HELLO = "hello-"
+/** The ids of the start page's documents begin with this. */
+const HELLO = "hello-"
+
+/** The origin of the greeting's transaction; no undo manager tracks it, so no visitor can undo the greeting. */
+const GREETING = Symbol("greeting")
 
 /**
  * Greet if this is a document of the start page and nobody has ever written in it.
@@ -18,7 +22,8 @@ export const HELLO = "hello-"
 export function greet(provider: Provider, write: (doc: Y.Doc) => void): void {
   if (!page.docId.startsWith(HELLO) || isReadOnly()) return
   provider.on("sync", (synced) => {
-    if (synced && provider.doc.store.clients.size === 0) Y.applyUpdate(provider.doc, greeting(write))
+    if (synced && provider.doc.store.clients.size === 0)
+      Y.applyUpdate(provider.doc, greeting(write), GREETING)
   })
 }
 

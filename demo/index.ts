@@ -1,4 +1,44 @@
-/** The start page. Its miniatures are the pages themselves. */
-import { keepOffline } from "./offline.ts"
+/**
+ * The start page. Its miniatures are the pages themselves, and get the page's token. Where the server asks for a
+ * token and the page has none, it says how to make one, in place of five pages that are all refused.
+ */
+import { find } from "./element.ts"
+import { isLocal, page } from "./page.ts"
+import { snippet } from "./snippet.ts"
 
-keepOffline()
+// A server on this machine lets nobody else in, a phone in the same network included.
+find("elsewhere").hidden = isLocal()
+if (page.token !== undefined) passOn(page.token)
+else if (await asksForToken()) explain()
+
+function passOn(token: string): void {
+  for (const frame of document.querySelectorAll("iframe")) frame.src = withToken(frame.src, token)
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("#minis a"))
+    link.href = withToken(link.href, token)
+}
+
+function withToken(address: string, token: string): string {
+  const url = new URL(address)
+  url.hash = new URLSearchParams({ token }).toString()
+  return url.href
+}
+
+/** The list of documents is there for whoever needs no token. */
+async function asksForToken(): Promise<boolean> {
+  try {
+    return [401, 503].includes((await fetch("/docs?limit=1")).status)
+  } catch {
+    // Offline: the miniatures show what this browser has kept.
+    return false
+  }
+}
+
+function explain(): void {
+  find("minis").remove()
+  find("lead").remove()
+  find("mint").append(
+    snippet("npm run token -- --doc '*' --doc '/counter/*' --doc '/cart/*'", "Copy the command"),
+  )
+  find("address").textContent = `${location.origin}/#token=…`
+  find("locked").hidden = false
+}

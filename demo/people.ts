@@ -1,6 +1,6 @@
-/** Who is here: presence as the pages show it, whichever editor wrote it. */
+/** Presence as the pages show it, whichever editor binding wrote the awareness states. */
 import type { Awareness } from "y-protocols/awareness"
-import type { Visitor } from "./page.ts"
+import type { Visitor } from "./visitor.ts"
 
 /** One connected visitor. */
 export interface Person extends Visitor {
@@ -11,7 +11,7 @@ export interface Person extends Visitor {
 const COLOR = /^#[0-9a-f]{6}$/i
 const COUNTRY = /^[A-Z]{2}$/
 
-/** Everyone who says who they are, oneself first. What others wrote is checked: it goes into the page's styles. */
+/** Everyone who says who they are, the visitor first. Values from others are checked, because they go into the page's styles. */
 export function listPeople(awareness: Awareness): Person[] {
   const people: Person[] = []
   for (const [clientId, state] of awareness.getStates()) {

@@ -6,6 +6,7 @@ const ITALIC = 2
 
 type Piece = string | readonly [text: string, format: number] | Y.XmlText
 
+/** Write the greeting into an empty document. */
 export function writeGreeting(doc: Y.Doc): void {
   const root = doc.get("root", Y.XmlText)
   fill(root, [
@@ -41,7 +42,7 @@ function element(type: string, attributes: Record<string, unknown>, ...pieces: P
   return element
 }
 
-/** Until it is in a document an XmlText keeps what is done to it, and has no length: the end is counted here. */
+/** An XmlText outside of a document only queues its changes and reports no length, so the end is counted here. */
 function fill(element: Y.XmlText, pieces: readonly Piece[]): void {
   let end = 0
   for (const piece of pieces) {

@@ -22,13 +22,14 @@ import {
   CAN_UNDO_COMMAND,
   COMMAND_PRIORITY_LOW,
   FORMAT_TEXT_COMMAND,
+  KEY_DOWN_COMMAND,
   REDO_COMMAND,
   type TextFormatType,
   UNDO_COMMAND,
 } from "lexical"
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react"
 import type { Provider } from "../src/client/provider.ts"
-import { watchRights } from "./page.ts"
+import { watchRights } from "./rights.ts"
 
 const BLOCKS = {
   paragraph: "Text",
@@ -48,11 +49,11 @@ const FORMATS: readonly (readonly [TextFormatType, label: string, key: string])[
   ["code", "<>", "Code"],
 ]
 
-/** What the selection is in. */
+/** Kind of paragraph, formats and link at the selection. */
 interface Here {
   readonly block: Block
   readonly formats: ReadonlySet<TextFormatType>
-  /** The address of the link it is in. */
+  /** The address of the link around the selection; null outside of links. */
   readonly link: string | null
 }
 
@@ -63,6 +64,7 @@ export function isLink(address: string): boolean {
   return URL.canParse(address) && /^(https?|mailto):$/.test(new URL(address).protocol)
 }
 
+/** The toolbar; there is none where the text cannot be changed. */
 export function Toolbar({ provider }: { provider: Provider }) {
   const [editor] = useLexicalComposerContext()
   const [here, setHere] = useState(NOWHERE)
@@ -172,7 +174,7 @@ function Tool(props: {
       aria-label={props.title.replace(/ \(.*/, "")}
       aria-pressed={props.pressed}
       disabled={props.disabled}
-      // The selection stays in the text.
+      // A mouse press would move the selection out of the text.
       onMouseDown={(event) => event.preventDefault()}
       onClick={props.onPress}
     >
@@ -189,7 +191,7 @@ function Icon({ d }: { d: string }) {
   )
 }
 
-/** A command's listener that lets others hear it too. */
+/** A command's listener that leaves the command to the other listeners. */
 function listen<Payload>(hear: (payload: Payload) => void): (payload: Payload) => false {
   return (payload) => {
     hear(payload)
@@ -205,7 +207,7 @@ function LinkTool({ address }: { address: string | null }) {
   const selection = useRef<BaseSelection | null>(null)
 
   const open = (): void => {
-    // The field takes the focus; the text's selection is put back before the link is made.
+    // The field gets the focus, so the text's selection is put back before the link is made.
     selection.current = editor.read(() => $getSelection()?.clone() ?? null)
     panel.current?.showPopover()
     if (field.current !== null) field.current.value = address ?? "https://"
@@ -217,6 +219,17 @@ function LinkTool({ address }: { address: string | null }) {
     editor.dispatchCommand(TOGGLE_LINK_COMMAND, to)
     editor.focus()
   }
+  // Registered again after each render, because `open` reads the link of that render.
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): boolean => {
+      const isLinkKey = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k"
+      if (!isLinkKey || event.altKey || event.shiftKey) return false
+      event.preventDefault()
+      open()
+      return true
+    }
+    return editor.registerCommand(KEY_DOWN_COMMAND, onKey, COMMAND_PRIORITY_LOW)
+  })
   const submit = (event: FormEvent): void => {
     event.preventDefault()
     const typed = field.current?.value.trim() ?? ""

@@ -2,6 +2,7 @@
 import { LinkNode } from "@lexical/link"
 import { ListItemNode, ListNode } from "@lexical/list"
 import { TRANSFORMERS } from "@lexical/markdown"
+import { AutoFocusPlugin } from "@lexical/react/LexicalAutoFocusPlugin"
 import { LexicalCollaboration } from "@lexical/react/LexicalCollaborationContext"
 import { CollaborationPlugin } from "@lexical/react/LexicalCollaborationPlugin"
 import { LexicalComposer } from "@lexical/react/LexicalComposer"
@@ -20,13 +21,15 @@ import { Provider } from "../src/client/provider.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
-import { me, page, roomsUrl } from "./page.ts"
+import { page, roomsUrl } from "./page.ts"
 import { writeGreeting } from "./rich-greeting.ts"
 import { isLink, Toolbar } from "./rich-toolbar.tsx"
+import { OwnUndo } from "./rich-undo.ts"
+import { me } from "./visitor.ts"
 
 const doc = new Y.Doc()
-// The plugin connects it once the editor is there.
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, {
+// The collaboration plugin connects the provider once the editor exists.
+const provider = new Provider(roomsUrl(), page.docId, doc, {
   token: page.token,
   offline: indexedDb,
   connect: false,
@@ -34,7 +37,7 @@ const provider = new Provider(roomsUrl("/docs"), page.docId, doc, {
 
 const config = {
   namespace: "rich",
-  // null: what is in it is the document's business.
+  // null: the content comes from the Yjs document.
   editorState: null,
   nodes: [HeadingNode, QuoteNode, ListNode, ListItemNode, LinkNode],
   theme: {
@@ -67,7 +70,11 @@ function Editor() {
                   className="content"
                   aria-label={`The text of ${page.docId}`}
                   aria-placeholder="Write something"
-                  placeholder={<p className="placeholder">Write something, together.</p>}
+                  placeholder={(editable) => (
+                    <p className="placeholder">
+                      {editable ? "Write something, together." : "Nothing is written here yet."}
+                    </p>
+                  )}
                 />
               }
               ErrorBoundary={LexicalErrorBoundary}
@@ -76,12 +83,15 @@ function Editor() {
           </div>
         </div>
         <ListPlugin />
+        <OwnUndo doc={doc} />
+        {/* Whoever asks for a new text wants to write. */}
+        {page.asked === null && !page.mini && <AutoFocusPlugin />}
         <LinkPlugin validateUrl={isLink} attributes={{ rel: "noreferrer", target: "_blank" }} />
         <MarkdownShortcutPlugin transformers={TRANSFORMERS.filter((each) => !("regExpStart" in each))} />
         <CollaborationPlugin
           id={page.docId}
           providerFactory={openDocument}
-          // Two who come at the same time would both begin; an empty document needs no beginning to be written in.
+          // Two visitors who open an empty document at once would both put a paragraph into it.
           shouldBootstrap={false}
           username={name}
           cursorColor={color}

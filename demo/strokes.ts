@@ -7,6 +7,7 @@
 import * as Y from "yjs"
 import { outlinePath, type Stroke, strokeOutline } from "./draw-stroke.ts"
 
+/** A box, px of the drawing. */
 export interface Bounds {
   readonly left: number
   readonly top: number
@@ -18,11 +19,11 @@ export interface Bounds {
 export interface Change {
   /** Strokes that are new or have grown. */
   readonly touched: ReadonlySet<Sketch>
-  /** Some are gone, or there are new ones between others: what is on the screen is no longer a part of the drawing. */
+  /** Whether strokes are gone or new ones lie between others, so that the picture on the screen has to be painted anew. */
   readonly rearranged: boolean
 }
 
-/** Widest pen this page believes in, px. */
+/** A wider stroke in a document is shown as this wide, px: others may have written anything. */
 const WIDTH_LIMIT = 200
 
 /** One stroke of the document. Its shape is worked out when it is needed and kept until it grows. */
@@ -82,20 +83,20 @@ export class Sketch {
   }
 }
 
-/** All strokes, what one does to them, and undoing what one did. */
+/** All strokes of a document, the changes that can be made to them, and their undo. */
 export class Drawing {
   readonly #doc: Y.Doc
   readonly #strokes: Y.Array<unknown>
   readonly #undo: Y.UndoManager
   readonly #listeners = new Set<(change: Change) => void>()
-  /** By the Y.Map that holds it. */
+  /** The sketches, by the Y.Map that holds each. */
   readonly #known = new Map<unknown, Sketch>()
   #sketches: Sketch[] = []
 
   constructor(doc: Y.Doc) {
     this.#doc = doc
     this.#strokes = doc.getArray("strokes")
-    // Only what this drawing did is taken back; a step lasts from one `beginStep` to the next.
+    // Undo takes back only changes made through this object; a step lasts from one `beginStep` to the next.
     this.#undo = new Y.UndoManager(this.#strokes, { trackedOrigins: new Set([this]), captureTimeout: 1e9 })
     this.#strokes.observeDeep((events) => this.#changed(events))
     this.#list()
@@ -196,7 +197,7 @@ export function writeStroke(
   strokes.push([map])
 }
 
-/** What holds all of these, px; undefined where there is nothing. */
+/** The smallest box around all of these, px; undefined where there are none. */
 export function boundsOfAll(sketches: readonly Sketch[]): Bounds | undefined {
   if (sketches.length === 0) return undefined
   const all = sketches.map(({ bounds }) => bounds)

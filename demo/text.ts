@@ -2,10 +2,11 @@
 import { markdown } from "@codemirror/lang-markdown"
 import { keymap } from "@codemirror/view"
 import { basicSetup, EditorView } from "codemirror"
-import { yCollab, yUndoManagerKeymap } from "y-codemirror.next"
+import { yUndoManagerKeymap } from "y-codemirror.next"
 import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
+import { collaboration } from "./codemirror-collaboration.ts"
 import { look } from "./codemirror-look.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
@@ -23,19 +24,21 @@ Open this page in a **second window**, or send the link to a friend, and type.
 
 const doc = new Y.Doc()
 const text = doc.getText("text")
-const provider = new Provider(roomsUrl("/docs"), page.docId, doc, { token: page.token, offline: indexedDb })
+const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, offline: indexedDb })
 
-new EditorView({
+const view = new EditorView({
   parent: find("editor"),
   extensions: [
-    // Before CodeMirror's own: undo takes back what was typed here, not what came from others.
+    // Before CodeMirror's own keys: this undo takes back only what was typed here, not what came from others.
     keymap.of(yUndoManagerKeymap),
     basicSetup,
     markdown(),
-    yCollab(text, provider.awareness),
+    collaboration(text, provider.awareness),
     look(provider),
   ],
 })
 
 showHeader(provider, { title: "Text" })
+// Whoever asks for a new text wants to write.
+if (page.asked === null && !page.mini) view.focus()
 greet(provider, (hello) => hello.getText("text").insert(0, GREETING))

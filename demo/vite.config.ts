@@ -14,6 +14,8 @@ export default defineConfig({
     outDir: join(root, "dist"),
     emptyOutDir: true,
     target: "es2023",
+    // A browser counts a preload that the service worker answers as unused, and prints a warning for each on every page.
+    modulePreload: false,
     // CodeMirror and Lexical, each on its own page: 211 KB and 174 KB compressed.
     chunkSizeWarningLimit: 700,
     rolldownOptions: { input: pages.map((name) => join(root, name)) },

@@ -9,6 +9,7 @@ import * as Y from "yjs"
 import { startProxy, type TcpProxy } from "../kit/proxy.ts"
 import { startServer, type TestServer, until } from "../kit/server.ts"
 import { launchBrowser } from "./browser.ts"
+import { isSaved, openVisitor } from "./visitors.ts"
 
 let server: TestServer
 let cable: TcpProxy
@@ -21,8 +22,8 @@ beforeAll(async () => {
   server = await startServer()
   cable = await startProxy(Number(new URL(server.url).port))
   browser = await launchBrowser()
-  ana = await visitor("Ana Lima", "#0369a1")
-  bo = await visitor("Bo", "#c2410c")
+  ana = await openVisitor(browser, { name: "Ana Lima", color: "#0369a1" })
+  bo = await openVisitor(browser, { name: "Bo", color: "#c2410c" })
 })
 
 afterAll(async () => {
@@ -30,21 +31,6 @@ afterAll(async () => {
   await cable?.close()
   await server?.stop()
 })
-
-async function visitor(name: string, color: string): Promise<BrowserContext> {
-  const context = await browser.newContext({
-    viewport: { width: 1100, height: 700 },
-    reducedMotion: "reduce",
-  })
-  await context.addInitScript(
-    (me) => {
-      localStorage.setItem("name", me.name)
-      localStorage.setItem("color", me.color)
-    },
-    { name, color },
-  )
-  return context
-}
 
 /** What a test does on a page, and what it reads there: how many edits of each kind it shows. */
 interface Script {
@@ -123,8 +109,6 @@ async function openBoth(name: string): Promise<{ first: Page; second: Page; docI
   for (const page of [first, second]) await isSaved(page)
   return { first, second, docId }
 }
-
-const isSaved = (page: Page) => page.locator('.state[data-state="saved"]').waitFor({ timeout: 30_000 })
 
 async function shows(page: Page, script: Script, count: number): Promise<void> {
   let shown = -1

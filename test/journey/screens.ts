@@ -1,17 +1,20 @@
 /**
  * Pictures of every demo page, to be looked at: `node test/journey/screens.ts http://localhost:8787 FOLDER [page …]`.
  * Two people work on each page; the second one's window is what is pictured, at desk and phone size, light and dark.
- * A fault in a page's console ends the run.
+ * A fault in a page's console ends the run. `two-browsers` as the page makes the README's picture, demo/two-browsers.png.
  */
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { launchBrowser } from "./browser.ts"
+import { isSaved } from "./visitors.ts"
 
 const [base = "http://localhost:8787", folder = "output/screens", ...wanted] = process.argv.slice(2)
 
 const SIZES = {
   desk: { viewport: { width: 1280, height: 800 } },
+  /** One of the two in the README's picture. */
+  half: { viewport: { width: 637, height: 519 }, deviceScaleFactor: 1.5 },
   phone: { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
 } as const
 
@@ -92,6 +95,44 @@ const scenes: Record<string, Scene> = {
   },
 }
 
+/** The README's picture: the same text in two windows, one light and one dark. */
+async function pictureTwoBrowsers(browser: Browser): Promise<void> {
+  const open = async (dark: boolean, name: string, color: string): Promise<Page> => {
+    const page = await person(browser, { size: "half", dark, name, color })
+    await page.goto(new URL("text.html?doc=notes-for-thursday", `${base}/`).href)
+    await isSaved(page)
+    await page.click(".cm-content")
+    return page
+  }
+  const light = await open(false, "Ana Lima", "#0369a1")
+  const dark = await open(true, "Bo", "#c2410c")
+  await light.keyboard.press("Control+a")
+  await light.keyboard.insertText(
+    "# Notes for Thursday\n\nA document is a URL, and behind it is a **room**.\n\n- ask Ana about the map\n- order bread\n\nAnd then",
+  )
+  await dark.getByText("And then").waitFor()
+  await dark.getByText("- ask Ana about the map").click()
+  await dark.keyboard.press("End")
+  await dark.keyboard.type(" of the valley")
+  await light.getByText("of the valley").waitFor()
+  // "Saved" stays for a moment after the last letter, and comes back a second after it was saved.
+  await dark.waitForTimeout(2000)
+  for (const page of [light, dark]) {
+    await isSaved(page)
+    await page.locator(".cm-ySelectionInfo").waitFor()
+  }
+  const windows = [await light.screenshot(), await dark.screenshot()].map(
+    (png) => `<img src="data:image/png;base64,${png.toString("base64")}" />`,
+  )
+  const wall = await browser.newPage({ viewport: { width: 1020, height: 435 }, deviceScaleFactor: 2 })
+  await wall.setContent(`<style>
+    body { display: grid; grid-template-columns: 478px 478px; place-content: center; gap: 18px; height: 100vh; margin: 0; background: #e8e4de }
+    img { width: 478px; border-radius: 8px; box-shadow: 0 6px 20px rgb(60 40 20 / 18%) }
+  </style>${windows.join("")}`)
+  writeFileSync(join(folder, "two-browsers.png"), await wall.screenshot())
+  await Promise.all([light.context(), dark.context(), wall.context()].map((context) => context.close()))
+}
+
 async function person(
   browser: Browser,
   options: { size: keyof typeof SIZES; dark: boolean; name: string; color: string },
@@ -123,6 +164,7 @@ const run = Date.now().toString(36)
 mkdirSync(folder, { recursive: true })
 const browser = await launchBrowser()
 try {
+  if (wanted.includes("two-browsers")) await pictureTwoBrowsers(browser)
   for (const [name, scene] of Object.entries(scenes)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue
     for (const size of ["desk", "phone"] as const) {
@@ -133,6 +175,7 @@ try {
         const first = await person(browser, { size: "desk", dark, name: "Ana Lima", color: "#0369a1" })
         const second = await person(browser, { size, dark, name: "Bo", color: "#c2410c" })
         await Promise.all([first.goto(address.href), second.goto(address.href)])
+        if (name !== "start") await Promise.all([isSaved(first), isSaved(second)])
         await scene.act(first)
         await second.waitForSelector(scene.arrives)
         // Presence and carets follow the text by a frame or two.

@@ -1,0 +1,155 @@
+/** The pages of a server that asks for a token, and of documents that are no longer to be had. */
+import { SignJWT } from "jose"
+import type { Browser, BrowserContext, Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { startServer, type TestServer } from "../kit/server.ts"
+import { launchBrowser } from "./browser.ts"
+import { isSaved, openVisitor, PHONE } from "./visitors.ts"
+
+const SECRET = "a secret of the tests that is long enough for HS256"
+
+/** The rooms of all documents in the demos' parties. */
+const parties = ["/cart/*", "/counter/*"]
+
+let server: TestServer
+let browser: Browser
+let ana: BrowserContext
+let cem: BrowserContext
+
+beforeAll(async () => {
+  server = await startServer([`--var=AUTH_SECRET:${SECRET}`])
+  browser = await launchBrowser()
+  ana = await openVisitor(browser, { name: "Ana Lima", color: "#0369a1" })
+  cem = await openVisitor(browser, { name: "Cem", color: "#0f766e", ...PHONE })
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await server?.stop()
+})
+
+/** A token for these entries: a room's name, or the beginning of one with a `*`. */
+function tokenFor(rights: "read" | "write", ...ids: string[]): Promise<string> {
+  return new SignJWT({ docs: ids.map((id) => ({ id, rights })), admin: rights === "write" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject("ana")
+    .setAudience("yurt")
+    .setIssuedAt()
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(SECRET))
+}
+
+async function open(who: BrowserContext, name: string, docId: string, token: string): Promise<Page> {
+  const page = await who.newPage()
+  await page.goto(`${server.url}/${name}.html?doc=${docId}#token=${token}`)
+  return page
+}
+
+describe("the start page", () => {
+  it("says how to make a token in place of five refusals", async () => {
+    const page = await ana.newPage()
+    await page.goto(`${server.url}/`)
+    await page.getByText("This server asks for a token").waitFor()
+    await page.getByText("npm run token").waitFor()
+    expect(await page.locator("iframe").count()).toBe(0)
+    await page.close()
+  })
+
+  it("gives its token to the five pages", async () => {
+    const page = await ana.newPage()
+    await page.goto(`${server.url}/#token=${await tokenFor("write", "*", ...parties)}`)
+    await page.frameLocator('iframe[title="Text, live"]').getByText("Write with me").waitFor()
+    expect(await page.locator("#minis a").first().getAttribute("href")).toContain("#token=")
+    await page.close()
+  })
+})
+
+describe("a token that writes in a party", () => {
+  it("unlocks the cart and the counter it names", async () => {
+    const token = await tokenFor("write", ...parties)
+    const cart = await open(ana, "cart", "ana", token)
+    await isSaved(cart)
+    await cart.click('[aria-label="Add Lantern"]')
+    await cart.getByText("1 piece", { exact: true }).waitFor()
+    const counter = await open(ana, "counter", "notes", token)
+    await isSaved(counter)
+    await counter.click("#raise")
+    await counter.locator("#number").getByText("1", { exact: true }).waitFor()
+    for (const page of [cart, counter]) expect(await page.locator(".badge").isVisible()).toBe(false)
+    await Promise.all([cart.close(), counter.close()])
+  })
+})
+
+describe("a reader", () => {
+  it("finds everything that changes something disabled, and the rest not", async () => {
+    const token = await tokenFor("read", "*", ...parties)
+    const cart = await open(ana, "cart", "ana", token)
+    await cart.locator(".badge").waitFor()
+    expect(await cart.locator('[aria-label="Add Lantern"]').isDisabled()).toBe(true)
+    expect(await cart.locator("#curl button").isDisabled()).toBe(false)
+    const counter = await open(ana, "counter", "notes", token)
+    await counter.locator(".badge").waitFor()
+    expect(await counter.locator("#raise").isDisabled()).toBe(true)
+    await Promise.all([cart.close(), counter.close()])
+  })
+
+  it("sees a header that fits a phone", async () => {
+    const token = await tokenFor("read", "*")
+    const page = await open(cem, "draw", "a-document-with-a-long-name", token)
+    await page.locator(".badge").waitFor()
+    const boxes = await page
+      .locator("#bar, #bar h1, .badge, .state, .people, .share")
+      .evaluateAll((parts) => parts.map((part) => part.getBoundingClientRect().toJSON() as DOMRect))
+    const [bar, ...parts] = boxes
+    for (const [index, part] of parts.entries()) {
+      expect(part.top).toBeGreaterThanOrEqual(bar!.top)
+      expect(part.bottom).toBeLessThanOrEqual(bar!.bottom)
+      expect(part.right).toBeLessThanOrEqual(parts[index + 1]?.left ?? bar!.right)
+    }
+    await page.close()
+  })
+})
+
+describe("a page that the room has closed", () => {
+  it("is locked when its document is deleted, and offers a new one", async () => {
+    const token = await tokenFor("write", "*")
+    const page = await open(ana, "text", "doomed", token)
+    await isSaved(page)
+    await page.click(".cm-content")
+    await page.keyboard.type("soon gone")
+    await isSaved(page)
+    const deleted = await fetch(`${server.url}/docs/doomed`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${token}` },
+    })
+    expect(deleted.ok).toBe(true)
+    await page.getByText("This document was deleted").waitFor()
+    expect(await page.locator(".cm-content").getAttribute("contenteditable")).toBe("false")
+    await page.click("text=Start a new one")
+    await isSaved(page)
+    expect(new URL(page.url()).searchParams.get("doc")).not.toBe("doomed")
+    await page.close()
+  })
+
+  it.each([
+    ["text", ".cm-content"],
+    ["rich", ".content"],
+  ])("is locked when it is refused, and offers to reload (%s)", async (name, content) => {
+    const page = await open(ana, name, "others", await tokenFor("write", "mine"))
+    await page.locator('.state[data-state="stopped"]').waitFor()
+    expect(await page.locator(content).getAttribute("contenteditable")).toBe("false")
+    await page.locator(".banner button", { hasText: "Reload" }).waitFor()
+    await page.close()
+  })
+
+  it("opens again when a link with another token is put into its address", async () => {
+    const page = await open(ana, "text", "mine", await tokenFor("write", "other"))
+    await page.locator('.state[data-state="stopped"]').waitFor()
+    const token = await tokenFor("write", "mine")
+    await page.evaluate((token) => {
+      location.hash = `token=${token}`
+    }, token)
+    await isSaved(page)
+    await page.close()
+  })
+})
