@@ -18,7 +18,7 @@ import { LIMITS, type UpdateLimits } from "../limits.ts"
 import { Cursor } from "./cursor.ts"
 import { checkJson, FORBIDDEN_KEY } from "./json.ts"
 import { refusal } from "./refusal.ts"
-import { COST } from "./weight.ts"
+import { COST, weightOfNames } from "./weight.ts"
 
 /** Clocks stay below this: beyond 2^31 engines leave their small-integer paths, and nobody types that much. */
 export const CLOCK_CEILING = 2 ** 31
@@ -362,7 +362,7 @@ export class Reader extends Cursor {
     }
     const from = this.at
     this.#readString()
-    if (this.#isPlainJson()) this.weight += COST.string + 2 * (this.at - this.#stringFrom)
+    if (this.#isPlainJson()) this.weight += COST.string + this.at - this.#stringFrom
     else if (!orUndefined || !this.#isText("undefined")) {
       const depth = this.#limits.valueDepth
       this.weight += checkJson(this.bytes, { from: this.#stringFrom, to: this.at, at: from, depth })
@@ -404,7 +404,6 @@ export class Reader extends Cursor {
       case 120: // true
         return
       case 125:
-        this.weight += COST.number
         this.signedNumber()
         return
       case 124: // float32
@@ -427,13 +426,12 @@ export class Reader extends Cursor {
         const { valueDepth } = this.#limits
         if (depth === valueDepth) throw refusal(`any value nested deeper than ${valueDepth}`, from)
         const count = this.count(tag === 118 ? "entries" : "elements")
-        this.weight += (tag === 118 ? COST.object : COST.array) + COST.slot * count
+        this.weight += COST.slot * count + (tag === 118 ? COST.object + weightOfNames(count) : COST.array)
         for (let i = 0; i < count; i++) {
           if (tag === 118) {
             const keyFrom = this.at
             this.#readString()
-            // The same name in many objects is one string; names that are data are not.
-            this.weight += COST.string + this.at - this.#stringFrom
+            this.weight += this.at - this.#stringFrom
             this.#checkKey("key", keyFrom)
           }
           this.readAny(depth + 1)
