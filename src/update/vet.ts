@@ -68,6 +68,8 @@ export interface VetOptions {
   readonly limits?: UpdateLimits | undefined
 }
 
+const NO_OPTIONS: VetOptions = {}
+
 /**
  * Judge one Yjs V1 update. Has no side effects, never throws, and allocates nothing by a count that the update declares.
  *
@@ -84,7 +86,7 @@ export interface VetOptions {
  * if (verdict.news !== null) take(verdict.news)
  * if (verdict.waiting !== null) keep(verdict.waiting)
  */
-export function vet(update: Uint8Array, known: Clocks, options: VetOptions = {}): Verdict {
+export function vet(update: Uint8Array, known: Clocks, options: VetOptions = NO_OPTIONS): Verdict {
   try {
     return judge(update, known, options) ?? judgeInParts(update, known, options)
   } catch (thrown) {
