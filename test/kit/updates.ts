@@ -453,9 +453,12 @@ export class Desk {
   readonly applied: Uint8Array[] = []
   readonly refusals: string[] = []
   #waiting: Waiting[] = []
-  #mayExtend: (client: number) => boolean
+  readonly #mayExtend: (client: number) => boolean
 
-  constructor(doc = new Y.Doc(), { mayExtend = (_client: number) => true } = {}) {
+  constructor(
+    doc = new Y.Doc(),
+    { mayExtend = () => true }: { mayExtend?: (client: number) => boolean } = {},
+  ) {
     this.doc = doc
     this.#mayExtend = mayExtend
   }
@@ -497,7 +500,7 @@ export class Desk {
       this.refusals.push(reason ?? "")
       return { fate: "refuse", isNews: false }
     }
-    checkVerdict(verdict, this.known)
+    checkVerdict(verdict, { known: this.known, mayExtend: this.#mayExtend })
     if (verdict.news !== null) this.#apply(verdict.news, verdict)
     if (verdict.waiting !== null) this.#waiting.push(verdict.waiting)
     return { fate: verdict.waiting === null ? "accept" : "waiting", isNews: verdict.news !== null }
@@ -540,7 +543,10 @@ export class Desk {
 }
 
 /** Throws unless the parts of a verdict fit together, whatever the update. */
-function checkVerdict({ news, sections, deletes, waiting, weight }: Accepted, known: Clocks): void {
+function checkVerdict(
+  { news, sections, deletes, waiting, weight }: Accepted,
+  { known, mayExtend }: { known: Clocks; mayExtend: (client: number) => boolean },
+): void {
   if ((news === null) !== (sections.length === 0 && !deletes))
     throw new Error("news without anything, or the reverse")
   if (news !== null && !(weight >= 0)) throw new Error(`a weight of ${weight}`)
@@ -551,7 +557,7 @@ function checkVerdict({ news, sections, deletes, waiting, weight }: Accepted, kn
     if (clock < (reached.get(client) ?? 0))
       throw new Error(`clock ${clock} of ${client} is missing, and here`)
   }
-  const again = vet(waiting.update, reached)
+  const again = vet(waiting.update, reached, { mayExtend })
   if (again.kind === "refuse") return
   if (again.news !== null) throw new Error("something of what waits could have been taken")
   if (again.waiting === null) throw new Error("what waits is nothing")

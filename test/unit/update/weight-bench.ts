@@ -190,3 +190,7 @@ measure(
   "subdocuments",
   made((doc) => doc.getArray<Y.Doc>("a").push(Array.from({ length: SIZE / 10 }, () => new Y.Doc()))),
 )
+measure(
+  "objects of a name of their own",
+  made((doc) => doc.getArray("a").push(Array.from({ length: SIZE }, (_, i) => ({ [`name ${i}`]: true })))),
+)
