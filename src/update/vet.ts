@@ -11,12 +11,13 @@
 import { LIMITS, type UpdateLimits } from "../limits.ts"
 import { Integration, type Section } from "./integration.ts"
 import { divide, isEmpty, withoutKnown } from "./merge.ts"
-import { CLOCK_CEILING, type Clocks, GC, type Id, Reader, SKIP, TYPE } from "./reader.ts"
+import { Reader } from "./reader.ts"
 import { Refusal, refusal } from "./refusal.ts"
+import { CLOCK_CEILING, type Clocks, GC, type Id, SKIP, TYPE } from "./struct.ts"
 import { COST } from "./weight.ts"
 
 export type { Section } from "./integration.ts"
-export type { Clocks, Id } from "./reader.ts"
+export type { Clocks, Id } from "./struct.ts"
 
 /** A part of an update that cannot integrate yet. */
 export interface Waiting {

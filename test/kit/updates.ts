@@ -5,7 +5,7 @@
 import * as encoding from "lib0/encoding"
 import * as prng from "lib0/prng"
 import * as Y from "yjs"
-import { capture, settleDoubts } from "../../src/update/settle.ts"
+import { capture, createDocument, settleDoubts } from "../../src/update/settle.ts"
 import { type Accepted, type Clocks, vet, type Waiting } from "../../src/update/vet.ts"
 
 export type Random = prng.PRNG
@@ -456,7 +456,7 @@ export class Desk {
   readonly #mayExtend: (client: number) => boolean
 
   constructor(
-    doc = new Y.Doc(),
+    doc = createDocument(),
     { mayExtend = () => true }: { mayExtend?: (client: number) => boolean } = {},
   ) {
     this.doc = doc
@@ -588,7 +588,7 @@ export function stateOf(doc: Y.Doc): Map<number, number> {
 
 /** A fresh document with this state, checked to be whole. */
 export function load(state: Uint8Array): Y.Doc {
-  const doc = new Y.Doc()
+  const doc = createDocument()
   Y.applyUpdate(doc, state)
   checkWhole(doc)
   return doc
@@ -683,7 +683,7 @@ export function runHonest(random: Random, counts: Counts): void {
   desk.check(true)
   follower.catchUp(desk)
   if (desk.waiting > 0) throw new Error(`${desk.waiting} honest updates still wait`)
-  const plain = new Y.Doc()
+  const plain = createDocument()
   for (const update of [...order, ...states]) Y.applyUpdate(plain, update)
   checkSame(desk.doc, plain, true)
   checkSame(desk.doc, follower.doc, true)
@@ -740,7 +740,7 @@ export function runHostile(random: Random, counts: Counts): void {
 
 /** A client that gets what a desk applied in merged batches only, each vetted again where the client stands. */
 class Follower {
-  readonly doc = new Y.Doc()
+  readonly doc = createDocument()
   readonly #random: Random
   #known = new Map<number, number>()
   #from = 0

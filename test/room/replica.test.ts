@@ -5,7 +5,6 @@ import * as Y from "yjs"
 import { LIMITS } from "../../src/limits.ts"
 import { UpdateLog } from "../../src/room/log.ts"
 import { Replica } from "../../src/room/replica.ts"
-import { TYPE_DEPTH } from "../../src/update/vet.ts"
 import { freshId } from "./vocabulary.ts"
 
 /** A reproducible stream of numbers below `n`. @source mulberry32 */
@@ -162,9 +161,9 @@ it("[W3] needs a document for the first shared type, then for one in hundreds, a
       map = child as Y.Map<Y.Map<unknown>>
     return map
   }
-  for (let i = 0; i < 3 * TYPE_DEPTH; i++) author.getArray("paragraphs").push([new Y.Text(`${i}`)])
+  for (let i = 0; i < 3 * LIMITS.typeDepth; i++) author.getArray("paragraphs").push([new Y.Text(`${i}`)])
   const flat = updates.length
-  for (let i = 0; i < TYPE_DEPTH; i++) innermost().set("child", new Y.Map())
+  for (let i = 0; i < LIMITS.typeDepth; i++) innermost().set("child", new Y.Map())
   const deep = updates.length
   innermost().set("child", new Y.Map())
   await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
@@ -182,6 +181,6 @@ it("[W3] needs a document for the first shared type, then for one in hundreds, a
     expect(hydrations).toBe(3)
     take(flat, deep)
     expect(() => replica.receive(updates[deep]!)).toThrow(/nested more than/)
-    expect(replica.document().getArray("paragraphs").length).toBe(3 * TYPE_DEPTH)
+    expect(replica.document().getArray("paragraphs").length).toBe(3 * LIMITS.typeDepth)
   })
 })
