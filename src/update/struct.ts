@@ -3,25 +3,30 @@
 /** Clocks stay below this: beyond 2^31 engines leave their small-integer paths, and nobody types that much. */
 export const CLOCK_CEILING = 2 ** 31
 
-/** The kinds of structs and contents, as the low bits of the first byte have them. */
+/** A struct that was collected. */
 export const GC = 0
-/** See `NAMES`. */
+/** Content that was deleted. */
 export const DELETED = 1
-/** See `NAMES`. */
+/** Values, each as a JSON text; of Yjs before version 13. */
 export const JSON_VALUES = 2
+/** Bytes. */
 export const BINARY = 3
-/** See `NAMES`. */
+/** A part of a text. */
 export const STRING = 4
+/** Something that is no text within one, as a JSON text. */
 export const EMBED = 5
+/** A mark in a text: a key, and its value as a JSON text. */
 export const FORMAT = 6
-/** See `NAMES`. */
+/** A shared type. */
 export const TYPE = 7
-/** See `NAMES`. */
+/** Values. */
 export const ANY_VALUES = 8
+/** A document of its own. */
 export const SUBDOCUMENT = 9
-/** See `NAMES`. */
+/** No struct: a gap that a merge left. */
 export const SKIP = 10
-/** What a refusal calls them. */
+
+/** What a refusal calls the kinds. */
 export const NAMES = [
   "GC",
   "deleted content",
@@ -36,14 +41,20 @@ export const NAMES = [
   "skip",
 ]
 
+/** The shared type that has a node name. */
 export const XML_ELEMENT = 3
+/** The other one that has a name. */
 export const XML_HOOK = 5
+/** Shared types are numbered up to this. */
 export const LAST_TYPE = 6
 
-/** Of the first byte of an item: it names an origin. */
+/** Bits of the first byte of a struct: it names an origin ... */
 export const HAS_ORIGIN = 0b1000_0000
+/** ... a right neighbour ... */
 export const HAS_RIGHT = 0b0100_0000
+/** ... a key; in the bytes only where it names its parent. */
 export const HAS_KEY = 0b0010_0000
+/** The bits that say its kind. */
 export const KIND = 0b0001_1111
 
 /** Stands for "no client" and "no position" in fields that hold numbers. */
@@ -61,5 +72,5 @@ export interface Id {
   readonly clock: number
 }
 
-// TextDecoder keeps a byte order mark only when told to; Yjs counts it as a character.
+/** Decodes strings as Yjs does: it counts a byte order mark as a character, which TextDecoder keeps only when told to. */
 export const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })

@@ -596,7 +596,7 @@ export function load(state: Uint8Array): Y.Doc {
 
 /** Everything the four roots hold, as text that is equal for equal documents. */
 export function contentOf(doc: Y.Doc): string {
-  // A copy: reading a root as a kind fixes that kind, and formatting is cleaned up where it is read.
+  // A copy: reading a root as a kind fixes that kind.
   const copy = load(Y.encodeStateAsUpdate(doc))
   return JSON.stringify(rootsOf(copy).map(plain))
 }
