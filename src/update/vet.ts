@@ -96,12 +96,9 @@ export function vet(update: Uint8Array, known: Clocks, options: VetOptions = NO_
 }
 
 /** Null where something of the update is known, waits, or is out of order; then every byte of it was read all the same. */
-function judge(
-  update: Uint8Array,
-  known: Clocks,
-  { mayExtend, limits = LIMITS }: VetOptions,
-): Accepted | null {
-  const reader = new Reader(update, known, { limits })
+function judge(update: Uint8Array, known: Clocks, options: VetOptions): Accepted | null {
+  const { mayExtend, limits = LIMITS } = options
+  const reader = new Reader(update, known, options)
   const sections: Section[] = []
   const starts: number[] = []
   let isWhole = true
