@@ -1,6 +1,7 @@
 /** In which order, and how far, the structs of an update integrate. */
-import { type Id, NAMES, NONE, type Reader, SKIP, TYPE } from "./reader.ts"
+import type { Reader } from "./reader.ts"
 import { refusal } from "./refusal.ts"
+import { type Id, NAMES, NONE, SKIP, TYPE } from "./struct.ts"
 
 /** The structs of one client in an update: clocks [clock, end). */
 export interface Section {

@@ -5,7 +5,7 @@
  * 25 MB. What Yjs and its users do with a value is recursive, hence the limit of its depth.
  */
 import { refusal } from "./refusal.ts"
-import { COST } from "./weight.ts"
+import { COST, weightOfNames } from "./weight.ts"
 
 /** Assigning to this key of a plain object would set its prototype: Yjs does so when it reads and exports. */
 export const FORBIDDEN_KEY = "__proto__"
@@ -60,7 +60,7 @@ class JsonScanner {
       case QUOTE: {
         const from = this.#at
         this.#readString()
-        this.weight += COST.string + 2 * (this.#at - from)
+        this.weight += COST.string + this.#at - from
         return
       }
       case 0x5b: // [
@@ -77,9 +77,11 @@ class JsonScanner {
         return this.#readWord("false")
       case 0x6e: // n
         return this.#readWord("null")
-      default:
-        this.weight += COST.number
+      default: {
+        const from = this.#at
         this.#readNumber()
+        if (this.#at - from > 9) this.weight += COST.number
+      }
     }
   }
 
@@ -93,14 +95,17 @@ class JsonScanner {
       this.#at++
       return
     }
-    for (;;) {
+    for (let count = 1; ; count++) {
       if (close === 0x7d) this.#readKey()
       this.weight += COST.slot
       this.#readValue(depth + 1)
       this.#skipSpace()
       const byte = this.#peek()
       this.#at++
-      if (byte === close) return
+      if (byte === close) {
+        if (close === 0x7d) this.weight += weightOfNames(count)
+        return
+      }
       if (byte !== 0x2c) throw this.#invalid()
       this.#skipSpace()
     }
@@ -111,8 +116,7 @@ class JsonScanner {
     if (this.#peek() !== QUOTE) throw this.#invalid()
     const hasEscapes = this.#readString()
     const length = this.#at - from
-    // The same name in many objects is one string; names that are data are not.
-    this.weight += COST.string + length
+    this.weight += length
     if (hasEscapes ? length <= LONGEST_ESCAPED : length === FORBIDDEN_KEY.length + 2) {
       const key: unknown = JSON.parse(String.fromCharCode(...this.#bytes.subarray(from, this.#at)))
       if (key === FORBIDDEN_KEY) throw refusal(`JSON key ${FORBIDDEN_KEY}`, this.#text.at)

@@ -11,6 +11,7 @@
  */
 import * as encoding from "lib0/encoding"
 import { mergeUpdates as mergeByYjs } from "yjs"
+import { Reader } from "./reader.ts"
 import {
   ANY_VALUES,
   type Clocks,
@@ -20,10 +21,9 @@ import {
   JSON_VALUES,
   NONE,
   NOTHING_KNOWN,
-  Reader,
   SKIP,
   STRING,
-} from "./reader.ts"
+} from "./struct.ts"
 
 /** Updates that Yjs merges, or a document swallows, at once. */
 const GROUP = 32

@@ -10,85 +10,58 @@
  *     parent   = (1 root-name | 0 client clock) [key]   only when there is neither origin nor right
  *     deletes  = client count (clock length)*           ranges ascending and disjoint
  *
- * Longer than a file should be: a grammar is easiest to check against that of Yjs in one place.
+ * Longer than a file should be: a grammar is easiest to check against that of Yjs in one place, and a keystroke costs a
+ * sixth more where the class that reads numbers is another one that this extends.
  *
  * @source yjs 13.6: utils/encoding.js, utils/updates.js, utils/DeleteSet.js, structs/*
  */
 import { LIMITS, type UpdateLimits } from "../limits.ts"
-import { Cursor } from "./cursor.ts"
 import { checkJson, FORBIDDEN_KEY } from "./json.ts"
 import { refusal } from "./refusal.ts"
-import { COST } from "./weight.ts"
+import {
+  ANY_VALUES,
+  BINARY,
+  CLOCK_CEILING,
+  type Clocks,
+  DELETED,
+  EMBED,
+  FORMAT,
+  GC,
+  HAS_KEY,
+  HAS_ORIGIN,
+  HAS_RIGHT,
+  JSON_VALUES,
+  KIND,
+  LAST_TYPE,
+  NAMES,
+  NONE,
+  SKIP,
+  STRING,
+  SUBDOCUMENT,
+  TYPE,
+  utf8,
+  XML_ELEMENT,
+  XML_HOOK,
+} from "./struct.ts"
+import { COST, weightOfNames } from "./weight.ts"
 
-/** Clocks stay below this: beyond 2^31 engines leave their small-integer paths, and nobody types that much. */
-export const CLOCK_CEILING = 2 ** 31
-
-/** The kinds of structs and contents, as the low bits of the first byte have them. */
-export const GC = 0
-/** See `NAMES`. */
-export const DELETED = 1
-/** See `NAMES`. */
-export const JSON_VALUES = 2
-const BINARY = 3
-/** See `NAMES`. */
-export const STRING = 4
-const EMBED = 5
-const FORMAT = 6
-/** See `NAMES`. */
-export const TYPE = 7
-/** See `NAMES`. */
-export const ANY_VALUES = 8
-const SUBDOCUMENT = 9
-/** See `NAMES`. */
-export const SKIP = 10
-/** What a refusal calls them. */
-export const NAMES = [
-  "GC",
-  "deleted content",
-  "JSON content",
-  "binary",
-  "string",
-  "embed",
-  "format",
-  "type",
-  "any content",
-  "subdocument",
-  "skip",
-]
-
-const XML_ELEMENT = 3
-const XML_HOOK = 5
-const LAST_TYPE = 6
-
-/** Of the first byte of an item: it names an origin. */
-export const HAS_ORIGIN = 0b1000_0000
-const HAS_RIGHT = 0b0100_0000
-const HAS_KEY = 0b0010_0000
-export const KIND = 0b0001_1111
-
-/** Stands for "no client" and "no position" in fields that hold numbers. */
-export const NONE = -1
-
-/** What is known without a document: per client the clock up to which every struct is known (a state vector). */
-export type Clocks = ReadonlyMap<number, number>
-
-/** For a reader that needs to know nothing. */
-export const NOTHING_KNOWN: Clocks = new Map()
-
-/** The id of a struct. */
-export interface Id {
-  readonly client: number
-  readonly clock: number
+/** How a reader reads. */
+export interface ReaderOptions {
+  /** Instead of `LIMITS`. */
+  readonly limits?: UpdateLimits | undefined
+  readonly isVetted?: boolean
 }
 
-// TextDecoder keeps a byte order mark only when told to; Yjs counts it as a character.
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+const STRICTLY: ReaderOptions = {}
 
 /**
  * Reads an update strictly, from `at` on. The struct read last is described by the fields, so that none is allocated.
  * Every method that reads throws a Refusal where Yjs would throw, go astray, or read past the end.
  */
-export class Reader extends Cursor {
+export class Reader {
+  readonly bytes: Uint8Array
+  at = 0
+
   readonly known: Clocks
   /** Bytes of memory that the structs and deletes read so far take in a Y.Doc. */
   weight = 0
@@ -117,6 +90,8 @@ export class Reader extends Cursor {
   /** Whether it is long, and not under the parent it names without a key. */
   mayBeLongUnderKey = false
 
+  #ownClient = NONE
+  #ownClock = 0
   #rootFrom = NONE
   #rootTo = NONE
   /** The string read last, in bytes. */
@@ -129,15 +104,11 @@ export class Reader extends Cursor {
   #cachedClock = 0
 
   /** @param options.isVetted the bytes were read without a refusal before */
-  constructor(
-    bytes: Uint8Array,
-    known: Clocks,
-    { limits = LIMITS, isVetted = false }: { limits?: UpdateLimits; isVetted?: boolean } = {},
-  ) {
-    super(bytes)
+  constructor(bytes: Uint8Array, known: Clocks, options: ReaderOptions = STRICTLY) {
+    this.bytes = bytes
     this.known = known
-    this.#limits = limits
-    this.#isVetted = isVetted
+    this.#limits = options.limits ?? LIMITS
+    this.#isVetted = options.isVetted ?? false
   }
 
   /** The root that the struct read last names as its parent; null where it names none. */
@@ -154,6 +125,92 @@ export class Reader extends Cursor {
     return this.#cachedClock
   }
 
+  /** A varuint of at most 2^53 - 1. */
+  number(): number {
+    const { bytes } = this
+    const from = this.at
+    // Most of what the vet reads is numbers: those of up to 35 bits, as client ids have, need neither calls nor checks,
+    // unless the end is near.
+    if (from + 5 > bytes.length) return this.#longNumber(from, 0, 1)
+    let byte = bytes[from]!
+    if (byte < 128) {
+      this.at = from + 1
+      return byte
+    }
+    let value = byte & 127
+    byte = bytes[from + 1]!
+    value |= (byte & 127) << 7
+    if (byte < 128) {
+      this.at = from + 2
+      return value
+    }
+    byte = bytes[from + 2]!
+    value |= (byte & 127) << 14
+    if (byte < 128) {
+      this.at = from + 3
+      return value
+    }
+    byte = bytes[from + 3]!
+    value |= (byte & 127) << 21
+    if (byte < 128) {
+      this.at = from + 4
+      return value
+    }
+    byte = bytes[from + 4]!
+    value += (byte & 127) * 2 ** 28
+    this.at = from + 5
+    return byte < 128 ? value : this.#longNumber(from, value, 2 ** 35)
+  }
+
+  /** The rest of a number that began at the byte `from`; its next seven bits count `begunFactor`. */
+  #longNumber(from: number, begun: number, begunFactor: number): number {
+    let value = begun
+    for (let factor = begunFactor; ; factor *= 128) {
+      // Eight bytes carry 56 bits. Without an end, zero bits would go on until the factor is infinite and the sum NaN.
+      if (factor === 2 ** 56) throw refusal("number of more than eight bytes", from)
+      const byte = this.byte()
+      value += (byte & 127) * factor
+      if (byte < 128) break
+    }
+    if (value > Number.MAX_SAFE_INTEGER) throw refusal("number above 2^53 - 1", from)
+    return value
+  }
+
+  /** A number of things that follow, each of which takes a byte at least. */
+  count(what: string): number {
+    const from = this.at
+    const count = this.number()
+    if (count > this.bytes.length - this.at) {
+      throw refusal(`${count} ${what} in ${this.bytes.length - this.at} bytes`, from)
+    }
+    return count
+  }
+
+  /** The next byte. */
+  byte(): number {
+    if (this.at >= this.bytes.length) throw refusal("end of the update", this.at)
+    return this.bytes[this.at++]!
+  }
+
+  /** Pass over bytes. */
+  skip(bytes: number): void {
+    if (bytes > this.bytes.length - this.at) throw refusal(`${bytes} bytes cut off`, this.at)
+    this.at += bytes
+  }
+
+  /** A signed varint, checked and passed over: like a varuint, with the sign in bit 7 of the first byte. */
+  signedNumber(): void {
+    const from = this.at
+    let byte = this.byte()
+    let value = byte & 63
+    for (let factor = 64; byte >= 128; factor *= 128) {
+      if (factor > 2 ** 48) throw refusal("number of more than eight bytes", from)
+      byte = this.byte()
+      value += (byte & 127) * factor
+    }
+    if (value > Number.MAX_SAFE_INTEGER) throw refusal("number above 2^53 - 1", from)
+  }
+
   /** Read a string. */
   text(): string {
     this.#readString()
@@ -166,6 +223,8 @@ export class Reader extends Cursor {
     const info = this.byte()
     const kind = info & KIND
     this.kind = kind
+    this.#ownClient = client
+    this.#ownClock = clock
     this.leftClient = NONE
     this.leftIsParent = false
     this.rightClient = NONE
@@ -180,8 +239,7 @@ export class Reader extends Cursor {
       this.length = this.number()
       this.weight += COST.gc
     } else {
-      this.weight += COST.item
-      this.#readPlace(info, client, clock)
+      this.weight += COST.item + this.#readPlace(info)
       this.contentAt = this.at
       this.length = this.#readContent(kind, from)
       this.isLong = this.length > 1 && kind !== DELETED
@@ -193,18 +251,23 @@ export class Reader extends Cursor {
     }
   }
 
-  #readPlace(info: number, client: number, clock: number): void {
-    if (info & HAS_ORIGIN) this.#readLeft(client, clock)
+  /** @returns the weight of what it names */
+  #readPlace(info: number): number {
+    let weight = 0
+    if (info & HAS_ORIGIN) {
+      this.#readLeft()
+      weight = COST.id
+    }
     if (info & HAS_RIGHT) {
       const from = this.at
       this.rightClient = this.number()
       this.rightClock = this.number()
-      this.weight += COST.id
-      this.#checkId(this.rightClient, this.rightClock, { client, clock, from })
+      this.#checkId(this.rightClient, this.rightClock, from)
+      weight += COST.id
       // Between two known structs there may be none yet: what is known has to be split there.
-      if (info & HAS_ORIGIN && this.leftClock < this.knownOf(this.leftClient)) this.weight += COST.split
+      if (info & HAS_ORIGIN && this.leftClient !== this.#ownClient && !this.isAhead) weight += COST.split
     }
-    if (info & (HAS_ORIGIN | HAS_RIGHT)) return
+    if (info & (HAS_ORIGIN | HAS_RIGHT)) return weight
     const from = this.at
     const isRoot = this.number()
     if (isRoot > 1) throw refusal(`parent of kind ${isRoot}`, from)
@@ -214,35 +277,36 @@ export class Reader extends Cursor {
       this.#rootTo = this.at
       if (!this.#isVetted) this.#countRoot(from)
     } else {
-      this.#readLeft(client, clock)
+      this.#readLeft()
       this.leftIsParent = true
+      weight = COST.id
     }
     if (info & HAS_KEY) {
       this.hasKey = true
       this.#readKey("key")
-      this.weight += COST.key + this.at - this.#stringFrom
+      weight += COST.key + this.at - this.#stringFrom
     }
+    return weight
   }
 
-  #readLeft(client: number, clock: number): void {
+  #readLeft(): void {
     const from = this.at
     this.leftClient = this.number()
     this.leftClock = this.number()
-    this.weight += COST.id
-    this.#checkId(this.leftClient, this.leftClock, { client, clock, from })
+    this.#checkId(this.leftClient, this.leftClock, from)
   }
 
-  #checkId(client: number, clock: number, by: Id & { from: number }): void {
-    if (client === by.client) {
-      if (clock >= by.clock) {
+  /** Check an id that the item at hand names, at the byte `from`. */
+  #checkId(client: number, clock: number, from: number): void {
+    if (client === this.#ownClient) {
+      if (clock >= this.#ownClock) {
         throw refusal(
-          `reference of client ${client} at clock ${by.clock} ahead to its own clock ${clock}`,
-          by.from,
+          `reference of client ${client} at clock ${this.#ownClock} ahead to its own clock ${clock}`,
+          from,
         )
       }
     } else if (clock >= this.knownOf(client)) {
-      if (clock >= CLOCK_CEILING)
-        throw refusal(`reference to clock ${clock}, past ${CLOCK_CEILING},`, by.from)
+      if (clock >= CLOCK_CEILING) throw refusal(`reference to clock ${clock}, past ${CLOCK_CEILING},`, from)
       this.isAhead = true
     }
   }
@@ -362,7 +426,7 @@ export class Reader extends Cursor {
     }
     const from = this.at
     this.#readString()
-    if (this.#isPlainJson()) this.weight += COST.string + 2 * (this.at - this.#stringFrom)
+    if (this.#isPlainJson()) this.weight += COST.string + this.at - this.#stringFrom
     else if (!orUndefined || !this.#isText("undefined")) {
       const depth = this.#limits.valueDepth
       this.weight += checkJson(this.bytes, { from: this.#stringFrom, to: this.at, at: from, depth })
@@ -404,7 +468,6 @@ export class Reader extends Cursor {
       case 120: // true
         return
       case 125:
-        this.weight += COST.number
         this.signedNumber()
         return
       case 124: // float32
@@ -427,13 +490,12 @@ export class Reader extends Cursor {
         const { valueDepth } = this.#limits
         if (depth === valueDepth) throw refusal(`any value nested deeper than ${valueDepth}`, from)
         const count = this.count(tag === 118 ? "entries" : "elements")
-        this.weight += (tag === 118 ? COST.object : COST.array) + COST.slot * count
+        this.weight += COST.slot * count + (tag === 118 ? COST.object + weightOfNames(count) : COST.array)
         for (let i = 0; i < count; i++) {
           if (tag === 118) {
             const keyFrom = this.at
             this.#readString()
-            // The same name in many objects is one string; names that are data are not.
-            this.weight += COST.string + this.at - this.#stringFrom
+            this.weight += this.at - this.#stringFrom
             this.#checkKey("key", keyFrom)
           }
           this.readAny(depth + 1)

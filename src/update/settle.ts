@@ -4,7 +4,7 @@ import { LIMITS, type UpdateLimits } from "../limits.ts"
 import { mergeUpdates } from "./merge.ts"
 import type { Touches } from "./touches.ts"
 import type { Id, Section } from "./vet.ts"
-import { COST } from "./weight.ts"
+import { COST, weightOfNames } from "./weight.ts"
 
 /**
  * A Y.Doc as a room keeps one: it changes by updates only.
@@ -177,13 +177,14 @@ function weightOfContent(content: Y.Item["content"]): number {
 
 function weightOfValue(value: unknown): number {
   if (typeof value === "string") return COST.string + weightOfText(value)
-  if (typeof value === "number" || typeof value === "bigint") return COST.number
+  if (typeof value === "number") return value === (value | 0) ? 0 : COST.number
+  if (typeof value === "bigint") return COST.number
   if (typeof value !== "object" || value === null) return 0
   if (value instanceof Uint8Array) return COST.bytes + value.length
   if (Array.isArray(value)) return COST.array + weightOfMembers(value)
-  let keys = 0
-  for (const key of Object.keys(value)) keys += COST.string + key.length
-  return COST.object + keys + weightOfMembers(Object.values(value))
+  const names = Object.keys(value)
+  const letters = names.reduce((sum, name) => sum + name.length, 0)
+  return COST.object + weightOfNames(names.length) + letters + weightOfMembers(Object.values(value))
 }
 
 function weightOfMembers(values: readonly unknown[]): number {

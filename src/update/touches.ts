@@ -1,5 +1,6 @@
 /** Which shared types an update changes, as far as its bytes say: for rights that end at the roots of a document. */
-import { type Id, NONE, NOTHING_KNOWN, Reader, SKIP } from "./reader.ts"
+import { Reader } from "./reader.ts"
+import { type Id, NONE, NOTHING_KNOWN, SKIP } from "./struct.ts"
 
 /** What an update touches. */
 export interface Touches {

@@ -11,12 +11,13 @@
 import { LIMITS, type UpdateLimits } from "../limits.ts"
 import { Integration, type Section } from "./integration.ts"
 import { divide, isEmpty, withoutKnown } from "./merge.ts"
-import { CLOCK_CEILING, type Clocks, GC, type Id, Reader, SKIP, TYPE } from "./reader.ts"
+import { Reader } from "./reader.ts"
 import { Refusal, refusal } from "./refusal.ts"
+import { CLOCK_CEILING, type Clocks, GC, type Id, SKIP, TYPE } from "./struct.ts"
 import { COST } from "./weight.ts"
 
 export type { Section } from "./integration.ts"
-export type { Clocks, Id } from "./reader.ts"
+export type { Clocks, Id } from "./struct.ts"
 
 /** A part of an update that cannot integrate yet. */
 export interface Waiting {
@@ -68,6 +69,8 @@ export interface VetOptions {
   readonly limits?: UpdateLimits | undefined
 }
 
+const NO_OPTIONS: VetOptions = {}
+
 /**
  * Judge one Yjs V1 update. Has no side effects, never throws, and allocates nothing by a count that the update declares.
  *
@@ -84,7 +87,7 @@ export interface VetOptions {
  * if (verdict.news !== null) take(verdict.news)
  * if (verdict.waiting !== null) keep(verdict.waiting)
  */
-export function vet(update: Uint8Array, known: Clocks, options: VetOptions = {}): Verdict {
+export function vet(update: Uint8Array, known: Clocks, options: VetOptions = NO_OPTIONS): Verdict {
   try {
     return judge(update, known, options) ?? judgeInParts(update, known, options)
   } catch (thrown) {
@@ -93,12 +96,9 @@ export function vet(update: Uint8Array, known: Clocks, options: VetOptions = {})
 }
 
 /** Null where something of the update is known, waits, or is out of order; then every byte of it was read all the same. */
-function judge(
-  update: Uint8Array,
-  known: Clocks,
-  { mayExtend, limits = LIMITS }: VetOptions,
-): Accepted | null {
-  const reader = new Reader(update, known, { limits })
+function judge(update: Uint8Array, known: Clocks, options: VetOptions): Accepted | null {
+  const { mayExtend, limits = LIMITS } = options
+  const reader = new Reader(update, known, options)
   const sections: Section[] = []
   const starts: number[] = []
   let isWhole = true

@@ -9,27 +9,36 @@ export const COST = {
   /** A struct that was collected: the object, its id, and its place in the list of its client. */
   gc: 120,
   /** An item: the object, its id, an empty content, and its place in the list. */
-  item: 250,
+  item: 230,
   /** Each neighbour or parent that it names by an id. */
-  id: 60,
-  /** A key of a map or an attribute: the string and the entry of a Map. */
-  key: 90,
+  id: 40,
+  /** A key of a map or an attribute, besides its characters: the string and the entry of a Map. */
+  key: 150,
   /** A shared type: its object, the Map of its keys, its two lists of observers. */
   type: 560,
   /** A document within the document, with its own store and share. */
   subdocument: 2600,
   /** A known item that a new item or a delete may split. */
-  split: 250,
+  split: 230,
   /** A string value, besides its characters. */
-  string: 32,
+  string: 24,
   /** A number that is no small integer. */
   number: 16,
   /** A list of values. */
-  array: 48,
+  array: 40,
   /** An object of values. */
-  object: 72,
+  object: 56,
   /** Each place of a list or an object. */
-  slot: 16,
+  slot: 12,
+  /** A name in a small object, besides its characters: mostly the same name as in others, and then one string. */
+  name: 12,
+  /** A name in an object that is used as a map. */
+  entry: 56,
   /** Bytes as a value, besides the bytes: an ArrayBuffer and its view. */
   bytes: 240,
 } as const
+
+/** Of the names of an object, besides their characters. */
+export function weightOfNames(count: number): number {
+  return count * (count > 16 ? COST.entry : COST.name)
+}

@@ -5,7 +5,7 @@
 import * as encoding from "lib0/encoding"
 import * as prng from "lib0/prng"
 import * as Y from "yjs"
-import { capture, settleDoubts } from "../../src/update/settle.ts"
+import { capture, createDocument, settleDoubts } from "../../src/update/settle.ts"
 import { type Accepted, type Clocks, vet, type Waiting } from "../../src/update/vet.ts"
 
 export type Random = prng.PRNG
@@ -453,9 +453,12 @@ export class Desk {
   readonly applied: Uint8Array[] = []
   readonly refusals: string[] = []
   #waiting: Waiting[] = []
-  #mayExtend: (client: number) => boolean
+  readonly #mayExtend: (client: number) => boolean
 
-  constructor(doc = new Y.Doc(), { mayExtend = (_client: number) => true } = {}) {
+  constructor(
+    doc = createDocument(),
+    { mayExtend = () => true }: { mayExtend?: (client: number) => boolean } = {},
+  ) {
     this.doc = doc
     this.#mayExtend = mayExtend
   }
@@ -497,7 +500,7 @@ export class Desk {
       this.refusals.push(reason ?? "")
       return { fate: "refuse", isNews: false }
     }
-    checkVerdict(verdict, this.known)
+    checkVerdict(verdict, { known: this.known, mayExtend: this.#mayExtend })
     if (verdict.news !== null) this.#apply(verdict.news, verdict)
     if (verdict.waiting !== null) this.#waiting.push(verdict.waiting)
     return { fate: verdict.waiting === null ? "accept" : "waiting", isNews: verdict.news !== null }
@@ -540,7 +543,10 @@ export class Desk {
 }
 
 /** Throws unless the parts of a verdict fit together, whatever the update. */
-function checkVerdict({ news, sections, deletes, waiting, weight }: Accepted, known: Clocks): void {
+function checkVerdict(
+  { news, sections, deletes, waiting, weight }: Accepted,
+  { known, mayExtend }: { known: Clocks; mayExtend: (client: number) => boolean },
+): void {
   if ((news === null) !== (sections.length === 0 && !deletes))
     throw new Error("news without anything, or the reverse")
   if (news !== null && !(weight >= 0)) throw new Error(`a weight of ${weight}`)
@@ -551,7 +557,7 @@ function checkVerdict({ news, sections, deletes, waiting, weight }: Accepted, kn
     if (clock < (reached.get(client) ?? 0))
       throw new Error(`clock ${clock} of ${client} is missing, and here`)
   }
-  const again = vet(waiting.update, reached)
+  const again = vet(waiting.update, reached, { mayExtend })
   if (again.kind === "refuse") return
   if (again.news !== null) throw new Error("something of what waits could have been taken")
   if (again.waiting === null) throw new Error("what waits is nothing")
@@ -582,7 +588,7 @@ export function stateOf(doc: Y.Doc): Map<number, number> {
 
 /** A fresh document with this state, checked to be whole. */
 export function load(state: Uint8Array): Y.Doc {
-  const doc = new Y.Doc()
+  const doc = createDocument()
   Y.applyUpdate(doc, state)
   checkWhole(doc)
   return doc
@@ -590,7 +596,7 @@ export function load(state: Uint8Array): Y.Doc {
 
 /** Everything the four roots hold, as text that is equal for equal documents. */
 export function contentOf(doc: Y.Doc): string {
-  // A copy: reading a root as a kind fixes that kind, and formatting is cleaned up where it is read.
+  // A copy: reading a root as a kind fixes that kind.
   const copy = load(Y.encodeStateAsUpdate(doc))
   return JSON.stringify(rootsOf(copy).map(plain))
 }
@@ -677,7 +683,7 @@ export function runHonest(random: Random, counts: Counts): void {
   desk.check(true)
   follower.catchUp(desk)
   if (desk.waiting > 0) throw new Error(`${desk.waiting} honest updates still wait`)
-  const plain = new Y.Doc()
+  const plain = createDocument()
   for (const update of [...order, ...states]) Y.applyUpdate(plain, update)
   checkSame(desk.doc, plain, true)
   checkSame(desk.doc, follower.doc, true)
@@ -734,7 +740,7 @@ export function runHostile(random: Random, counts: Counts): void {
 
 /** A client that gets what a desk applied in merged batches only, each vetted again where the client stands. */
 class Follower {
-  readonly doc = new Y.Doc()
+  readonly doc = createDocument()
   readonly #random: Random
   #known = new Map<number, number>()
   #from = 0

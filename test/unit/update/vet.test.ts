@@ -6,14 +6,17 @@ import { LIMITS } from "../../../src/limits.ts"
 import { capture, settleDepth, settleDoubts } from "../../../src/update/settle.ts"
 import { type Accepted, type Clocks, type VetOptions, vet } from "../../../src/update/vet.ts"
 import {
+  checkSame,
   checkWhole,
   craft,
   Desk,
+  honestHistory,
   load,
   mutate,
   noCounts,
   runHonest,
   runHostile,
+  shuffle,
   stateOf,
 } from "../../kit/updates.ts"
 
@@ -228,6 +231,32 @@ it("[W3] refuses more structs, more root names and deeper types than a document 
   expect(said(update([inRoot(TYPE, 0), ...(hidden.flat() as Part[])]))).toMatch("nested deeper")
   const wide = Array.from({ length: 5000 }, (_, i) => after(77, i, TYPE, 0))
   expect(said(update([inRoot(TYPE, 0), ...wide]))).toBe("accept")
+})
+
+it("[O2] takes the limits of a room instead", () => {
+  const limits = {
+    ...LIMITS,
+    keyBytes: 2,
+    updateStructs: 2,
+    updateRoots: 1,
+    newClients: 1,
+    typeDepth: 1,
+    valueDepth: 1,
+  }
+  const a = inRoot(STRING, "a")
+  const nestedTypes = update([inRoot(TYPE, 0), inside(77, 0, TYPE, 0)])
+  for (const [bytes, reason] of [
+    [update([underKey(ANY, "key", 1, byte(126))]), "key of 3 bytes, more than 2,"],
+    [update([a, a, a]), "more than 2 structs"],
+    [update([a, [byte(STRING), 1, "u", "a"]]), "more than 1 root names"],
+    [write(sections(section(9, 0, a), section(8, 0, a)), 0), "more than 1 new clients"],
+    [nestedTypes, "shared types nested deeper than 1"],
+    [update([inRoot(ANY, 1, anyArrays(2))]), "any value nested deeper than 1"],
+    [update([inRoot(EMBED, "[[]]")]), "JSON nested deeper than 1"],
+  ] as const) {
+    expect(said(bytes)).toBe("accept")
+    expect(said(bytes, NOTHING, { limits })).toMatch(reason)
+  }
 })
 
 it("[W3] never throws, and changes nothing, whatever the bytes", () => {
@@ -650,6 +679,25 @@ it("[W3] refuses none of 10,000 honest updates, and ends where their authors are
     } catch (cause) {
       throw new Error(`seed ${seed}`, { cause })
     }
+  }
+})
+
+it("[D9] takes what does not depend on a client who may not add, and the rest once it may", () => {
+  for (let seed = SEED; seed < SEED + 150; seed++) {
+    const random = prng.create(seed)
+    const { updates, docs } = honestHistory(random)
+    const all = shuffle(random, [...updates, ...docs.map((doc) => Y.encodeStateAsUpdate(doc))])
+    const stopped = docs[0]!.clientID
+    let isStopped = true
+    const desk = new Desk(new Y.Doc(), { mayExtend: (client) => client !== stopped || !isStopped })
+    for (const each of all) expect(desk.receive(each)).not.toBe("refuse")
+    expect(desk.known.has(stopped)).toBe(false)
+    isStopped = false
+    for (const each of all) desk.receive(each)
+    expect(desk.waiting).toBe(0)
+    const plain = new Y.Doc()
+    for (const each of all) Y.applyUpdate(plain, each)
+    checkSame(desk.doc, plain, true)
   }
 })
 
