@@ -1,85 +1,23 @@
 import { runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
+import * as prng from "lib0/prng"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
 import { LIMITS } from "../../src/limits.ts"
 import { UpdateLog } from "../../src/room/log.ts"
 import { Replica } from "../../src/room/replica.ts"
 import { TYPE_DEPTH } from "../../src/update/vet.ts"
+import { below } from "../kit/random.ts"
+import { contentOf, honestHistory, shuffle } from "../kit/updates.ts"
 import { freshId } from "./vocabulary.ts"
-
-/** A reproducible stream of numbers below `n`. @source mulberry32 */
-function randomFrom(seed: number): (n: number) => number {
-  let state = seed
-  return (n) => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % n
-  }
-}
-
-/** Several authors write on all shared types, and hear each other now and then. Every update, in the order made. */
-function honestHistory(
-  random: (n: number) => number,
-  length: number,
-): { updates: Uint8Array[]; whole: Y.Doc } {
-  const updates: Uint8Array[] = []
-  const whole = new Y.Doc()
-  const authors = Array.from({ length: 3 }, () => new Y.Doc())
-  for (const author of authors) {
-    author.on("update", (update: Uint8Array, origin: unknown) => {
-      if (origin !== "heard") updates.push(update)
-    })
-  }
-  for (let i = 0; i < length; i++) {
-    const author = authors[random(3)]!
-    const text = author.getText("text")
-    const list = author.getArray("list")
-    const map = author.getMap("map")
-    switch (random(8)) {
-      case 0:
-      case 1:
-        text.insert(random(text.length + 1), "word ")
-        break
-      case 2:
-        if (text.length > 4) text.delete(random(text.length - 3), 3)
-        break
-      case 3:
-        if (text.length > 4) text.format(random(text.length - 3), 3, { bold: random(2) === 0 || null })
-        break
-      case 4:
-        list.insert(random(list.length + 1), [i, { deep: [i] }])
-        break
-      case 5:
-        map.set(`key ${random(4)}`, new Y.Text(`nested ${i}`))
-        break
-      case 6:
-        if (list.length > 2) list.delete(0, 1)
-        break
-      default: {
-        const other = authors[random(3)]!
-        Y.applyUpdate(author, Y.encodeStateAsUpdate(other, Y.encodeStateVector(author)), "heard")
-      }
-    }
-  }
-  for (const update of updates) Y.applyUpdate(whole, update)
-  return { updates, whole }
-}
-
-function shuffle<Item>(items: Item[], random: (n: number) => number): Item[] {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random(i + 1)
-    ;[items[i], items[j]] = [items[j]!, items[i]!]
-  }
-  return items
-}
 
 for (const seed of [1, 2, 3, 4, 5, 6]) {
   it(`[W3] takes honest updates in any order, some twice, over wakes and compactions (seed ${seed})`, async () => {
-    const random = randomFrom(seed)
-    const { updates, whole } = honestHistory(random, 250)
-    const arriving = shuffle([...updates, ...updates.filter(() => random(4) === 0)], random)
+    const random = prng.create(seed)
+    const { updates } = honestHistory(random, { clients: 3, steps: 250 })
+    const whole = new Y.Doc()
+    for (const update of updates) Y.applyUpdate(whole, update)
+    const arriving = shuffle(random, [...updates, ...updates.filter(() => below(random, 4) === 0)])
     await runInDurableObject(env.Room.getByName(freshId()), (_, state) => {
       const open = () =>
         new Replica(new UpdateLog(state.storage, LIMITS), {
@@ -89,14 +27,14 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
       let replica = open()
       const relayed = new Y.Doc()
       for (const update of arriving) {
-        const received = replica.receive(update, { whole: random(5) === 0 })
+        const received = replica.receive(update, { whole: below(random, 5) === 0 })
         if (received.kind === "taken") {
           for (const news of [received.update, ...received.released]) Y.applyUpdate(relayed, news)
         }
-        if (random(10) === 0) replica.commit()
-        if (random(20) === 0) replica.document()
-        if (random(40) === 0) replica.compact()
-        if (random(40) === 0) {
+        if (below(random, 10) === 0) replica.commit()
+        if (below(random, 20) === 0) replica.document()
+        if (below(random, 40) === 0) replica.compact()
+        if (below(random, 40) === 0) {
           replica.commit()
           replica = open()
         }
@@ -106,9 +44,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
       }
       for (const doc of [replica.document(), relayed]) {
         expect(Y.equalSnapshots(Y.snapshot(doc), Y.snapshot(whole))).toBe(true)
-        expect(doc.getText("text").toDelta()).toEqual(whole.getText("text").toDelta())
-        expect(doc.getArray("list").toJSON()).toEqual(whole.getArray("list").toJSON())
-        expect(doc.getMap("map").toJSON()).toEqual(whole.getMap("map").toJSON())
+        expect(contentOf(doc)).toEqual(contentOf(whole))
       }
       const newcomer = new Y.Doc()
       for (const update of replica.whole()) Y.applyUpdate(newcomer, update)
