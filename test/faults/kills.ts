@@ -98,7 +98,7 @@ export const KILLS: readonly Fault[] = [
   {
     name: "SIGKILL at a random moment, while four people type",
     rule: "D2",
-    rounds: { short: 6, long: 100 },
+    rounds: { short: 4, long: 100 },
     async strike(round) {
       const { server } = await round.serveArchived()
       const id = round.id()

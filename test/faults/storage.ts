@@ -57,7 +57,7 @@ function mountSmallDisk(round: Round): SmallDisk | null {
 async function writeAndKill(round: Round, { folded }: { folded: boolean }) {
   const { server, receiver } = await round.serveArchived()
   const id = round.id()
-  const editors = await round.enter(server, id, 2)
+  const editors = await round.enter(server, id, 2, folded ? { company: false } : {})
   for (const editor of editors) editor.write(20)
   await Promise.all(editors.map((editor) => editor.allSaved()))
   if (folded) {
