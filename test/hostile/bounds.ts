@@ -142,12 +142,12 @@ async function exported(
 
 const clientIds: Row[] = [
   bounded(
-    "20,000 client ids in frames of 10,000",
+    "10,000 client ids in frames of 5,000",
     [...HELD_OFF, "closed 4409", "closed 4413", "closed 4422"],
     (target) =>
       visit(target, (attacker) => {
         for (let i = 0; i < 2; i++)
-          attacker.send(b.updateFrame(manyClients(10_000, 3_000_000_000 - i * 10_000)))
+          attacker.send(b.updateFrame(manyClients(5_000, 3_000_000_000 - i * 5_000)))
       }),
     { spoils: true },
   ),
