@@ -9,6 +9,7 @@ import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
+import * as prng from "lib0/prng"
 import * as Y from "yjs"
 import { OUTPUT_FOLDER } from "./servers.ts"
 
@@ -124,30 +125,23 @@ export async function bigDocument(): Promise<Uint8Array> {
   const doc = new Y.Doc()
   doc.clientID = 2
   const text = doc.getText(ROOT)
-  const random = seeded(20261122)
+  const random = prng.create(20261122)
   doc.transact(() => {
     for (let i = 0; i < BIG_ITEMS; i++) {
       const letters = Array.from({ length: 10 }, () =>
-        Math.floor(random() * 36 ** 5)
+        prng
+          .int53(random, 0, 36 ** 5 - 1)
           .toString(36)
           .padStart(5, "0"),
       )
       // Between two earlier insertions: the list would otherwise become one item.
-      text.insert(Math.floor(random() * i) * BIG_ITEM_LETTERS, `${letters.join("")}${letters.join("")}`)
+      text.insert(
+        prng.int53(random, 0, Math.max(0, i - 1)) * BIG_ITEM_LETTERS,
+        `${letters.join("")}${letters.join("")}`,
+      )
     }
   })
   const update = Y.encodeStateAsUpdate(doc)
   await writeFile(cache, update)
   return update
-}
-
-/** mulberry32: small, fast, good enough to spread insertions. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

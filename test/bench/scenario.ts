@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises"
 import * as Y from "yjs"
 import { ROOT } from "./edits.ts"
-import { Seat } from "./seat.ts"
+import { LoadClient } from "./load-client.ts"
 import type { Server, System, SystemName } from "./servers.ts"
 
 /** The circumstances of one measurement. */
@@ -85,13 +85,13 @@ export async function settled(
 export async function freshDocument(server: Server, id: string): Promise<Y.Doc> {
   const doc = new Y.Doc()
   const received: Array<["step2" | "update", Buffer]> = []
-  const seat = await Seat.take(server, id, {
+  const client = await LoadClient.connect(server, id, {
     listener: (kind, frame) => {
       if (kind === "step2" || kind === "update") received.push([kind, frame])
     },
   })
-  for (const [kind, frame] of received) Y.applyUpdate(doc, seat.payload(kind, frame))
-  await seat.leave()
+  for (const [kind, frame] of received) Y.applyUpdate(doc, client.payload(kind, frame))
+  await client.leave()
   return doc
 }
 

@@ -4,7 +4,7 @@
  */
 
 import * as Y from "yjs"
-import type { Kind, Seat } from "./seat.ts"
+import type { Kind, LoadClient } from "./load-client.ts"
 
 interface Arrival {
   readonly atMs: number
@@ -16,8 +16,8 @@ interface Arrival {
 export class Receiver {
   readonly #arrivals: Arrival[] = []
   #read = 0
-  /** The seat whose frames these are; set when it has been taken. */
-  seat: Seat | undefined
+  /** The client whose frames these are; set when it is connected. */
+  client: LoadClient | undefined
   /** Writer's client id → the clock up to which everything has arrived. */
   readonly clocks = new Map<number, number>()
   /** When the newest digested frame that brought something new came, ms. */
@@ -64,7 +64,7 @@ export class Receiver {
 
   #update(index: number): Buffer {
     const { kind, frame } = this.#arrivals[index]!
-    return this.seat!.payload(kind, frame)
+    return this.client!.payload(kind, frame)
   }
 }
 

@@ -1,8 +1,12 @@
 /** Faults: a stored value is damaged, and each of those who can be the first to notice it is. Damage spreads nowhere [D7]. */
+import { once } from "node:events"
 import * as Y from "yjs"
+import { updateFrame } from "../hostile/bytes.ts"
+import { openWebSocket } from "../kit/node-socket.ts"
+import { until } from "../kit/until.ts"
 import type { Editor } from "./editor.ts"
 import type { FaultServer } from "./harness.ts"
-import { checkArchived, checkArchiveKept, checkKept, checkRoomKept, holds } from "./invariants.ts"
+import { Broken, checkArchived, checkArchiveKept, checkKept, checkRoomKept, holds } from "./invariants.ts"
 import type { Fault, Round } from "./round.ts"
 import { flipBit, writeAndFold } from "./storage.ts"
 
@@ -11,44 +15,63 @@ interface Scene {
   readonly server: FaultServer
   readonly id: string
   readonly editors: readonly Editor[]
+  /** Documents of authors whose PATCH was answered with 200. */
+  readonly merged: Y.Doc[]
 }
 
-/** Merge what an author makes who holds this much of the document; tried again until it is taken, and then it is there. */
+/** Merge what an author makes who holds this much of the document; tried again until it is taken. */
 async function merge(
-  { server, id }: Scene,
+  scene: Scene,
   change: (doc: Y.Doc) => void,
   holding: Uint8Array = Y.encodeStateAsUpdate(new Y.Doc()),
 ): Promise<void> {
+  const { server, id } = scene
   const author = new Y.Doc()
   Y.applyUpdate(author, holding)
   const before = Y.encodeStateVector(author)
   change(author)
   const update = Y.encodeStateAsUpdate(author, before)
+  let refused: Broken | null = null
   await holds(async () => {
     const response = await server.patch(id, update)
-    if (response.status !== 200) throw new Error(`PATCH: ${response.status} ${await response.text()}`)
+    if (response.status === 200) return
+    const said = `${response.status} ${await response.text()}`
+    if (response.status < 500) refused = new Broken("I6", `An honest PATCH was refused: ${said}`)
+    else throw new Error(`PATCH: ${said}`)
   })
-  const { clientID } = author
-  await holds(async () => {
-    const clock = Y.getState((await server.exported(id)).store, clientID)
-    if (clock < Y.getState(author.store, clientID)) throw new Error(`A merged update ends at clock ${clock}`)
-  })
+  if (refused !== null) throw refused
+  scene.merged.push(author)
+}
+
+/** [I8] What was merged by REST is in this document. */
+function checkMerged({ merged }: Scene, doc: Y.Doc): void {
+  for (const { clientID, store } of merged) {
+    if (Y.getState(doc.store, clientID) < Y.getState(store, clientID)) {
+      throw new Broken("I8", "A PATCH that was answered with 200 is not in the export")
+    }
+  }
 }
 
 /** What makes each of them look at the damaged value first. Nobody is connected who could give back what is missing. */
 const FINDERS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
-  // An entry of a root of its own needs no document, until the flush makes one.
-  "a flush": async (scene) => {
-    await scene.server.patch(scene.id, entry())
-    await checkArchived(scene.server, scene.id)
+  // An entry of a root of its own needs no document until the flush makes one; while somebody is there nothing is folded.
+  "a flush": async ({ round, server, id }) => {
+    const socket = openWebSocket(server.address(id, { subject: "typist" }))
+    round.atEnd(() => socket.terminate())
+    await once(socket, "open")
+    // A copy that is looked for late is the one that the flush has written, if it has.
+    await server.inject({ hang: { step: "^load", times: 1, ms: 500 } })
+    socket.send(updateFrame(entry()))
+    await until(async () => ((await server.status(id))?.revision ?? 0) > 0, "it is taken")
+    await checkArchived(server, id)
+    socket.terminate()
   },
   "a compaction": async (scene) => {
     await merge(scene, (doc) => doc.getText("pasted").insert(0, "x".repeat(1_500_000)))
   },
   "the judging of an update": async (scene) => {
-    // A word in the middle of the text has to be held against what stands there.
     const holding = Y.encodeStateAsUpdate(scene.editors[0]!.doc)
-    await merge(scene, (doc) => doc.getText("text").insert(3, "One more word. "), holding)
+    await merge(scene, (doc) => doc.getText("thesis").insert(5, "One more word. "), holding)
   },
   "an export": async ({ server, id }) => {
     await holds(async () => void (await server.exported(id)))
@@ -70,8 +93,13 @@ function entry(): Uint8Array {
 }
 
 /** Everything is in the room and in the archive, with nobody there who could have given it back. */
-async function checkNothingSpread({ round, server, id, editors }: Scene): Promise<void> {
-  await holds(async () => checkKept(await server.exported(id), editors, "in the export"))
+async function checkNothingSpread(scene: Scene): Promise<void> {
+  const { round, server, id, editors } = scene
+  await holds(async () => {
+    const exported = await server.exported(id)
+    checkKept(exported, editors, "in the export")
+    checkMerged(scene, exported)
+  })
   await checkRoomKept(server, id, editors)
   await checkArchived(server, id)
   await checkArchiveKept(() => round.inPostgres(id), editors)
@@ -85,7 +113,7 @@ export const DAMAGE: readonly Fault[] = [
       rounds: { short: finder === "a flush" ? 1 : 0, long: 5 },
       async strike(round) {
         const server = await round.serve({ vars: await round.postgresVars() })
-        const scene = { round, server, ...(await writeAndFold(round, server)) }
+        const scene = { round, server, merged: [], ...(await writeAndFold(round, server)) }
         flipBit(round, server.databaseOf(scene.id), "snapshot")
         await server.restart()
         await find(scene)
@@ -104,7 +132,7 @@ export const DAMAGE: readonly Fault[] = [
     async strike(round) {
       const database = await round.postgres()
       const server = await round.serve({ vars: await round.postgresVars() })
-      const scene = { round, server, ...(await writeAndFold(round, server)) }
+      const scene = { round, server, merged: [], ...(await writeAndFold(round, server)) }
       flipBit(round, server.databaseOf(scene.id), "snapshot")
       await server.restart()
       await database.stop()

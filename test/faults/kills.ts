@@ -13,11 +13,14 @@ import type { Fault, Round } from "./round.ts"
 async function killAt(
   round: Round,
   step: string,
-  { provoke }: { provoke: (editors: Editor[]) => unknown },
+  {
+    provoke,
+    company = round.auth === "tokens",
+  }: { provoke: (editors: Editor[]) => unknown; company?: boolean },
 ): Promise<void> {
   const { server } = await round.serveArchived()
   const id = round.id()
-  const editors = await round.enter(server, id, 2)
+  const editors = await round.enter(server, id, 2, { company })
   for (const editor of editors) editor.write(10)
   await Promise.all(editors.map((editor) => editor.allSaved()))
   await server.inject({ stop: step })
@@ -95,7 +98,7 @@ export const KILLS: readonly Fault[] = [
   {
     name: "SIGKILL at a random moment, while four people type",
     rule: "D2",
-    rounds: { short: 6, long: 100 },
+    rounds: { short: 4, long: 100 },
     async strike(round) {
       const { server } = await round.serveArchived()
       const id = round.id()
@@ -225,7 +228,8 @@ export const KILLS: readonly Fault[] = [
       const step = ["alarm$", "set alarm", "store \\d", "alarm done"][round.below(4)]!
       // When they leave, the archive may have everything, and nothing is stored any more.
       const types = round.below(2) === 0 || step.startsWith("store")
-      return killAt(round, `^${step}`, { provoke: types ? type : leave })
+      // Nobody else may stay where it takes the last one to leave.
+      return killAt(round, `^${step}`, types ? { provoke: type } : { provoke: leave, company: false })
     },
   },
   {

@@ -24,7 +24,7 @@ export async function playRound(fault: Fault, seed: number, options: RoundOption
   try {
     await fault.strike(round)
   } catch (thrown) {
-    failure = thrown instanceof Error ? thrown : new Error(String(thrown))
+    failure = round.explain(thrown)
   } finally {
     await round[Symbol.asyncDispose]()
   }

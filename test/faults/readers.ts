@@ -1,7 +1,7 @@
 /** Faults: much to read, and much to hold. Nobody who reads is closed [F3], and no document outgrows its memory [B2]. */
 import * as Y from "yjs"
 import { Editor } from "./editor.ts"
-import { Broken, checkConverged, checkSockets } from "./invariants.ts"
+import { Broken, checkConverged, checkSockets, checkWelcome } from "./invariants.ts"
 import type { Fault } from "./round.ts"
 
 const PASTES = 14
@@ -30,6 +30,7 @@ export const READERS: readonly Fault[] = [
         writer.write()
         await writer.allSaved()
       }
+      checkWelcome([writer, ...readers, ...round.company!.clients])
       await checkConverged(server, id, [writer, ...readers, ...round.company!.clients])
       checkSockets(readers)
       await round.settle(server, id, { editors: [writer], archived: false })

@@ -8,6 +8,7 @@ import { Company } from "./company.ts"
 import { Editor } from "./editor.ts"
 import { type Auth, FaultServer, type Patch, type RoomServer, type ServerOptions } from "./harness.ts"
 import {
+  Broken,
   checkArchived,
   checkConverged,
   checkRoomKept,
@@ -214,6 +215,17 @@ export class Round {
     await server.locate(id)
     await server.kill()
     checkStored(server, id, editors)
+  }
+
+  /** Why the round could not go on: who waited in vain may have been refused, which says more. */
+  explain(thrown: unknown): Error {
+    if (thrown instanceof Broken) return thrown
+    try {
+      checkWelcome([...this.#editors, ...(this.#company?.clients ?? [])])
+    } catch (broken) {
+      if (broken instanceof Broken) return broken
+    }
+    return thrown instanceof Error ? thrown : new Error(String(thrown))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

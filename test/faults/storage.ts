@@ -57,7 +57,7 @@ function mountSmallDisk(round: Round): SmallDisk | null {
 async function writeAndKill(round: Round, { folded }: { folded: boolean }) {
   const { server, receiver } = await round.serveArchived()
   const id = round.id()
-  const editors = await round.enter(server, id, 2)
+  const editors = await round.enter(server, id, 2, folded ? { company: false } : {})
   for (const editor of editors) editor.write(20)
   await Promise.all(editors.map((editor) => editor.allSaved()))
   if (folded) {
@@ -86,6 +86,8 @@ export async function writeAndFold(
 ): Promise<{ id: string; editors: Editor[] }> {
   const id = round.id()
   const editors = await round.enter(server, id, 2, { company: false })
+  // One struct of many letters: an update that stands between two of them cannot be judged by its bytes alone.
+  editors[0]!.doc.getText("thesis").insert(0, "The whole thesis. ".repeat(20))
   for (const editor of editors) editor.write(40)
   await Promise.all(editors.map((editor) => editor.allSaved()))
   for (const editor of editors) editor.detach()

@@ -92,8 +92,8 @@ function reportingStorage(storage: DurableObjectStorage): DurableObjectStorage {
   const sql = instead(storage.sql, {
     exec: (query: string, ...bindings: unknown[]) => {
       const line = query.replace(/\s+/g, " ").slice(0, 80)
-      reach(`sql ${line}`)
       if (mutant === "acknowledges before it writes" && line.startsWith("INSERT INTO log")) acknowledgeAll()
+      reach(`sql ${line}`)
       const cursor = storage.sql.exec(query, ...bindings)
       reach(`sql done ${line}`)
       return cursor

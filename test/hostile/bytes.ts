@@ -42,7 +42,7 @@ export const step1 = (stateVector: Uint8Array) => bytes(0, 0, sized(stateVector)
 export const step2 = (update: Uint8Array) => bytes(0, 1, sized(update))
 export const updateFrame = (update: Uint8Array) => bytes(0, 2, sized(update))
 export const awareness = (...entries: [client: number, clock: number, state: string][]) =>
-  bytes(1, sized(bytes(entries.length, ...entries.flat())))
+  bytes(1, sized(join([entries.length, ...entries.flat()])))
 export const QUERY = raw(3)
 export const saved = (payload: Uint8Array) => bytes(102, sized(payload))
 export const renewal = (token: string) => bytes(104, token)

@@ -405,7 +405,7 @@ const resources: Row[] = [
       deflate: true,
     },
   ),
-  frames("90 MB in a moment", "closed 4429", () => {
+  frames("90 MB in a moment", ["closed 4429", "closed 1013"], () => {
     const state = b.awareness([client(), 1, JSON.stringify({ name: "n".repeat(5 * MB) })])
     return Array.from({ length: 18 }, () => state)
   }),

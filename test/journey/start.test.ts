@@ -1,4 +1,4 @@
-/** What `npm start` promises, and the REST table, over real HTTP. */
+/** What `npm start` promises: pages, flags, a closed door, and documents over real HTTP. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
@@ -8,9 +8,11 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import * as Y from "yjs"
-import { openProvider, openWebsocketProvider, textOf, type } from "../kit/clients.ts"
+import { documentPath, statusPath } from "../kit/addresses.ts"
+import { openProvider, textOf } from "../kit/clients.ts"
 import { freePort } from "../kit/port.ts"
-import { killGroup, until } from "../kit/server.ts"
+import { killGroup } from "../kit/server.ts"
+import { until } from "../kit/until.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const pages = readdirSync(join(root, "demo")).filter((name) => name.endsWith(".html"))
@@ -61,8 +63,6 @@ function updateOf(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Y.encodeStateAsUpdate(doc))
 }
 
-const patch = (id: string, text: string) => put(id, updateOf(text))
-const put = (id: string, body: BodyInit) => fetch(`${url}/docs/${id}`, { method: "PATCH", body })
 const get = (path: string, headers: Record<string, string> = {}) => fetch(`${url}${path}`, { headers })
 
 /** A request with a Host of its own, as `fetch` does not allow. */
@@ -95,129 +95,29 @@ it("serves the pages and takes wrangler's flags", async () => {
   expect(readdirSync(storage)).not.toEqual([])
 })
 
-it("merges an update by PATCH, answers when it is durable, and does nothing the second time", async () => {
-  const update = updateOf("by curl")
-  const first = await put("patched", update)
-  expect([first.status, await first.json()]).toEqual([200, { revision: 1 }])
-  expect(await (await put("patched", update)).json()).toEqual({ revision: 1 })
-  expect(await (await get("/docs/patched?format=text")).text()).toBe("by curl")
-})
-
-it("exports as update, state vector, JSON and text, by name and by Accept", async () => {
-  await patch("exported", "four ways")
-  const update = new Uint8Array(await (await get("/docs/exported")).arrayBuffer())
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, update)
-  expect(doc.getText("text").toString()).toBe("four ways")
-  const stateVector = await (await get("/docs/exported?format=state-vector")).arrayBuffer()
-  expect(new Uint8Array(stateVector)).toEqual(Y.encodeStateVector(doc))
-  for (const [ask, type, body] of [
-    [get("/docs/exported?format=json"), "application/json", '{"text":"four ways"}'],
-    [get("/docs/exported", { accept: "application/json" }), "application/json", '{"text":"four ways"}'],
-    [get("/docs/exported?format=json&root=text"), "application/json", '"four ways"'],
-    [
-      get("/docs/exported", { accept: "text/plain;q=0.9, image/png" }),
-      "text/plain;charset=utf-8",
-      "four ways",
-    ],
-  ] as const) {
-    const response = await ask
-    expect([response.status, response.headers.get("content-type"), await response.text()]).toEqual([
-      200,
-      type,
-      body,
-    ])
-  }
-  expect((await get("/docs/exported?format=word")).status).toBe(400)
-  expect((await get("/docs/exported", { accept: "image/png" })).status).toBe(406)
-})
-
-it("answers 304 while the state is the same, and 200 after an edit", async () => {
-  await patch("tagged", "one")
-  const first = await get("/docs/tagged?format=text")
-  const etag = first.headers.get("etag")!
-  expect(etag).toMatch(/^"[^"]+"$/)
-  const again = await get("/docs/tagged?format=text", { "if-none-match": etag })
-  expect([again.status, again.headers.get("etag"), await again.text()]).toEqual([304, etag, ""])
-  await patch("tagged", "two")
-  expect((await get("/docs/tagged?format=text", { "if-none-match": etag })).status).toBe(200)
-})
-
-it("says 404 of a document that does not exist, and does not make it by being asked", async () => {
-  for (const path of ["/docs/nobody", "/docs/nobody/-/status", "/docs/nobody?format=json", "/docs/nobody"]) {
-    const response = await get(path)
-    expect([path, response.status, await response.json()]).toEqual([
-      ...[path, 404],
-      { error: "not-found", message: expect.any(String) },
-    ])
-  }
-  expect((await fetch(`${url}/docs/nobody`, { method: "DELETE" })).status).toBe(404)
-})
-
-it("tells the status of a document and who is connected", async () => {
-  const client = openProvider(docs, "status")
+// What each resource promises is tested in test/room/rest.test.ts; this is about the server that `npm start` runs.
+it("makes a document by PATCH, shows it, says how it is, lists it and deletes it", async () => {
+  const response = await fetch(`${url}${documentPath("patched")}`, {
+    method: "PATCH",
+    body: updateOf("by curl"),
+  })
+  expect([response.status, await response.json()]).toEqual([200, { revision: 1 }])
+  expect(await (await get(`${documentPath("patched")}?format=text`)).text()).toBe("by curl")
+  const client = openProvider(docs, "patched")
   try {
-    type(client, "x")
-    await client.provider.whenSaved()
-    expect(await (await get("/docs/status/-/status")).json()).toMatchObject({
-      connections: 1,
-      revision: 1,
-      archivedRevision: null,
-      archiveError: null,
-      bytes: expect.any(Number),
-      logRows: 1,
-    })
+    await until(() => textOf(client) === "by curl", "a client reads it")
+    expect(await (await get(statusPath("patched"))).json()).toMatchObject({ connections: 1, revision: 1 })
   } finally {
     client.leave()
   }
-})
-
-it("deletes a document everywhere, and closes its sockets with 4404", async () => {
-  await patch("deleted", "gone soon")
-  const client = openWebsocketProvider(docs, "deleted")
-  try {
-    await until(() => textOf(client) === "gone soon", "the document is open")
-    const closed = new Promise((resolve) => client.provider.on("closed", ({ code }) => resolve(code)))
-    expect((await fetch(`${url}/docs/deleted`, { method: "DELETE" })).status).toBe(204)
-    expect(await closed).toBe(4404)
-  } finally {
-    client.leave()
+  const listed = async () => {
+    const { documents } = (await (await get("/docs?limit=1000")).json()) as { documents: { id: string }[] }
+    return documents.map(({ id }) => id)
   }
-  expect((await get("/docs/deleted")).status).toBe(404)
-  const { documents } = (await (await get("/docs?limit=1000")).json()) as { documents: { id: string }[] }
-  expect(documents.map(({ id }) => id)).not.toContain("deleted")
-})
-
-it("lists what the archive holds, page by page", async () => {
-  // A document reaches the archive when the last one has left.
-  const ids = ["list/a", "list/b", "list/c"]
-  for (const id of ids) {
-    const client = openProvider(docs, id)
-    type(client, id)
-    await client.provider.whenSaved()
-    client.leave()
-  }
-  type Page = {
-    documents: { id: string; revision: number; bytes: number; updatedAt: string }[]
-    cursor: string | null
-  }
-  const page = async (query: string) => (await (await get(`/docs?${query}`)).json()) as Page
-  await until(async () => {
-    const { documents } = await page("limit=1000")
-    return ids.every((id) => documents.some((document) => document.id === id))
-  }, "all three are in the archive")
-  const seen: string[] = []
-  for (let cursor: string | null = ""; cursor !== null; ) {
-    const { documents, cursor: next }: Page = await page(`limit=2&cursor=${encodeURIComponent(cursor)}`)
-    expect(documents.length).toBeLessThanOrEqual(2)
-    for (const { id, revision, bytes, updatedAt } of documents) {
-      seen.push(id)
-      expect([revision > 0, bytes > 0, Number.isNaN(Date.parse(updatedAt))]).toEqual([true, true, false])
-    }
-    cursor = next
-  }
-  expect(seen.filter((id) => id.startsWith("list/"))).toEqual(ids)
-  expect(seen).toEqual([...new Set(seen)].sort())
+  await until(async () => (await listed()).includes("patched"), "it is in the archive")
+  expect((await fetch(`${url}${documentPath("patched")}`, { method: "DELETE" })).status).toBe(204)
+  expect((await get(documentPath("patched"))).status).toBe(404)
+  expect(await listed()).not.toContain("patched")
 })
 
 it("answers a preflight from a page of this machine, and refuses a foreign one", async () => {

@@ -1,6 +1,6 @@
 /** Stock providers, unchanged, against the real server: they sync, see each other, and stay. */
 import { setTimeout as wait } from "node:timers/promises"
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import {
   type Client,
   cursorsOf,
@@ -12,36 +12,32 @@ import {
   textOf,
   type,
 } from "../kit/clients.ts"
-import { startServer, type TestServer, until } from "../kit/server.ts"
+import { setUpJourney, synced } from "../kit/journey.ts"
+import { until } from "../kit/until.ts"
 
-let server: TestServer
-const present: Client[] = []
+/** The longest time limit of a client: y-websocket gives up after 30 s without a message, and looks every 3 s. */
+const LONGEST_WAIT_MS = 36_000
 
-beforeAll(async () => {
-  server = await startServer()
+let idling: ReturnType<typeof idle>
+
+const journey = setUpJourney({
+  begin: () => {
+    idling = idle()
+    idling.catch(() => {}) // told by the test that asks
+  },
 })
-afterEach(() => {
-  for (const client of present.splice(0)) client.leave()
-})
-afterAll(() => server.stop())
-
-/** Resolves when they are synced; they leave when the test ends. */
-async function enter<Clients extends Client[]>(...clients: Clients): Promise<Clients> {
-  present.push(...clients)
-  await until(() => clients.every(({ synced }) => synced), "everyone is synced")
-  return clients
-}
+const { enter } = journey
 
 async function converge(...clients: Client[]): Promise<void> {
   await until(() => clients.every((client) => isSame(client, clients[0]!)), "everyone has the same document")
 }
 
 const stock = {
-  "y-websocket": (id: string) => openWebsocketProvider(server.docs, id),
+  "y-websocket": (id: string) => openWebsocketProvider(journey.server.docs, id),
   "y-websocket at /parties/main": (id: string) =>
-    openWebsocketProvider(`${server.docs.replace(/docs$/, "parties/main")}`, id),
-  "y-partyserver's YProvider": (id: string) => openYProvider(server.url, id),
-  "our provider": (id: string) => openProvider(server.docs, id),
+    openWebsocketProvider(`${journey.server.docs.replace(/docs$/, "parties/main")}`, id),
+  "y-partyserver's YProvider": (id: string) => openYProvider(journey.server.url, id),
+  "our provider": (id: string) => openProvider(journey.server.docs, id),
 }
 
 for (const [name, open] of Object.entries(stock)) {
@@ -77,12 +73,15 @@ it("[W2] brings every kind of client into the same room, by a path with a raw sl
     () => clients.every((client) => cursorsOf(client).length === 3),
     "everyone sees the three others",
   )
-  const json = await (await fetch(`${server.url}/docs/acme%2Fplans%2F2026?format=json`)).json()
+  const json = await (await fetch(`${journey.server.url}/docs/acme%2Fplans%2F2026?format=json`)).json()
   expect(json).toEqual({ from: { ...Object.keys(stock) } })
 })
 
 it("[W2] takes the custom messages of YProvider and stays up", async () => {
-  const [ada, bo] = await enter(openYProvider(server.url, "messages"), openYProvider(server.url, "messages"))
+  const [ada, bo] = await enter(
+    openYProvider(journey.server.url, "messages"),
+    openYProvider(journey.server.url, "messages"),
+  )
   ada.provider.sendMessage(JSON.stringify({ type: "wave" }))
   type(ada, "after the message")
   await until(() => textOf(bo) === "after the message", "Bo reads what came after the message")
@@ -92,8 +91,8 @@ it("[W2] takes the custom messages of YProvider and stays up", async () => {
 
 it("[W2] answers the goodbye of a client that names no code", async () => {
   const [ada, bo] = await enter(
-    new RawClient(`${server.docs}/goodbye`),
-    new RawClient(`${server.docs}/goodbye`),
+    new RawClient(`${journey.server.docs}/goodbye`),
+    new RawClient(`${journey.server.docs}/goodbye`),
   )
   bo.awareness.setLocalState({ name: "Bo" })
   await until(() => cursorsOf(ada).length === 1, "Ada sees Bo")
@@ -106,8 +105,8 @@ it("[W2] answers the goodbye of a client that names no code", async () => {
 
 it("[W2] brings a document that was made before the first connection, and one made while offline", async () => {
   const [ada, bo] = await enter(
-    openWebsocketProvider(server.docs, "offline"),
-    openYProvider(server.url, "offline"),
+    openWebsocketProvider(journey.server.docs, "offline"),
+    openYProvider(journey.server.url, "offline"),
   )
   ada.provider.disconnect()
   bo.provider.disconnect()
@@ -120,30 +119,43 @@ it("[W2] brings a document that was made before the first connection, and one ma
   expect([...textOf(ada)].sort().join("")).toBe("ab")
 })
 
-it("[P4] [P5] keeps everyone connected for 46 s alone in a room, and through its hibernation", async () => {
-  const alone = await enter(...Object.values(stock).map((open, i) => open(`alone-${i}`)))
+/**
+ * Every kind of client alone in a room of its own, and two in a room that sleeps, until the longest wait of a client is
+ * over. It begins before the other tests and goes on beside them: it takes nothing but time.
+ */
+async function idle() {
+  const alone = await synced(...Object.values(stock).map((open, i) => open(`alone-${i}`)))
   // Without a heartbeat of the clients', so that the room is evicted: 10 s without a message is what it takes here.
-  const [idle, peer] = await enter(openYProvider(server.url, "asleep"), openProvider(server.docs, "asleep"))
-  idle.awareness.setLocalState({ name: "idle" })
-  type(idle, "before ")
-  await until(() => cursorsOf(peer)[0]?.name === "idle" && textOf(peer) === "before ", "the peer sees both")
-  // The longest time limit of a client: y-websocket gives up after 30 s without a message, and looks every 3 s.
-  await wait(46_000)
-  type(idle, "after")
+  const [quiet, peer] = await synced(
+    openYProvider(journey.server.url, "asleep"),
+    openProvider(journey.server.docs, "asleep"),
+  )
+  quiet.awareness.setLocalState({ name: "quiet" })
+  type(quiet, "before ")
+  await until(() => cursorsOf(peer)[0]?.name === "quiet" && textOf(peer) === "before ", "the peer sees both")
+  await wait(LONGEST_WAIT_MS)
+  return { alone, quiet, peer }
+}
+
+it("[P4] [P5] keeps everyone connected for longer than any client waits, alone in a room and asleep", async () => {
+  const { alone, quiet, peer } = await idling
+  // From here on they leave with the test.
+  await enter(...alone, quiet, peer)
+  type(quiet, "after")
   await until(() => textOf(peer) === "before after", "the peer reads on, on the same socket")
-  const [newcomer] = await enter(openWebsocketProvider(server.docs, "asleep"))
+  const [newcomer] = await enter(openWebsocketProvider(journey.server.docs, "asleep"))
   expect(textOf(newcomer)).toBe("before after")
   await until(
-    () => cursorsOf(newcomer).some(({ name }) => name === "idle"),
-    "a newcomer sees the one who was idle",
+    () => cursorsOf(newcomer).some(({ name }) => name === "quiet"),
+    "a newcomer sees the one who was quiet",
   )
   peer.leave()
   await until(() => cursorsOf(newcomer).length === 1, "exactly the cursor of the one who left is gone")
   for (const [i, client] of alone.entries()) {
     type(client, `still here ${i}`)
-    const [visitor] = await enter(openWebsocketProvider(server.docs, `alone-${i}`))
+    const [visitor] = await enter(openWebsocketProvider(journey.server.docs, `alone-${i}`))
     await until(() => textOf(visitor) === `still here ${i}`, "a visitor reads what the one alone typed")
     expect([client.synced, client.losses]).toEqual([true, []])
   }
-  expect([idle.losses, newcomer.losses]).toEqual([[], []])
+  expect([quiet.losses, newcomer.losses]).toEqual([[], []])
 })

@@ -4,8 +4,8 @@
  */
 
 import { typing } from "../edits.ts"
+import { connectAll, disconnectAll, LoadClient } from "../load-client.ts"
 import { type Scenario, until } from "../scenario.ts"
-import { leaveAll, Seat, takeSeats } from "../seat.ts"
 import { startServer } from "../servers.ts"
 import { Receiver } from "../tally.ts"
 
@@ -23,28 +23,28 @@ export const ceiling: Scenario = {
   async measure({ system }) {
     await using server = await startServer(system)
     const receivers = Array.from({ length: RECEIVERS }, () => new Receiver())
-    const seats = await takeSeats(
+    const clients = await connectAll(
       server,
       receivers.map(() => `blast/${FRAMES_EACH}`),
       { listener: (index) => receivers[index]!.listener },
     )
     let startedAtMs = performance.now()
-    for (const seat of seats) seat.sendText("start")
+    for (const client of clients) client.sendText("start")
     await until(() => receivers.every((receiver) => receiver.frames >= FRAMES_EACH), 30_000)
     const lastAtMs = Math.max(...receivers.map((receiver) => receiver.lastAtMs))
     const inPerSecond = (RECEIVERS * FRAMES_EACH) / ((lastAtMs - startedAtMs) / 1000)
-    await leaveAll(seats)
+    await disconnectAll(clients)
 
-    const seat = await Seat.take(server, "swallow")
+    const client = await LoadClient.connect(server, "swallow")
     const [update] = typing(1_000, 1)
     startedAtMs = performance.now()
     for (let i = 0; i < SENDS; ) {
-      for (const end = i + 200; i < end; i++) seat.send(2, update!)
+      for (const end = i + 200; i < end; i++) client.send(2, update!)
       do await new Promise((resolve) => setImmediate(resolve))
-      while (seat.waitingBytes > 256 * 1024)
+      while (client.waitingBytes > 256 * 1024)
     }
     const outPerSecond = SENDS / ((performance.now() - startedAtMs) / 1000)
-    await seat.leave()
+    await client.leave()
     return { figures: { inPerSecond, outPerSecond } }
   },
 }

@@ -7,8 +7,8 @@
 import { setTimeout as pause } from "node:timers/promises"
 import * as Y from "yjs"
 import { bigDocument, ROOT, traceOf } from "../edits.ts"
+import { LoadClient } from "../load-client.ts"
 import { mustEqual, type Outcome, type Scenario, type Setting, until } from "../scenario.ts"
-import { Seat } from "../seat.ts"
 import { type Server, startServer } from "../servers.ts"
 
 const RESTARTS = 3
@@ -19,25 +19,25 @@ const ARRIVAL_LIMIT_MS = 15_000
 /** Put a document into a room and leave it there, stored as well as the system stores. */
 async function store(server: Server, id: string, document: Uint8Array): Promise<void> {
   if (server.system.name === "sink") {
-    const seat = await Seat.take(server, id)
-    seat.sendText(`fill ${document.length}`)
-    await until(() => seat.lastTextAtMs > 0, 10_000)
-    return await seat.leave()
+    const client = await LoadClient.connect(server, id)
+    client.sendText(`fill ${document.length}`)
+    await until(() => client.lastTextAtMs > 0, 10_000)
+    return await client.leave()
   }
   let durable = false
-  const seat = await Seat.take(server, id, {
+  const client = await LoadClient.connect(server, id, {
     listener: (kind) => {
       durable ||= kind === "echo"
     },
   })
-  seat.send(2, document)
+  client.send(2, document)
   if (server.system.name === "yurt") {
-    seat.askEcho(1)
+    client.askEcho(1)
     await until(() => durable, SAVE_MS)
   } else {
     await pause(SAVE_MS)
   }
-  await seat.leave()
+  await client.leave()
   // What happens when the last one leaves (a snapshot, a save) may happen.
   await pause(1_500)
 }
@@ -52,7 +52,7 @@ async function fetchAll(
   let bytes = 0
   const startedAtMs = performance.now()
   let endedAtMs = startedAtMs
-  const seat = await Seat.take(server, id, {
+  const client = await LoadClient.connect(server, id, {
     listener: (kind, frame) => {
       if (server.system.name !== "sink" && kind !== "step2" && kind !== "update") return
       parts.push({ kind: kind === "step2" ? kind : "update", frame })
@@ -60,12 +60,12 @@ async function fetchAll(
       endedAtMs = performance.now()
     },
   })
-  if (server.system.name === "sink") seat.sendText("send")
+  if (server.system.name === "sink") client.sendText("send")
   // A document can come in several frames: wait for about as many bytes as were stored.
   await until(() => bytes >= enough, server.system.name === "sink" ? ARRIVAL_LIMIT_MS : 2_000)
   const updates =
-    server.system.name === "sink" ? [] : parts.map(({ kind, frame }) => seat.payload(kind, frame))
-  await seat.leave()
+    server.system.name === "sink" ? [] : parts.map(({ kind, frame }) => client.payload(kind, frame))
+  await client.leave()
   return { ms: endedAtMs - startedAtMs, updates }
 }
 

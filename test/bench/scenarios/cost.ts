@@ -6,9 +6,9 @@
 
 import { setTimeout as pause } from "node:timers/promises"
 import { textOf, typing } from "../edits.ts"
+import { connectAll, disconnectAll } from "../load-client.ts"
 import { dollars } from "../prices.ts"
 import { mustServe, type Outcome, type Scenario, type Setting } from "../scenario.ts"
-import { leaveAll, takeSeats } from "../seat.ts"
 import { startServer } from "../servers.ts"
 import { mapReading, type Reading, readMeter, since } from "./meter-reading.ts"
 
@@ -22,14 +22,14 @@ async function measureCost({ system, quick }: Setting): Promise<Outcome> {
   const letters = quick ? 50 : 250
   const idleMs = quick ? RENEWAL_MS : 3 * RENEWAL_MS
   const updates = typing(1_000, letters)
-  const seats = await takeSeats(server, ["cost", "cost"])
-  const [typist] = seats
+  const clients = await connectAll(server, ["cost", "cost"])
+  const [typist] = clients
   let clock = 0
   const renew = () => {
     clock++
-    for (const [who, seat] of seats.entries()) {
+    for (const [who, client] of clients.entries()) {
       const json = JSON.stringify({ user: { name: `Visitor ${who}` } })
-      seat.sendFrame(seat.awarenessFrame({ clientId: 10_000 + who, clock, json }))
+      client.sendFrame(client.awarenessFrame({ clientId: 10_000 + who, clock, json }))
     }
   }
   renew()
@@ -53,7 +53,7 @@ async function measureCost({ system, quick }: Setting): Promise<Outcome> {
   }
   const idle = since(idleStart, await readMeter(server))
   await mustServe(server, "cost", textOf(updates))
-  await leaveAll(seats)
+  await disconnectAll(clients)
 
   const perThousand = scale(typed, 1_000 / letters)
   const perHour = scale(idle, 3_600_000 / idleMs)

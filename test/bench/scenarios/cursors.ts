@@ -4,8 +4,8 @@
  * when everybody holds everybody's last position within a second of the last move.
  */
 
+import { connectAll, disconnectAll, type Kind, type LoadClient } from "../load-client.ts"
 import { type Scenario, until } from "../scenario.ts"
-import { type Kind, leaveAll, type Seat, takeSeats } from "../seat.ts"
 import { startServer } from "../servers.ts"
 import { Histogram } from "../tally.ts"
 
@@ -18,7 +18,7 @@ const DRAIN_MS = 5_000
 class Watcher {
   readonly clocks: Int32Array
   #self: number
-  seat: Seat | undefined
+  client: LoadClient | undefined
   frames = 0
   times: Histogram | undefined
   #sentAtMs: Float64Array[]
@@ -30,9 +30,9 @@ class Watcher {
   }
 
   readonly listener = (kind: Kind, frame: Buffer): void => {
-    if (kind !== "awareness" || this.seat === undefined) return
+    if (kind !== "awareness" || this.client === undefined) return
     this.frames++
-    const states = this.seat.payload(kind, frame)
+    const states = this.client.payload(kind, frame)
     const now = performance.now()
     let at = 0
     const readVarUint = () => {
@@ -68,16 +68,16 @@ async function measureCursors(people: number, { system, quick }: Parameters<Scen
   const moves = quick ? 40 : 100
   const sentAtMs = Array.from({ length: people }, () => new Float64Array(moves + 2))
   const watchers = sentAtMs.map((_of, self) => new Watcher(self, sentAtMs))
-  const seats = await takeSeats(
+  const clients = await connectAll(
     server,
     watchers.map(() => "cursors"),
     { listener: (index) => watchers[index]!.listener },
   )
-  for (const [index, watcher] of watchers.entries()) watcher.seat = seats[index]
+  for (const [index, watcher] of watchers.entries()) watcher.client = clients[index]
   const move = (who: number, clock: number) => {
     sentAtMs[who]![clock] = performance.now()
-    const frame = seats[who]!.awarenessFrame({ clientId: FIRST_ID + who, clock, json: stateOf(who, clock) })
-    seats[who]!.sendFrame(frame)
+    const frame = clients[who]!.awarenessFrame({ clientId: FIRST_ID + who, clock, json: stateOf(who, clock) })
+    clients[who]!.sendFrame(frame)
   }
   const everyoneHas = (clock: number) =>
     watchers.every((watcher, self) => watcher.clocks.every((seen, who) => who === self || seen >= clock))
@@ -85,7 +85,7 @@ async function measureCursors(people: number, { system, quick }: Parameters<Scen
   // Everyone says hello first, one after another: the flood of first states is not what is measured.
   for (let who = 0; who < people; who++) {
     move(who, 1)
-    if (who % 10 === 9) await until(() => seats[who]!.frames > 0, 20)
+    if (who % 10 === 9) await until(() => clients[who]!.frames > 0, 20)
   }
   await until(() => everyoneHas(1), 5_000)
 
@@ -110,7 +110,7 @@ async function measureCursors(people: number, { system, quick }: Parameters<Scen
   const complete = await until(() => everyoneHas(last), DRAIN_MS)
   const lagMs = performance.now() - lastMoveAtMs
   const framesEach = watchers.reduce((sum, watcher) => sum + watcher.frames, 0) / people
-  await leaveAll(seats)
+  await disconnectAll(clients)
   const notes = sentForMs > moves * EVERY_MS * 1.1 ? ["the load process could not keep its pace"] : []
   return {
     figures: {

@@ -1,8 +1,8 @@
 /** Flood: 10 writers send 200 updates each as fast as they can; the clock stops when all of 50 receivers have all. */
 
 import { textOf, typing } from "../edits.ts"
+import { connectAll, disconnectAll } from "../load-client.ts"
 import { mustEqual, mustServe, type Outcome, type Scenario, settled } from "../scenario.ts"
-import { leaveAll, takeSeats } from "../seat.ts"
 import { type Server, startServer } from "../servers.ts"
 import { Receiver } from "../tally.ts"
 
@@ -12,18 +12,18 @@ const LIMIT_MS = 40_000
 
 async function floodOnce(server: Server, id: string, updatesEach: number): Promise<Outcome> {
   const receivers = Array.from({ length: RECEIVERS }, () => new Receiver())
-  const listening = await takeSeats(
+  const listening = await connectAll(
     server,
     receivers.map(() => id),
     { listener: (index) => receivers[index]!.listener },
   )
-  for (const [index, receiver] of receivers.entries()) receiver.seat = listening[index]
-  const writing = await takeSeats(
+  for (const [index, receiver] of receivers.entries()) receiver.client = listening[index]
+  const writing = await connectAll(
     server,
     Array.from({ length: WRITERS }, () => id),
   )
-  const updates = writing.map((_seat, writer) => typing(1_000 + writer, updatesEach))
-  const frames = writing.map((seat, writer) => updates[writer]!.map((update) => seat.frame(2, update)))
+  const updates = writing.map((_client, writer) => typing(1_000 + writer, updatesEach))
+  const frames = writing.map((client, writer) => updates[writer]!.map((update) => client.frame(2, update)))
   const total = WRITERS * updatesEach
 
   const had = (receiver: Receiver) => {
@@ -42,7 +42,7 @@ async function floodOnce(server: Server, id: string, updatesEach: number): Promi
   const framesEach = receivers.reduce((sum, receiver) => sum + receiver.frames, 0) / RECEIVERS
   if (!complete) {
     const worst = Math.min(...receivers.map(had))
-    await leaveAll([...listening, ...writing])
+    await disconnectAll([...listening, ...writing])
     return {
       figures: { updatesPerSecond: (worst / LIMIT_MS) * 1000, framesEach },
       cutOff: `after ${LIMIT_MS / 1000} s a receiver had ${worst} of ${total} updates`,
@@ -52,7 +52,7 @@ async function floodOnce(server: Server, id: string, updatesEach: number): Promi
   const expected = textOf(updates.flat())
   mustEqual("the first receiver's text", textOf(receivers[0]!.updates()), expected)
   await mustServe(server, id, expected)
-  await leaveAll([...listening, ...writing])
+  await disconnectAll([...listening, ...writing])
   return { figures: { updatesPerSecond: (total / (endedAtMs - startedAtMs)) * 1000, framesEach } }
 }
 

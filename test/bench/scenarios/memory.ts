@@ -7,8 +7,8 @@
 import { setTimeout as pause } from "node:timers/promises"
 import * as Y from "yjs"
 import { bigDocument, ROOT, typingOnto } from "../edits.ts"
+import { connectAll, disconnectAll, LoadClient } from "../load-client.ts"
 import { megabytes, mustServe, type Scenario, until } from "../scenario.ts"
-import { leaveAll, Seat, takeSeats } from "../seat.ts"
 import { startServer } from "../servers.ts"
 
 const CLIENTS = 50
@@ -26,17 +26,17 @@ export const memory: Scenario = {
   limitMs: 120_000,
   async measure({ system }) {
     await using server = await startServer(system, { heapMb: HEAP_MB })
-    const small = await takeSeats(server, ["small", "small"])
+    const small = await connectAll(server, ["small", "small"])
     await pause(1_000)
     const idle = await server.memory()
     if (idle === null) throw new Error("a process's memory can be read on Linux only")
 
     const document = await bigDocument()
     const letters = typingOnto(document, 77, LETTERS)
-    const author = await Seat.take(server, "big")
+    const author = await LoadClient.connect(server, "big")
     author.send(2, document)
     await pause(3_000)
-    const clients = await takeSeats(server, new Array<string>(CLIENTS).fill("big"), { atOnce: 1 })
+    const clients = await connectAll(server, new Array<string>(CLIENTS).fill("big"), { atOnce: 1 })
     const seen = clients.map((client) => client.frames)
     for (const letter of letters) {
       author.send(2, letter)
@@ -50,7 +50,7 @@ export const memory: Scenario = {
     const expected = new Y.Doc()
     for (const update of [document, ...letters]) Y.applyUpdate(expected, update)
     await mustServe(server, "big", expected.getText(ROOT).toString())
-    await leaveAll([author, ...small, ...clients])
+    await disconnectAll([author, ...small, ...clients])
     return {
       figures: {
         idleMb: megabytes(idle.now),

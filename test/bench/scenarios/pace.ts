@@ -2,8 +2,8 @@
 
 import { setTimeout as pause } from "node:timers/promises"
 import { textOf, typing } from "../edits.ts"
+import { connectAll, disconnectAll } from "../load-client.ts"
 import { mustEqual, mustServe, type Outcome, type Scenario, settled } from "../scenario.ts"
-import { leaveAll, takeSeats } from "../seat.ts"
 import { type Server, startServer } from "../servers.ts"
 import { Histogram, Receiver } from "../tally.ts"
 
@@ -14,18 +14,18 @@ const DRAIN_MS = 10_000
 
 async function paceOnce(server: Server, id: string, lettersEach: number): Promise<Outcome> {
   const receivers = Array.from({ length: RECEIVERS }, () => new Receiver())
-  const listening = await takeSeats(
+  const listening = await connectAll(
     server,
     receivers.map(() => id),
     { listener: (index) => receivers[index]!.listener },
   )
-  for (const [index, receiver] of receivers.entries()) receiver.seat = listening[index]
-  const writing = await takeSeats(
+  for (const [index, receiver] of receivers.entries()) receiver.client = listening[index]
+  const writing = await connectAll(
     server,
     Array.from({ length: WRITERS }, () => id),
   )
-  const updates = writing.map((_seat, writer) => typing(1_000 + writer, lettersEach))
-  const frames = writing.map((seat, writer) => updates[writer]!.map((update) => seat.frame(2, update)))
+  const updates = writing.map((_client, writer) => typing(1_000 + writer, lettersEach))
+  const frames = writing.map((client, writer) => updates[writer]!.map((update) => client.frame(2, update)))
   const sentAtMs = new Map(updates.map((_of, writer) => [1_000 + writer, new Float64Array(lettersEach)]))
   await pause(300)
 
@@ -61,7 +61,7 @@ async function paceOnce(server: Server, id: string, lettersEach: number): Promis
     mustEqual("the first receiver's text", textOf(receivers[0]!.updates()), expected)
     await mustServe(server, id, expected)
   }
-  await leaveAll([...listening, ...writing])
+  await disconnectAll([...listening, ...writing])
   if (complete) return { figures }
   return { figures, cutOff: `${times.count} of ${total} receipts ${DRAIN_MS / 1000} s after the last letter` }
 }

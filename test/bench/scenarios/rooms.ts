@@ -7,6 +7,7 @@
 import { setTimeout as pause } from "node:timers/promises"
 import { watchDisk } from "../disk.ts"
 import { textOf, typing } from "../edits.ts"
+import { connectAll, disconnectAll } from "../load-client.ts"
 import {
   megabytes,
   mustEqual,
@@ -17,7 +18,6 @@ import {
   settled,
   until,
 } from "../scenario.ts"
-import { leaveAll, takeSeats } from "../seat.ts"
 import { startServer } from "../servers.ts"
 import { Histogram, Receiver } from "../tally.ts"
 
@@ -40,14 +40,14 @@ async function measureRooms({ system, quick }: Setting, options: { durable: bool
   const sentAtMs = receivers.map(() => new Float64Array(letters))
   let durable = 0
   const durableUpTo = new Int32Array(people)
-  const seats = await takeSeats(
+  const clients = await connectAll(
     server,
     receivers.map((_of, person) => roomOf(person)),
     {
       atOnce: 50,
       listener: (person) => (kind, frame) => {
         if (kind !== "echo") return receivers[person]!.listener(kind, frame)
-        const version = receivers[person]!.seat!.payload(kind, frame)[0]!
+        const version = receivers[person]!.client!.payload(kind, frame)[0]!
         for (; durableUpTo[person]! <= version; durableUpTo[person]!++) {
           const letter = durableUpTo[person]!
           durable++
@@ -56,9 +56,9 @@ async function measureRooms({ system, quick }: Setting, options: { durable: bool
       },
     },
   )
-  for (const [person, receiver] of receivers.entries()) receiver.seat = seats[person]
-  const updates = seats.map((_seat, person) => typing(clientOf(person), letters))
-  const frames = seats.map((seat, person) => updates[person]!.map((update) => seat.frame(2, update)))
+  for (const [person, receiver] of receivers.entries()) receiver.client = clients[person]
+  const updates = clients.map((_client, person) => typing(clientOf(person), letters))
+  const frames = clients.map((client, person) => updates[person]!.map((update) => client.frame(2, update)))
   await pause(1_000)
 
   const disk = await watchDisk()
@@ -71,8 +71,8 @@ async function measureRooms({ system, quick }: Setting, options: { durable: bool
       if (early > 1) await pause(early)
       else if (person % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
       sentAtMs[turn]![i] = performance.now()
-      seats[turn]!.sendFrame(frames[turn]![i]!)
-      if (options.durable) seats[turn]!.askEcho(i)
+      clients[turn]!.sendFrame(frames[turn]![i]!)
+      if (options.durable) clients[turn]!.askEcho(i)
     }
   }
   const sentForMs = performance.now() - startedAtMs
@@ -120,7 +120,7 @@ async function measureRooms({ system, quick }: Setting, options: { durable: bool
       mustEqual(`what the first person of ${roomOf(person)} has`, own, expected)
     }
   }
-  await leaveAll(seats)
+  await disconnectAll(clients)
   if (options.durable && durable < total) {
     return { figures, notes, cutOff: `${total - durable} of ${total} edits were never said to be durable` }
   }

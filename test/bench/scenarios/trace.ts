@@ -5,8 +5,8 @@
  */
 
 import { ROOT, type Trace, textOf, traceOf } from "../edits.ts"
+import { disconnectAll, LoadClient } from "../load-client.ts"
 import { freshDocument, mustEqual, type Outcome, type Scenario, settled, until } from "../scenario.ts"
-import { leaveAll, Seat } from "../seat.ts"
 import { type Server, startServer } from "../servers.ts"
 import { Receiver } from "../tally.ts"
 
@@ -15,39 +15,39 @@ const LIMIT_MS = 60_000
 const WAITING_BYTES = 256 * 1024
 const SENDS_A_TURN = 200
 
-async function sendAll(seat: Seat, trace: Trace, deadlineMs: number): Promise<boolean> {
+async function sendAll(client: LoadClient, trace: Trace, deadlineMs: number): Promise<boolean> {
   const { updates } = trace
   for (let i = 0; i < updates.length; ) {
-    for (const end = Math.min(i + SENDS_A_TURN, updates.length); i < end; i++) seat.send(2, updates[i]!)
+    for (const end = Math.min(i + SENDS_A_TURN, updates.length); i < end; i++) client.send(2, updates[i]!)
     do {
-      if (seat.closed !== null || performance.now() > deadlineMs) return false
+      if (client.closed !== null || performance.now() > deadlineMs) return false
       await new Promise((resolve) => setImmediate(resolve))
-    } while (seat.waitingBytes > WAITING_BYTES)
+    } while (client.waitingBytes > WAITING_BYTES)
   }
   return true
 }
 
 async function traceIntoSink(server: Server, trace: Trace): Promise<Outcome> {
   let echoed = false
-  const seat = await Seat.take(server, "trace", {
+  const client = await LoadClient.connect(server, "trace", {
     listener: () => {
       echoed = true
     },
   })
   const startedAtMs = performance.now()
-  await sendAll(seat, trace, startedAtMs + LIMIT_MS)
-  seat.sendText("end")
+  await sendAll(client, trace, startedAtMs + LIMIT_MS)
+  client.sendText("end")
   if (!(await until(() => echoed, LIMIT_MS))) throw new Error("the sink did not answer")
-  const seconds = (seat.lastTextAtMs - startedAtMs) / 1000
-  await seat.leave()
+  const seconds = (client.lastTextAtMs - startedAtMs) / 1000
+  await client.leave()
   return { figures: { editsPerSecond: trace.updates.length / seconds, seconds } }
 }
 
 async function traceThrough(server: Server, trace: Trace): Promise<Outcome> {
   const receiver = new Receiver()
-  const reading = await Seat.take(server, "trace", { listener: receiver.listener })
-  receiver.seat = reading
-  const writing = await Seat.take(server, "trace")
+  const reading = await LoadClient.connect(server, "trace", { listener: receiver.listener })
+  receiver.client = reading
+  const writing = await LoadClient.connect(server, "trace")
 
   const startedAtMs = performance.now()
   const deadlineMs = startedAtMs + LIMIT_MS
@@ -72,7 +72,7 @@ async function traceThrough(server: Server, trace: Trace): Promise<Outcome> {
     }
     receiver.digest()
     const clock = receiver.clocks.get(1) ?? 0
-    await leaveAll([writing, reading])
+    await disconnectAll([writing, reading])
     const seconds = LIMIT_MS / 1000
     return {
       // The clock counts inserted letters only, so this is a little less than the edits that came.
@@ -85,7 +85,7 @@ async function traceThrough(server: Server, trace: Trace): Promise<Outcome> {
     const doc = await freshDocument(server, "trace")
     mustEqual("a fresh client's text", doc.getText(ROOT).toString(), trace.text)
   }
-  await leaveAll([writing, reading])
+  await disconnectAll([writing, reading])
   return { figures: { editsPerSecond: trace.updates.length / seconds, seconds, frames: receiver.frames } }
 }
 

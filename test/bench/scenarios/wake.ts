@@ -6,8 +6,8 @@
 
 import { setTimeout as pause } from "node:timers/promises"
 import { bigDocument, typing, typingOnto } from "../edits.ts"
+import { connectAll, disconnectAll, LoadClient } from "../load-client.ts"
 import { type Outcome, type Scenario, type Setting, until } from "../scenario.ts"
-import { leaveAll, Seat, takeSeats } from "../seat.ts"
 import { type Server, startServer } from "../servers.ts"
 import { type Reading, readMeter, since } from "./meter-reading.ts"
 
@@ -18,8 +18,8 @@ const IDLE_LIMIT_MS = 90_000
 const SETTLE_MS = 2_000
 
 interface Sleeper {
-  typist: Seat
-  watcher: Seat
+  typist: LoadClient
+  watcher: LoadClient
   letter: Uint8Array
 }
 
@@ -29,7 +29,7 @@ async function fillRooms(server: Server, document: Uint8Array, name: string): Pr
   for (let room = 0; room < ROOMS; room++) {
     const id = `${name}-${room}`
     let durable = false
-    const author = await Seat.take(server, id, {
+    const author = await LoadClient.connect(server, id, {
       listener: (kind) => {
         durable ||= kind === "echo"
       },
@@ -38,7 +38,7 @@ async function fillRooms(server: Server, document: Uint8Array, name: string): Pr
     author.askEcho(1)
     if (!(await until(() => durable, 15_000))) throw new Error(`${id} was never said to be durable`)
     await author.leave()
-    const [typist, watcher] = await takeSeats(server, [id, id])
+    const [typist, watcher] = await connectAll(server, [id, id])
     sleepers.push({ typist: typist!, watcher: watcher!, letter: letter! })
   }
   return sleepers
@@ -99,7 +99,7 @@ async function measureWake({ system }: Setting): Promise<Outcome> {
   await untilAsleep(server)
   const smallWake = await wakeAll(server, small)
   const bigWake = await wakeAll(server, big)
-  await leaveAll([...small, ...big].flatMap(({ typist, watcher }) => [typist, watcher]))
+  await disconnectAll([...small, ...big].flatMap(({ typist, watcher }) => [typist, watcher]))
   const notes =
     bigWake.reading.wakes >= ROOMS && smallWake.reading.wakes >= ROOMS
       ? []

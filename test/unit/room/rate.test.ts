@@ -1,5 +1,7 @@
+import * as prng from "lib0/prng"
 import { describe, expect, it } from "vitest"
 import { TokenBucket } from "../../../src/room/rate.ts"
+import { below } from "../../kit/random.ts"
 
 describe("[R3] a socket that sends too much in too short a time", () => {
   it("[R3] may burst up to the capacity, and no further", () => {
@@ -38,15 +40,15 @@ describe("[R3] a socket that sends too much in too short a time", () => {
 
   it("[R3] never gets more than the capacity plus what has flowed in, whatever it asks", () => {
     for (let seed = 1; seed <= 200; seed++) {
-      const random = randomNumbers(seed)
-      const capacity = 1 + random(50)
-      const perSecond = 1 + random(50)
+      const random = prng.create(seed)
+      const capacity = 1 + below(random, 50)
+      const perSecond = 1 + below(random, 50)
       const bucket = new TokenBucket(capacity, perSecond)
       let nowMs = 0
       let granted = 0
       for (let ask = 0; ask < 100; ask++) {
-        nowMs += random(3000)
-        const n = random(40)
+        nowMs += below(random, 3000)
+        const n = below(random, 40)
         if (bucket.take(n, nowMs)) granted += n
       }
       expect(granted, `seed ${seed}`).toBeLessThanOrEqual(capacity + (nowMs / 1000) * perSecond + 1e-6)
@@ -54,11 +56,3 @@ describe("[R3] a socket that sends too much in too short a time", () => {
   })
 })
 
-/** Whole numbers below a bound, the same ones for the same seed (a linear congruential generator). */
-function randomNumbers(seed: number): (bound: number) => number {
-  let state = seed
-  return (bound) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * bound)
-  }
-}

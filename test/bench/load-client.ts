@@ -1,6 +1,7 @@
 /**
- * A raw client at a document: one `ws` socket without compression that sends prepared frames and hands every
- * incoming frame, with its kind, to whoever listens. It holds no Y.Doc, so that the load never waits for Yjs.
+ * A client for load: one `ws` socket without compression that sends prepared frames and hands every incoming frame, with
+ * its kind, to whoever listens. It is not the DocumentClient of kit/client.ts, because it only measures: it holds no
+ * Y.Doc and decodes nothing, so that the load never waits for Yjs, and it speaks the dialects of other servers too.
  */
 
 import * as encoding from "lib0/encoding"
@@ -15,7 +16,7 @@ export type Listener = (kind: Kind, frame: Buffer) => void
 const OPEN_LIMIT_MS = 30_000
 const ECHO = 102
 
-export class Seat {
+export class LoadClient {
   readonly #socket: WebSocket
   readonly #prefix: Uint8Array
   /** Frames received so far. */
@@ -51,32 +52,36 @@ export class Seat {
   }
 
   /**
-   * Take a seat: connect, say hello as the dialect asks, and wait until the server has answered with the document.
+   * Connect, say hello as the dialect asks, and wait until the server has answered with the document.
    * A system that answers nothing is ready when the socket is open.
    *
    * @param options.listener hears every frame from the first on
    * @throws Error when the socket closes or nothing comes within 30 s
    */
-  static async take(server: Server, id: string, options: { listener?: Listener } = {}): Promise<Seat> {
+  static async connect(
+    server: Server,
+    id: string,
+    options: { listener?: Listener } = {},
+  ): Promise<LoadClient> {
     const { dialect } = server.system
     const socket = new WebSocket(server.address(id), {
       perMessageDeflate: false,
       maxPayload: 256 * 1024 * 1024,
     })
-    const seat = new Seat(socket, dialect.prefix(id))
+    const client = new LoadClient(socket, dialect.prefix(id))
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => refuse("nothing came within 30 s"), OPEN_LIMIT_MS)
       const refuse = (why: string) => {
         clearTimeout(late)
         socket.terminate()
-        reject(new Error(`${server.system.name}: no seat at ${id}: ${why}`))
+        reject(new Error(`${server.system.name}: no connection at ${id}: ${why}`))
       }
       const ready = () => {
         clearTimeout(late)
-        seat.listener = options.listener ?? (() => {})
+        client.listener = options.listener ?? (() => {})
         resolve()
       }
-      seat.listener = (kind, frame) => {
+      client.listener = (kind, frame) => {
         options.listener?.(kind, frame)
         if (kind === "step2") ready()
       }
@@ -87,7 +92,7 @@ export class Seat {
       socket.on("close", (code, reason) => refuse(`closed with ${code} ${reason.toString()}`))
       socket.on("error", (error) => refuse(error.message))
     })
-    return seat
+    return client
   }
 
   /** Send what `frame` made, as it is. */
@@ -117,7 +122,7 @@ export class Seat {
     )
   }
 
-  /** A sync frame of this seat's dialect, ready to send. */
+  /** A sync frame of this client's dialect, ready to send. */
   frame(type: 1 | 2, update: Uint8Array): Uint8Array {
     return encoding.encode((encoder) => {
       encoding.writeUint8Array(encoder, this.#prefix)
@@ -193,25 +198,29 @@ export class Seat {
 
 const STEP_2_OF_NOTHING = Uint8Array.of(0, 0)
 
-/** Take many seats, some at a time. */
-export async function takeSeats(
+/** Connect many clients, some at a time. */
+export async function connectAll(
   server: Server,
   ids: readonly string[],
   options: { listener?: (index: number) => Listener; atOnce?: number } = {},
-): Promise<Seat[]> {
-  const seats: Seat[] = new Array(ids.length)
+): Promise<LoadClient[]> {
+  const clients: LoadClient[] = new Array(ids.length)
   let next = 0
   const worker = async () => {
     for (let index = next++; index < ids.length; index = next++) {
       const listener = options.listener?.(index)
-      seats[index] = await Seat.take(server, ids[index]!, listener === undefined ? {} : { listener })
+      clients[index] = await LoadClient.connect(
+        server,
+        ids[index]!,
+        listener === undefined ? {} : { listener },
+      )
     }
   }
   await Promise.all(Array.from({ length: Math.min(options.atOnce ?? 20, ids.length) }, worker))
-  return seats
+  return clients
 }
 
-/** Everyone leaves. */
-export const leaveAll = async (seats: readonly Seat[]): Promise<void> => {
-  await Promise.all(seats.map((seat) => seat.leave()))
+/** Everyone disconnects. */
+export const disconnectAll = async (clients: readonly LoadClient[]): Promise<void> => {
+  await Promise.all(clients.map((client) => client.leave()))
 }
