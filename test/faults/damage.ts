@@ -59,8 +59,6 @@ const FINDERS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     const socket = openWebSocket(server.address(id, { subject: "typist" }))
     round.atEnd(() => socket.terminate())
     await once(socket, "open")
-    // A copy that is looked for late is the one that the flush has written, if it has.
-    await server.inject({ hang: { step: "^load", times: 1, ms: 500 } })
     socket.send(updateFrame(entry()))
     await until(async () => ((await server.status(id))?.revision ?? 0) > 0, "it is taken")
     await checkArchived(server, id)
@@ -116,6 +114,8 @@ export const DAMAGE: readonly Fault[] = [
         const scene = { round, server, merged: [], ...(await writeAndFold(round, server)) }
         flipBit(round, server.databaseOf(scene.id), "snapshot")
         await server.restart()
+        // A copy that is looked for late is the one that a flush has written meanwhile, if it has.
+        await server.inject({ hang: { step: "^load", times: 1, ms: 700 } })
         await find(scene)
         await checkNothingSpread(scene)
         await server.kill()
