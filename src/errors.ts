@@ -7,39 +7,56 @@
  */
 
 const CODES = {
-  "bad-frame": { status: 400, close: 4400, says: "a frame that cannot be read" },
-  "bad-update": { status: 422, close: 4422, says: "an update that is not a safe Yjs V1 update" },
-  "bad-id": { status: 400, close: 4400, says: "a document id outside the grammar" },
-  "bad-request": { status: 400, close: 4400, says: "a request that cannot be understood" },
-  unauthorized: { status: 401, close: 4401, says: "missing, invalid or expired token" },
-  forbidden: { status: 403, close: 4403, says: "a token without the right" },
-  "origin-refused": { status: 403, close: 4403, says: "an origin that is not on the allowlist" },
-  "not-found": { status: 404, close: 4404, says: "no such document or resource" },
-  deleted: { status: 404, close: 4404, says: "the document was deleted" },
-  "method-not-allowed": { status: 405, close: 4405, says: "a method this resource does not have" },
-  "not-acceptable": { status: 406, close: 4406, says: "a format this server does not write" },
-  "too-large": { status: 413, close: 4413, says: "more bytes than the limit" },
-  "document-full": { status: 413, close: 4413, says: "the document would outgrow its limit" },
-  "unsupported-media-type": {
-    status: 415,
-    close: 4415,
-    says: "a body of a kind this resource does not take",
-  },
-  "precondition-failed": {
-    status: 412,
-    close: 4412,
-    says: "the document is not in the state the request names",
-  },
-  conflict: { status: 409, close: 4409, says: "other content stands under these clocks of this client id" },
-  "pending-full": { status: 409, close: 4409, says: "too much waits for an update that has not arrived" },
-  "rate-limited": { status: 429, close: 1013, says: "too much in too short a time" },
-  silent: { status: 408, close: 1013, says: "a socket that has given no sign of life" },
-  "slow-receiver": { status: 503, close: 1013, says: "a socket that does not read what is sent" },
-  "room-full": { status: 503, close: 1013, says: "more sockets than the room takes" },
-  closed: { status: 503, close: 1013, says: "the server is closed until it has a key" },
-  "archive-unavailable": { status: 503, close: 1013, says: "the external database does not answer" },
-  unavailable: { status: 503, close: 1013, says: "the room is moving or overloaded" },
-  internal: { status: 500, close: 1011, says: "a fault of the server" },
+  /** A frame that cannot be read. */
+  "bad-frame": { status: 400, close: 4400 },
+  /** An update that is not a safe Yjs V1 update. */
+  "bad-update": { status: 422, close: 4422 },
+  /** A document id outside the grammar. */
+  "bad-id": { status: 400, close: 4400 },
+  /** A request that cannot be understood. */
+  "bad-request": { status: 400, close: 4400 },
+  /** Missing, invalid or expired token. */
+  unauthorized: { status: 401, close: 4401 },
+  /** A token without the right. */
+  forbidden: { status: 403, close: 4403 },
+  /** An origin that is not on the allowlist. */
+  "origin-refused": { status: 403, close: 4403 },
+  /** No such document or resource. */
+  "not-found": { status: 404, close: 4404 },
+  /** The document was deleted. */
+  deleted: { status: 404, close: 4404 },
+  /** A method this resource does not have. */
+  "method-not-allowed": { status: 405, close: 4405 },
+  /** A format this server does not write. */
+  "not-acceptable": { status: 406, close: 4406 },
+  /** More bytes than the limit. */
+  "too-large": { status: 413, close: 4413 },
+  /** The document would outgrow its limit. */
+  "document-full": { status: 413, close: 4413 },
+  /** A body of a kind this resource does not take. */
+  "unsupported-media-type": { status: 415, close: 4415 },
+  /** The document is not in the state the request names. */
+  "precondition-failed": { status: 412, close: 4412 },
+  /** Other content stands under these clocks of this client id. */
+  conflict: { status: 409, close: 4409 },
+  /** Too much waits for an update that has not arrived. */
+  "pending-full": { status: 409, close: 4409 },
+  /** Too much in too short a time. */
+  "rate-limited": { status: 429, close: 1013 },
+  /** A socket that has given no sign of life. */
+  silent: { status: 408, close: 1013 },
+  /** A socket that does not read what is sent. */
+  "slow-receiver": { status: 503, close: 1013 },
+  /** More sockets than the room takes. */
+  "room-full": { status: 503, close: 1013 },
+  /** The server is closed until it has a key. */
+  closed: { status: 503, close: 1013 },
+  /** The external database does not answer. */
+  "archive-unavailable": { status: 503, close: 1013 },
+  /** The room is moving or overloaded. */
+  unavailable: { status: 503, close: 1013 },
+  /** A fault of the server. */
+  internal: { status: 500, close: 1011 },
 } as const
 
 /** Every way in which Yurt says no. */

@@ -258,6 +258,14 @@ const CEILINGS: { readonly [Name in keyof typeof LIMITS]?: number } = {
 /** The numbers that may be 0. */
 const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockToleranceMs"])
 
+/** The numbers that may have a fraction. */
+const MAY_BE_FRACTIONS: ReadonlySet<string> = new Set([
+  "sendCostMs",
+  "byteCostMs",
+  "lateGrowth",
+  "lateShrink",
+])
+
 /** Pairs of which the first must not be above the second: with such numbers nothing could ever pass. */
 const ORDERED: readonly (readonly [keyof Limits, keyof Limits])[] = [
   ["updateBytes", "frameBytes"],
@@ -283,8 +291,8 @@ export function readLimits(env: object, overrides: Partial<Limits> = {}): Limits
     const name = nameOf(variable)
     if (!Object.hasOwn(LIMITS, name)) throw new SyncError("internal", `There is no limit ${variable}.`)
     const text = String(value).trim()
-    if (!/^\d+(\.\d+)?$/.test(text))
-      throw new SyncError("internal", `${variable} is ${JSON.stringify(text)}; it has to be a number.`)
+    if (!(MAY_BE_FRACTIONS.has(name) ? /^\d+(\.\d+)?$/ : /^\d+$/).test(text))
+      throw new SyncError("internal", `${variable} is ${JSON.stringify(text)}; it has to be a whole number.`)
     limits[name] = Number(text)
   }
   checkLimits(limits as Limits)
@@ -294,9 +302,9 @@ export function readLimits(env: object, overrides: Partial<Limits> = {}): Limits
 /** @throws SyncError "internal" */
 function checkLimits(limits: Limits): void {
   for (const [name, value] of Object.entries(limits)) {
-    const isPossible = value > 0 || (value === 0 && MAY_BE_ZERO.has(name))
-    if (!isPossible || value > Number.MAX_SAFE_INTEGER)
-      throw new SyncError("internal", `The limit ${name} is ${value}, which makes no sense.`)
+    const least = MAY_BE_ZERO.has(name) ? 0 : MAY_BE_FRACTIONS.has(name) ? Number.MIN_VALUE : 1
+    if (!(value >= least && value <= Number.MAX_SAFE_INTEGER))
+      throw new SyncError("internal", `The limit ${name} is ${value}; at least ${least} makes sense.`)
   }
   for (const [name, ceiling] of Object.entries(CEILINGS)) {
     const value = limits[name as keyof Limits]

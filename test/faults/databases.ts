@@ -209,7 +209,8 @@ const POSTGRES: readonly Fault[] = [
       await checkArchived(server, id)
       const late = { ...older.document, updatedAtMs: Date.now(), json: () => ({}), text: () => "" }
       const outcome = await archive.store(id, late, null, forever)
-      if (outcome !== "conflict") throw new Broken("I3", "The archive took an older revision over a newer one")
+      if (outcome !== "conflict")
+        throw new Broken("I3", "The archive took an older revision over a newer one")
       await round.settle(server, id, { editors })
     },
   },

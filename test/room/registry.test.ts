@@ -57,7 +57,9 @@ describe("[R6] a revocation closes what is open", () => {
     const registry = await registryOver(subject, { Room: rooms })
     await registry.admit({ binding: "Room", name: "a", untilMs: FAR_MS })
     expect(await registry.revoke({ subject })).toEqual({ closed: 0, failed: 1 })
-    await until(() => rooms.dismissed.size === 1, "the room was asked until it answered", 5_000)
+    await until(() => rooms.dismissed.size === 1, "the room was asked until it answered", {
+      timeoutMs: 5_000,
+    })
     expect(rooms.asked()).toBe(4)
   })
 
@@ -67,7 +69,7 @@ describe("[R6] a revocation closes what is open", () => {
     const registry = await registryOver(subject, { Room: rooms })
     for (let n = 0; n < 250; n++) await registry.admit({ binding: "Room", name: `doc-${n}`, untilMs: FAR_MS })
     expect(await registry.revoke({ subject })).toEqual({ closed: 100, failed: 150 })
-    await until(() => rooms.dismissed.size === 250, "every room was asked", 5_000)
+    await until(() => rooms.dismissed.size === 250, "every room was asked", { timeoutMs: 5_000 })
     expect(rooms.asked()).toBe(250)
   })
 

@@ -8,6 +8,7 @@ import * as Y from "yjs"
 import { indexedDb } from "../../../src/client/offline.ts"
 import { Provider, type ProviderOptions } from "../../../src/client/provider.ts"
 import { type ProviderState, useProvider } from "../../../src/client/react.ts"
+import { PING } from "../../../src/wire/y-websocket.ts"
 import { openRelay, type Relay } from "../../kit/relay.ts"
 
 const running: { destroy(): unknown }[] = []
@@ -60,7 +61,7 @@ it("[C3] asks an open socket for a sign of life when the browser is back online"
   const page = open(server)
   await synced(page)
   window.dispatchEvent(new Event("online"))
-  await expect.poll(() => server.received.at(-1)).toEqual({ type: "text", text: "ping" })
+  await expect.poll(() => server.received.at(-1)).toEqual({ type: "text", text: PING })
   expect([page.status, server.attempts.length]).toEqual(["connected", 1])
 })
 

@@ -677,7 +677,7 @@ describe("presence", () => {
       vi.advanceTimersByTime(20_000)
       await vi.waitUntil(() => server.count("text") === 2 * beat)
     }
-    expect(server.received.slice(before)).toEqual(Array(6).fill({ type: "text", text: "ping" }))
+    expect(server.received.slice(before)).toEqual(Array(6).fill({ type: "text", text: wire.PING }))
     expect([seen(a, b), seen(b, a)]).toEqual([{}, {}])
   })
 

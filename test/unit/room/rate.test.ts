@@ -55,4 +55,3 @@ describe("[R3] a socket that sends too much in too short a time", () => {
     }
   })
 })
-
