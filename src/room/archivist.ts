@@ -93,17 +93,20 @@ export class Archivist {
     if (this.#replica.exists) return
     switch (found.kind) {
       case "absent":
-        return
+        break
       case "deleted":
         this.#bury(found.sidecar)
         this.#log.raise(found.version.revision)
         this.outbox.confirmed(found.version, null)
-        return
+        break
       case "found":
-        return this.#adopt(found.document)
+        this.#adopt(found.document)
+        break
       default:
         throw new TypeError(`unknown lookup ${JSON.stringify(found satisfies never)}`)
     }
+    // Where all that was stored was damaged, this is the recovery.
+    this.#log.repaired()
   }
 
   /** Hand the archive what it lacks. One call at a time; a failure is noted and retried, never thrown. */

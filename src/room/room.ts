@@ -195,8 +195,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       dialogue.changed()
       crowd.closeAll(new SyncError("deleted", "The document was deleted"))
       this.#emit({ type: "deleted", revision: log.state.revision })
-      if (this.archive !== null) await archivist.remove()
-      await this.#room.agenda.reset()
+      try {
+        if (this.archive !== null) await archivist.remove()
+      } finally {
+        // What the archive did not take is tried again by the alarm.
+        await this.#room.agenda.reset()
+      }
       await this.ctx.storage.sync()
       return true
     })

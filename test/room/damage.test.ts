@@ -1,6 +1,6 @@
 /** Damage spreads nowhere (D7), and a failed commit cannot be overlooked (D10). */
 import { env } from "cloudflare:workers"
-import { expect, it } from "vitest"
+import { afterEach, expect, it } from "vitest"
 import * as Y from "yjs"
 import { d1Archive } from "../../src/archive/d1.ts"
 import { openRoom, type TestRoom, until } from "./vocabulary.ts"
@@ -9,6 +9,10 @@ import { faults } from "./worker.ts"
 const asText = { format: "text", accept: null, root: null, ifNoneMatch: null }
 const LONG = "nine letters ".repeat(700)
 
+afterEach(() => {
+  faults.failures = 0
+})
+
 /** What the archive holds, as text. */
 async function archivedText(id: string): Promise<string | null> {
   const found = await d1Archive(env.DB).load(id, new AbortController().signal)
@@ -16,6 +20,13 @@ async function archivedText(id: string): Promise<string | null> {
   const doc = new Y.Doc()
   Y.applyUpdate(doc, found.document.update)
   return doc.getText("text").toString()
+}
+
+/** An update that writes this under a root of its own. */
+function noteOf(text: string): Uint8Array {
+  const doc = new Y.Doc()
+  doc.getText("note").insert(0, text)
+  return Y.encodeStateAsUpdate(doc)
 }
 
 /** A room whose long text is archived and lies in the snapshot, which is damaged; nobody has noticed. */
@@ -36,9 +47,7 @@ it("[D7] does not archive what is left where a flush is what finds the damage, a
   const socket = response.webSocket!
   socket.accept()
   // One keystroke needs no document, so nothing looks at the snapshot before the flush.
-  const doc = new Y.Doc()
-  doc.getText("note").insert(0, "x")
-  await room.merge(Y.encodeStateAsUpdate(doc))
+  await room.merge(noteOf("x"))
   await room.alarm()
   socket.close()
   await until(async () => (await room.status())?.damaged === false, "it has recovered")
@@ -48,6 +57,16 @@ it("[D7] does not archive what is left where a flush is what finds the damage, a
     "flushed",
   )
   expect(await archivedText(room.id)).toBe(LONG)
+})
+
+it("[D7] starts from the archive where nothing is left, and waits for it where it is away", async () => {
+  const room = await openDamaged()
+  faults.failures = 1
+  await expect(room.export(asText)).rejects.toMatchObject({ code: "archive-unavailable" })
+  await room.evict()
+  await room.join()
+  expect(room.text(1)).toBe(LONG)
+  expect(await room.status()).toMatchObject({ damaged: false, quarantined: 1 })
 })
 
 it("[D7] keeps an update whose judging is what finds the damage", async () => {
@@ -77,6 +96,8 @@ for (const [finder, find] of [
 
 it("[D7] remembers over a restart that it has not recovered, and until then archives nothing", async () => {
   const room = await openDamaged()
+  // Something is left: else the room would start from the archive anyway.
+  await room.merge(noteOf("left"))
   faults.failures = 1_000
   await expect(room.export(asText)).rejects.toMatchObject({ code: "archive-unavailable" })
   await room.evict()
@@ -85,7 +106,7 @@ it("[D7] remembers over a restart that it has not recovered, and until then arch
   faults.failures = 0
   expect(await archivedText(room.id)).toBe(LONG)
   await until(async () => (await room.status())?.damaged === false, "it has recovered")
-  expect((await room.export(asText))?.body).toBe(LONG)
+  expect((await room.export({ ...asText, root: "text" }))?.body).toBe(LONG)
 })
 
 /** Let the database refuse every commit, or take them again. */
