@@ -41,6 +41,8 @@ export const LIMITS = {
   // ---- storage
   /** A log smaller than this is not worth a compaction, bytes with row overhead. */
   compactFloorBytes: 128 * KB,
+  /** Updates of one peer that come within this time are logged with the time of the first, ms. */
+  originMs: 100,
   /** Clocks larger than this have rows of their own beside the log's, bytes. */
   rowClocksBytes: 256 * KB,
   /** One stored value, bytes. @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB */

@@ -13,8 +13,10 @@ import type { Limits } from "../limits.ts"
 import { NO_ENTRIES } from "../wire/awareness.ts"
 import type { Dialect, Told } from "../wire/dialect.ts"
 import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { judgeSilence } from "./liveness.ts"
+import type { Origin } from "./origin.ts"
 import type { Peer, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
@@ -56,6 +58,10 @@ export class SocketPeer implements Peer {
   readonly dialect: Dialect
   grant: Grant
   standing: Standing = "in"
+  /** Who brings what it sends: made once, for it is asked at every frame. */
+  readonly bearer: Bearer
+  /** Where its newest update came from; updates that come at once share it. */
+  origin: Origin | null = null
   /** A `saved` question that waits for the next commit; a newer one includes an older one. */
   question: Uint8Array | null = null
   /** Something it sent was refused, so nothing may be called saved before it has brought all it has again. */
@@ -82,6 +88,7 @@ export class SocketPeer implements Peer {
     const { limits } = crowd
     this.#crowd = crowd
     this.id = id
+    this.bearer = { subject: grant.subject, peer: id }
     this.connection = connection
     this.grant = grant
     this.dialect = dialect

@@ -6,6 +6,7 @@ import type { Authors } from "./authors.ts"
 import type { Crowd, SocketPeer } from "./crowd.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Intake } from "./intake.ts"
+import type { Origin } from "./origin.ts"
 import type { Presence } from "./presence.ts"
 import type { Replica } from "./replica.ts"
 import { Welcome } from "./welcome.ts"
@@ -81,7 +82,7 @@ export class Dialogue {
       // Of one that was refused for good only signs of life are looked at.
       if (peer.standing !== "in") return this.#crowd.answer(peer)
       const said = peer.dialect.read(message)
-      if (said !== null) this.#do(peer, said)
+      if (said !== null) this.#do(peer, said, now)
     } catch (thrown) {
       this.#crowd.refuse(peer, asSyncError(thrown))
     }
@@ -92,12 +93,12 @@ export class Dialogue {
     this.#welcome.forget()
   }
 
-  #do(peer: SocketPeer, said: Said): void {
+  #do(peer: SocketPeer, said: Said, now: number): void {
     switch (said.type) {
       case "update":
-        return this.#take(peer, said.update, false)
+        return this.#take(peer, said.update, { whole: false, now })
       case "step-2":
-        return this.#take(peer, said.update, true)
+        return this.#take(peer, said.update, { whole: true, now })
       case "step-1":
         return this.#sync(peer, said.stateVector)
       case "awareness":
@@ -120,7 +121,15 @@ export class Dialogue {
     }
   }
 
-  #take(peer: SocketPeer, update: Uint8Array, whole: boolean): void {
+  /** Updates that come within `originMs` share one origin: so exact is their time, and so few bytes does it take. */
+  #originOf(peer: SocketPeer, now: number): Origin {
+    const { origin } = peer
+    if (origin !== null && now - origin.at < this.#limits.originMs && now >= origin.at) return origin
+    peer.origin = { at: now, subject: peer.grant.subject, via: "socket" }
+    return peer.origin
+  }
+
+  #take(peer: SocketPeer, update: Uint8Array, { whole, now }: { whole: boolean; now: number }): void {
     const { grant } = peer
     if (grant.rights !== "write") {
       // Stock clients answer a step 1 with what they have, be it nothing.
@@ -130,8 +139,8 @@ export class Dialogue {
     const received = this.#intake.take(
       update,
       {
-        bearer: { subject: grant.subject, peer: peer.id },
-        origin: { at: Date.now(), subject: grant.subject, via: "socket" },
+        bearer: peer.bearer,
+        origin: this.#originOf(peer, now),
         whole,
         roots: grant.roots,
       },
@@ -141,7 +150,7 @@ export class Dialogue {
     if (whole) peer.owes = false
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
-    this.#crowd.stirred(Date.now())
+    this.#crowd.stirred(now)
   }
 
   /** Answer a step 1: with the stored bytes where the other has nothing, else from the hydrated document. */
