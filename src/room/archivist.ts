@@ -35,6 +35,9 @@ export interface Keeper {
   changed(): void
 }
 
+/** The way in for what the archive holds. */
+type Taking = Pick<Intake<never>, "take" | "commitOrThrow">
+
 /** Between a room and its archive. */
 export class Archivist {
   readonly outbox: Outbox
@@ -43,7 +46,7 @@ export class Archivist {
   readonly #log: Log
   readonly #replica: Replica
   readonly #authors: Authors
-  readonly #intake: Intake
+  readonly #intake: Taking
   readonly #limits: Limits
   readonly #emit: Emit
   readonly #keeper: Keeper
@@ -57,7 +60,7 @@ export class Archivist {
       log: Log
       replica: Replica
       authors: Authors
-      intake: Intake
+      intake: Taking
       limits: Limits
       emit: Emit
       keeper: Keeper

@@ -22,7 +22,7 @@ export interface Hooks {
 /** Talks to every peer of a room. */
 export class Dialogue {
   readonly #crowd: Crowd
-  readonly #intake: Intake
+  readonly #intake: Intake<SocketPeer>
   readonly #replica: Replica
   readonly #authors: Authors
   readonly #presence: Presence<SocketPeer>
@@ -33,7 +33,7 @@ export class Dialogue {
 
   constructor(parts: {
     crowd: Crowd
-    intake: Intake
+    intake: Intake<SocketPeer>
     replica: Replica
     authors: Authors
     presence: Presence<SocketPeer>
@@ -88,6 +88,12 @@ export class Dialogue {
     }
   }
 
+  /** Let the document go, and what is kept for newcomers: nobody has needed it for some time. */
+  rest(): void {
+    this.#replica.dehydrate()
+    this.#welcome.forget()
+  }
+
   /** The document has changed: what was kept for newcomers is old. */
   changed(): void {
     this.#welcome.forget()
@@ -102,6 +108,8 @@ export class Dialogue {
       case "step-1":
         return this.#sync(peer, said.stateVector)
       case "awareness":
+        // A room that is awake for cursors alone need not keep a document in memory.
+        if (this.#replica.rests) this.rest()
         return this.#note(peer, said.entries)
       case "query":
         return peer.say({ type: "awareness", entries: this.#presence.encode(this.#presence.clients()) })

@@ -152,6 +152,11 @@ export class Replica {
     return this.#doc !== null
   }
 
+  /** A Y.Doc is in memory that nobody has needed for some time. */
+  get rests(): boolean {
+    return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
+  }
+
   /** The clock up to which a client's structs are known. */
   clockOf(client: number): number {
     return this.#clocks.get(client) ?? 0
@@ -312,7 +317,7 @@ export class Replica {
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
-    if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) this.dehydrate()
+    if (this.rests) this.dehydrate()
     return revision
   }
 

@@ -144,6 +144,7 @@ it("deletes everywhere, and a flush that reaches the archive later does not revi
   const room = await openRoom({ peers: 2, ours: true })
   room.type(0, "soon gone")
   await archives(room, "soon gone")
+  await until(async () => (await room.status())?.archivedRevision === 1, "the room knows")
   let release = () => {}
   faults.hanging = new Promise((resolve) => {
     release = resolve
