@@ -86,10 +86,10 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
-  /** Connections one subject (in open mode: one address) may open to a room at once, and each second for as long as it likes. */
+  /** Connections that one subject may open to a room from one address at once, and each second for as long as it likes. */
   dialBurst: 60,
   dialsPerSecond: 2,
-  /** Sockets of one room, and of one subject in it. */
+  /** Sockets of one room, and of one subject that may write in it. */
   sockets: 1000,
   socketsPerSubject: 100,
   /** A receiver is asked for a sign that it reads after this many bytes ... */

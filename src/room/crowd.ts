@@ -178,19 +178,20 @@ export class Crowd {
 
   /**
    * May another one come in? Refused at the upgrade: stock clients reset their backoff on open.
-   * @param options.address where the request came from; counts where nobody has a name
+   * @param options.address where the request came from; null where the platform does not say
    * @throws SyncError room-full | rate-limited
    */
-  checkSpace({ subject }: Grant, { address }: { address: string | null }): void {
+  checkSpace({ subject, rights }: Grant, { address }: { address: string | null }): void {
     const { sockets, socketsPerSubject } = this.limits
     if (this.peers.size >= sockets)
       throw new SyncError("room-full", `The room has ${this.peers.size} sockets; at most ${sockets}`)
-    const dialer = subject ?? address
-    if (dialer !== null && !this.#mayDial(dialer))
+    // A token may be shared by all who view a page, and an address by all of an office.
+    if ((subject !== null || address !== null) && !this.#mayDial(JSON.stringify([subject, address])))
       throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
-    if (subject === null) return
+    // Readers are bounded by the room alone.
+    if (subject === null || rights === "read") return
     let own = 0
-    for (const peer of this.peers) if (peer.grant.subject === subject) own++
+    for (const { grant } of this.peers) if (grant.subject === subject && grant.rights === "write") own++
     if (own >= socketsPerSubject)
       throw new SyncError("room-full", `${own} sockets are open; at most ${socketsPerSubject} of one subject`)
   }
