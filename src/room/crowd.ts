@@ -349,9 +349,17 @@ export class Crowd {
     this.#looksLeft = LOOKS
   }
 
-  /** When the silent are to be looked at next, ms since 1970; null: when somebody says something. */
+  /**
+   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. Stock clients renew
+   * their presence every 15 s, so of two of them the one that lives tells on the other.
+   */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null
+    let renewing = 0
+    for (const peer of this.peers) {
+      if (peer.dialect !== yurt && this.#presence.announcedBy(peer) !== null) renewing++
+    }
+    if (renewing >= 2) return null
     const { silentMs, silentAnswerMs } = this.limits
     return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
   }
