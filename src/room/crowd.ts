@@ -346,7 +346,7 @@ export class Crowd {
   /** Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep. */
   stirred(nowMs: number): void {
     this.#activeAtMs = nowMs
-    this.#looksLeft = LOOKS
+    this.#looksLeft = this.limits.silentLooks
   }
 
   /**
@@ -446,9 +446,6 @@ export class Crowd {
     return this.limits.attachMs
   }
 }
-
-/** How often the silent are looked at after something happened: once they may still be in time, twice they are not. */
-const LOOKS = 2
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
 function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {

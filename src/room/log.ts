@@ -21,9 +21,6 @@ import type { Limits } from "../limits.ts"
 import { type Origin, readOrigins, writeOrigins } from "./origin.ts"
 import type { Shelf } from "./presence.ts"
 
-/** What a SQLite row costs besides its bytes, so that many tiny rows count as what they cost to read back. */
-const ROW_OVERHEAD_BYTES = 200
-
 /**
  * The steps of the schema, in order; a room takes those it lacks, each in a transaction with its number.
  * `bytes` stands last in a row: SQLite then reads the columns before it without touching a large value's pages.
@@ -167,7 +164,11 @@ export class Log {
     const inRow = moved.length <= this.#limits.rowClocksBytes
     const logRows = this.#state.logRows + parts.length
     const logBytes =
-      this.#state.logBytes + bytes.length + who.length + moved.length + parts.length * ROW_OVERHEAD_BYTES
+      this.#state.logBytes +
+      bytes.length +
+      who.length +
+      moved.length +
+      parts.length * this.#limits.rowOverheadBytes
     const logWeight = this.#state.logWeight + weight
     const at = entries.at(-1)!.origin.at
     this.#write(() => {

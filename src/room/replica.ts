@@ -33,9 +33,6 @@ import { WaitingRoom } from "./waiting.ts"
 /** A copy that another room has taken is bound by what a document may have, not by what an update may. */
 const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
 
-/** Memory of a hydrated document a byte of an update made on the server: what map entries come to, and more than text. */
-const EDIT_WEIGHT = 15
-
 /** What became of an update. */
 export interface Received {
   /** What is new: relay these and commit. The first is the update's own, unless `released` says it has none. */
@@ -208,7 +205,7 @@ export class Replica {
       if (update !== null) {
         this.#depth = null
         this.#readClocks(doc)
-        this.#take({ update, origin }, { weight: update.length * EDIT_WEIGHT, applied: true })
+        this.#take({ update, origin }, { weight: update.length * this.#limits.editWeight, applied: true })
       }
       return { result, update }
     } catch (thrown) {
@@ -518,10 +515,10 @@ export class Replica {
 
   /** An update of this size may not fit before the log is folded into the snapshot. */
   isNearlyFull(bytes: number): boolean {
-    const { documentBytes, documentWeight, compactFloorBytes } = this.#limits
+    const { documentBytes, documentWeight, compactFloorBytes, editWeight } = this.#limits
     return (
       this.#log.state.logBytes > compactFloorBytes &&
-      (this.bytes + bytes > documentBytes || this.weight + bytes * EDIT_WEIGHT > documentWeight)
+      (this.bytes + bytes > documentBytes || this.weight + bytes * editWeight > documentWeight)
     )
   }
 
