@@ -219,6 +219,7 @@ export class Replica {
   takeBack(update: Uint8Array): void {
     this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
     this.#uncommittedBytes -= update.length
+    this.#uncommittedWeight -= update.length * this.#limits.editWeight
     this.dehydrate()
     for (const { client, clock } of sectionsOf(update)) {
       this.#clocks.set(client, clock)
@@ -579,6 +580,8 @@ export class Replica {
   /** Take what no longer waits, and what waited for that; what turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
+    // Loading the document may set the clocks back, so that comes before anything is judged (D7).
+    if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
         const { update, origin, bearer } = this.#waiting.open(id)
