@@ -24,7 +24,7 @@ export const faults = {
   /** Stores that began. */
   stores: 0,
   /** What the stores that came to an end were answered. */
-  outcomes: [] as string[],
+  outcomes: [] as { readonly id: string; readonly outcome: string }[],
   /** How often a room was made or woke. */
   wakes: 0,
 }
@@ -50,7 +50,7 @@ function faultyArchive(archive: Archive): Archive {
       if (faults.hanging !== null) call[call.length - 1] = new AbortController().signal
       await strike()
       const outcome = await archive.store(...call)
-      faults.outcomes.push(outcome)
+      faults.outcomes.push({ id: call[0], outcome })
       return outcome
     },
     async remove(...call: Parameters<Archive["remove"]>) {
