@@ -360,7 +360,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Drop the room's own storage. The next one to come finds a room that starts from the archive. */
   async #retire(): Promise<void> {
     this.#emit({ type: "retired" })
-    await this.#room.agenda.clear()
+    await this.#room.agenda.end()
     this.#parts = null
     this.#opening = null
     await this.ctx.storage.deleteAll()
