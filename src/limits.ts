@@ -1,6 +1,6 @@
 /**
  * Every number of the server, with its unit and its source. An operator changes one by a variable
- * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = { ...LIMITS, sockets: 50 }`.
+ * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = readLimits(this.env, { sockets: 50 })`.
  */
 import { SyncError } from "./errors.ts"
 
