@@ -92,6 +92,8 @@ export class Replica {
   #neededAt = 0
   /** No shared type lies deeper than this; null until a document was looked at. */
   #depth: number | null = null
+  /** The client id of what the server writes; null until it writes. A new one at each hydration would grow the state vector. */
+  #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
 
@@ -107,6 +109,7 @@ export class Replica {
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
     this.#dead = decodeClocks(log.deadClocks())
     this.#restored = decodeClocks(log.restoredClocks())
+    this.#server = log.noted<number>("server_client")
     this.#waiting = new WaitingRoom(log, limits)
   }
 
@@ -204,8 +207,7 @@ export class Replica {
     origin: Origin,
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
-    // One client id for all server-side edits: a new one at each hydration would grow the state vector.
-    if (this.#log.noted("server_client") === null) this.#log.note("server_client", doc.clientID)
+    if (this.#server === null) this.#writeUnder(doc.clientID)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
@@ -260,7 +262,7 @@ export class Replica {
     const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
     if (damaged) this.#setBack(doc)
-    else doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
+    else doc.clientID = this.#server ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
   }
@@ -428,6 +430,7 @@ export class Replica {
     this.#log.erase(Y.encodeStateVector(dead), options)
     this.#dead = dead
     this.#restored.clear()
+    this.#server = null
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -589,6 +592,8 @@ export class Replica {
   ): void {
     for (const section of sections) {
       if (bearer.subject !== null) this.#claims.took(section, bearer)
+      // Somebody else has continued what the server wrote: it writes on under another id, so that theirs is not taken for its own.
+      if (section.client === this.#server) this.#writeUnder(createDocument().clientID)
       this.#advance(section.client, section.end)
     }
     this.#take(entry, { weight, applied })
@@ -630,6 +635,12 @@ export class Replica {
     this.#waiting.arrived(client)
   }
 
+  #writeUnder(client: number): void {
+    this.#server = client
+    this.#log.note("server_client", client)
+    if (this.#doc !== null) this.#doc.clientID = client
+  }
+
   #readClocks(doc: Y.Doc): void {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
       if (clock !== this.clockOf(client)) this.#advance(client, clock)
@@ -651,7 +662,7 @@ export class Replica {
     this.#moved.clear()
     this.#readClocks(doc)
     doc.clientID = createDocument().clientID
-    this.#log.note("server_client", doc.clientID)
+    this.#writeUnder(doc.clientID)
     this.#emit({ type: "quarantined", values: this.#log.quarantined })
   }
 }
