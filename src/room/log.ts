@@ -114,7 +114,7 @@ const EMPTY: LogState = {
 }
 
 /** The names of values that may outgrow a row, so that they have rows of their own. */
-type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | `waiting ${number}`
+type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | "restored_clocks" | `waiting ${number}`
 
 /** A room's SQLite database: the log, the snapshot, and the small tables beside them. */
 export class Log {
@@ -395,6 +395,16 @@ export class Log {
   /** Change the clocks of what was deleted. Joins the transaction of the turn. */
   setDeadClocks(dead: Uint8Array): void {
     this.#write(() => this.#writeValue("dead_clocks", dead))
+  }
+
+  /** Up to which clocks what was deleted was brought back on purpose, encoded likewise. */
+  restoredClocks(): Uint8Array {
+    return this.#created ? this.#readValue("restored_clocks") : new Uint8Array()
+  }
+
+  /** Change the clocks of what was brought back. Joins the transaction of the turn. */
+  setRestoredClocks(restored: Uint8Array): void {
+    this.#write(() => this.#writeValue("restored_clocks", restored))
   }
 
   /** The subject whom a client id belongs to, or null. */

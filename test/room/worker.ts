@@ -12,6 +12,7 @@ export interface Env {
   readonly Room: DurableObjectNamespace<Room>
   readonly Counter: DurableObjectNamespace<Counter>
   readonly Retiring: DurableObjectNamespace<Retiring>
+  readonly Small: DurableObjectNamespace<Small>
   readonly Registry: DurableObjectNamespace<Registry>
 }
 
@@ -84,6 +85,11 @@ export class Room extends YurtRoom<Env> {
 /** A room that keeps nothing which the archive has. */
 export class Retiring extends Room {
   override readonly limits: Limits = { ...LIMITS, flushMs: 50, retentionMs: 100 }
+}
+
+/** A room whose document is soon full. */
+export class Small extends Room {
+  override readonly limits: Limits = { ...LIMITS, documentBytes: 100_000, compactFloorBytes: 1_000 }
 }
 
 /** The subclass the README shows. */
