@@ -22,7 +22,7 @@ import {
   weightOf,
 } from "../update/settle.ts"
 import { touchesOf } from "../update/touches.ts"
-import { type Accepted, type Section, vet } from "../update/vet.ts"
+import { type Accepted, type Section, vet, type Waiting as Waits } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { hydrate } from "./hydration.ts"
@@ -44,7 +44,11 @@ export interface Received {
   readonly released: readonly Uint8Array[]
   /** A part waits for something that has not arrived: "new", or the same part waited before. */
   readonly waits: "new" | "before" | null
+  /** A part would have to wait, and there is no room for it: its sender is to be told. */
+  readonly overflow: SyncError | null
 }
+
+const NOTHING: Received = { taken: null, released: [], waits: null, overflow: null }
 
 /** How an update is received. */
 export interface Delivery {
@@ -217,6 +221,7 @@ export class Replica {
   takeBack(update: Uint8Array): void {
     this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
     this.#uncommittedBytes -= update.length
+    this.#uncommittedWeight -= update.length * EDIT_WEIGHT
     this.dehydrate()
     for (const { client, clock } of sectionsOf(update)) {
       this.#clocks.set(client, clock)
@@ -278,10 +283,17 @@ export class Replica {
     return all.length > 0 ? all : [EMPTY_UPDATE]
   }
 
-  /** The whole document as one update, compacted, with what waits for something in it as Yjs keeps it: after a gap. */
+  /**
+   * The whole document as one update, compacted, with what waits for something in it as Yjs keeps it: after a gap. What
+   * waits for nothing but its author stays here, since whoever opens the update would take it for granted (R5).
+   */
   encode(): Uint8Array {
     const update = Y.encodeStateAsUpdate(this.document())
-    return this.#waiting.size === 0 ? update : Y.mergeUpdates([update, ...this.#waiting.updates()])
+    const behindGaps = this.#waiting.updates().filter((waiting) => {
+      const verdict = vet(waiting, this.#clocks, { limits: { ...this.#limits, ...ARCHIVED } })
+      return verdict.kind === "accept" && verdict.news === null
+    })
+    return behindGaps.length === 0 ? update : Y.mergeUpdates([update, ...behindGaps])
   }
 
   /**
@@ -396,6 +408,11 @@ export class Replica {
     return this.#release(this.#waiting.waitingFor(client))
   }
 
+  /** Look again at everything that waits. */
+  releaseAll(): readonly Uint8Array[] {
+    return this.#release([...this.#waiting.ids])
+  }
+
   /** Let the Y.Doc go. */
   dehydrate(): void {
     this.#doc?.destroy()
@@ -441,12 +458,14 @@ export class Replica {
     const setbacks = this.#setbacks
     const verdict = this.#vet(update, delivery)
     const { news, waiting } = verdict
-    if (news === null && waiting === null) return { taken: null, released: [], waits: null }
-    this.#checkAlive(verdict, delivery)
+    if (news === null && waiting === null) return NOTHING
+    const revived = this.#findDead(verdict)
+    if (revived.length > 0 && delivery.revives !== true)
+      throw new SyncError("deleted", "The document was deleted; this is a part of it")
     if (roots !== undefined && news !== null) {
-      const touched = rootsOf(touchesOf(news), this.document())
+      const document = this.document()
       if (setbacks !== this.#setbacks) return null
-      checkRoots(touched, roots)
+      checkRoots(news, { roots, document })
     }
     let taken: Uint8Array | null = null
     if (news !== null) {
@@ -460,14 +479,25 @@ export class Replica {
       } else taken = news
       if (taken !== null)
         this.#takeSections({ update: taken, origin }, verdict, { bearer, applied: needsDocument })
+      // After damage the document may have had it already, behind a gap.
+      else for (const { client, end } of verdict.sections) this.#advance(client, end)
     }
-    const waits =
-      waiting === null
-        ? null
-        : this.#waiting.keep(waiting, { bearer, origin, bounded: delivery.archived !== true })
+    for (const client of revived) this.#dead.delete(client)
+    if (revived.length > 0) this.#deadChanged = true
+    // From here on something was taken, so nothing may throw.
+    const kept = waiting === null ? NOTHING : this.#keep(waiting, delivery)
     const released =
       taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
-    return { taken, released, waits }
+    return { ...kept, taken, released }
+  }
+
+  #keep(waiting: Waits, { bearer, origin, roots, archived = false }: Delivery): Received {
+    try {
+      const waits = this.#waiting.keep(waiting, { bearer, roots: roots ?? null, origin, bounded: !archived })
+      return { ...NOTHING, waits }
+    } catch (thrown) {
+      return { ...NOTHING, overflow: asSyncError(thrown) }
+    }
   }
 
   #vet(update: Uint8Array, { bearer, archived = false }: Pick<Delivery, "bearer" | "archived">): Accepted {
@@ -480,17 +510,13 @@ export class Replica {
     return verdict
   }
 
-  /** @throws SyncError deleted where it brings or refers to what was deleted with the document (D8) */
-  #checkAlive({ sections, waiting }: Accepted, { revives = false }: Delivery): void {
-    if (this.#dead.size === 0) return
+  /** The clients of which it brings, or refers to, what was deleted with the document (D8). */
+  #findDead({ sections, waiting }: Accepted): number[] {
+    if (this.#dead.size === 0) return []
     const clients = new Set(sections.map(({ client }) => client))
     for (const { client } of waiting?.missing ?? []) clients.add(client)
     if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
-    const dead = [...clients].filter((client) => this.clockOf(client) < (this.#dead.get(client) ?? 0))
-    if (dead.length === 0) return
-    if (!revives) throw new SyncError("deleted", "The document was deleted; this is a part of it")
-    for (const client of dead) this.#dead.delete(client)
-    this.#deadChanged = true
+    return [...clients].filter((client) => this.clockOf(client) < (this.#dead.get(client) ?? 0))
   }
 
   /** @throws SyncError document-full. What only deletes is taken however full the document is (B2). */
@@ -579,9 +605,15 @@ export class Replica {
     const released: Uint8Array[] = []
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
-        const { update, origin, bearer } = this.#waiting.open(id)
+        // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
+        const document = this.document()
+        const { update, origin, bearer, roots } = this.#waiting.open(id)
         try {
           const verdict = this.#vet(update, { bearer })
+          if (verdict.news !== null) {
+            if (roots !== null) checkRoots(verdict.news, { roots, document })
+            this.#checkSpace(verdict)
+          }
           const made = verdict.news === null ? null : this.#judge(verdict.news, verdict)
           if (made !== null) {
             this.#takeSections({ update: made, origin }, verdict, { bearer, applied: true })
@@ -589,7 +621,10 @@ export class Replica {
           }
           this.#waiting.settle(id, verdict.waiting)
         } catch (thrown) {
-          this.#emit({ type: "dropped", bytes: update.length, reason: asSyncError(thrown).message })
+          const { code, message } = asSyncError(thrown)
+          // It waits on for space; dropped, it would be called saved.
+          if (code === "document-full") continue
+          this.#emit({ type: "dropped", bytes: update.length, reason: message })
           this.#waiting.settle(id, null)
         }
       }
@@ -648,13 +683,16 @@ function prove({ snapshot, state }: Folded): Y.Doc {
   return doc
 }
 
-/** @throws SyncError forbidden where a root is touched that is not among those allowed */
-function checkRoots(touched: ReadonlySet<string>, allowed: readonly string[]): void {
-  for (const root of touched) {
-    if (!allowed.includes(root))
+/** @throws SyncError forbidden where the update touches a root that is not among those allowed */
+function checkRoots(
+  update: Uint8Array,
+  { roots, document }: { roots: readonly string[]; document: Y.Doc },
+): void {
+  for (const root of rootsOf(touchesOf(update), document)) {
+    if (!roots.includes(root))
       throw new SyncError(
         "forbidden",
-        `This connection may change ${allowed.join(", ")}, not ${JSON.stringify(root)}`,
+        `This connection may change ${roots.join(", ")}, not ${JSON.stringify(root)}`,
       )
   }
 }
