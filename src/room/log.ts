@@ -305,6 +305,19 @@ export class Log {
     })
   }
 
+  /**
+   * Say what is still known after a quarantine: the clocks beside the newest row are those from before it.
+   * @param clocks state vector of all that is stored, encoded
+   */
+  setClocks(clocks: Uint8Array): void {
+    this.#write(() => {
+      const isEmpty = this.#state.logRows === 0
+      this.#writeValue(isEmpty ? "snapshot_clocks" : "moved_clocks", clocks)
+      this.#sql("UPDATE log SET clocks = NULL WHERE id = (SELECT max(id) FROM log)")
+      this.#state = this.#readState()
+    })
+  }
+
   /** Keep bytes that did not apply and are in no table yet. */
   quarantineUpdate(update: Uint8Array, reason: string): void {
     this.#write(() =>

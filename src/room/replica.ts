@@ -96,6 +96,7 @@ export class Replica {
   #depth: number | null = null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
+  #erasures = 0
 
   /** @param options.emit hears what happens; "quarantined" means that the clocks went back and others may hold what is missing */
   constructor(log: Log, { limits, claims, emit }: { limits: Limits; claims: Claims; emit: Emit }) {
@@ -254,9 +255,9 @@ export class Replica {
         this.dehydrate()
       }
     }
-    const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
+    const { doc, damaged, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
-    if (damaged) this.#setBack(doc)
+    if (damaged) this.#setBack(doc, storedClocks)
     else doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
@@ -432,6 +433,7 @@ export class Replica {
     this.dehydrate()
     this.#log.erase(Y.encodeStateVector(dead), options)
     this.#dead = dead
+    this.#erasures++
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -439,6 +441,11 @@ export class Replica {
     this.#moved.clear()
     this.#waiting.clear()
     this.#depth = null
+  }
+
+  /** Counts how often the document was dropped: what was asked about the one before it says nothing of this one. */
+  get erasures(): number {
+    return this.#erasures
   }
 
   /** The clocks of what was deleted here, encoded as a state vector. */
@@ -646,15 +653,20 @@ export class Replica {
 
   #rebuild(): Y.Doc {
     this.dehydrate()
-    const { doc } = hydrate(this.#log, this.#uncommitted)
+    const { doc, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
-    this.#setBack(doc)
+    this.#setBack(doc, storedClocks)
     return doc
   }
 
-  /** After damage the clocks are those of what is left, and the server stops writing under an id that went back. */
-  #setBack(doc: Y.Doc): void {
+  /**
+   * After damage the clocks are those of what is left, also over a restart, and the revision is another, since it names
+   * another state. The server stops writing under an id that went back.
+   */
+  #setBack(doc: Y.Doc, storedClocks: Uint8Array): void {
     this.#setbacks++
+    this.#log.setClocks(storedClocks)
+    this.#log.raise(this.#log.state.revision + 1)
     this.#clocks.clear()
     this.#moved.clear()
     this.#readClocks(doc)
