@@ -198,8 +198,12 @@ export const LIMITS = {
   pendingBytes: 1 * MB,
   /** Updates of one sender that wait for a dependency. */
   pendingUpdates: 1_000,
-  /** Bytes of updates of everyone that wait for a dependency. */
+  /** Bytes of updates of everyone that wait for a dependency, each with its overhead. */
   pendingTotalBytes: 16 * MB,
+  /** What an update that waits takes in memory besides, its bytes being on disk: else a million tiny ones would fill it. */
+  pendingOverheadBytes: 512,
+  /** Peers that have brought the same update which waits, of whom it is remembered: one a reconnect. */
+  pendingPeers: 100,
 
   // ---- what one update may have
   /** Nesting of one value: reading and writing them is recursive in Yjs. */

@@ -29,6 +29,9 @@ interface Attachment {
   readonly dialect: string
   readonly standing: Standing
   readonly presence: Kept | null
+  /** See SocketPeer: what is not called saved must not be called so after a sleep either. */
+  readonly owes: boolean
+  readonly question: Uint8Array | null
 }
 
 const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
@@ -168,10 +171,12 @@ export class Crowd {
   recall(connection: Connection): SocketPeer | undefined {
     const attachment = connection.state as Attachment | null
     if (attachment === null) return undefined
-    const { id, grant, standing, presence } = attachment
+    const { id, grant, standing, presence, owes, question } = attachment
     const dialect = DIALECTS.find(({ name }) => name === attachment.dialect) ?? yWebsocket
     const peer = new SocketPeer(this, connection, { id, grant, dialect })
     peer.standing = standing
+    peer.owes = owes
+    peer.question = question
     if (standing === "out" || standing === "closing") return undefined
     this.#add(peer)
     if (presence !== null) this.#presence.restore(peer, presence)
@@ -252,6 +257,7 @@ export class Crowd {
   refuse(peer: SocketPeer, error: SyncError): void {
     const { code, message, cause } = error
     this.#emit({ type: "refused", code, message, subject: peer.grant.subject, cause })
+    if (!peer.owes) this.attachSoon(peer)
     peer.owes = true
     switch (code) {
       case "forbidden":
@@ -312,9 +318,9 @@ export class Crowd {
 
   /** @throws whatever the platform throws where the attachment is too large */
   attach(peer: SocketPeer): void {
-    const { id, grant, standing } = peer
+    const { id, grant, standing, owes, question } = peer
     const attachment: Attachment = {
-      ...{ id, grant, standing },
+      ...{ id, grant, standing, owes, question },
       dialect: peer.dialect.name,
       presence: this.#presence.keep(peer),
     }
@@ -447,7 +453,7 @@ export class Crowd {
 
   #attachAll(): number | null {
     if (this.#unattached.size === 0) return null
-    const changed = [...this.#unattached]
+    const changed = [...this.#unattached].filter(({ standing }) => standing !== "closing")
     this.#unattached.clear()
     for (const peer of changed) {
       try {

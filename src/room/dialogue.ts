@@ -157,7 +157,10 @@ export class Dialogue {
       peer,
     )
     // It has brought all it has, and nothing of that was refused.
-    if (whole) peer.owes = false
+    if (whole && peer.owes) {
+      peer.owes = false
+      this.#crowd.attachSoon(peer)
+    }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
     this.#stir(now)
@@ -219,8 +222,11 @@ export class Dialogue {
     const { waiting } = this.#replica
     for (const peer of this.#crowd.peers) {
       const { question } = peer
-      if (question === null || peer.owes) continue
-      if (waiting.size > 0 && waiting.isWaitingFor(peer.id)) continue
+      if (question === null) continue
+      if (peer.owes || waiting.isWaitingFor(peer.id)) {
+        this.#crowd.attachSoon(peer)
+        continue
+      }
       peer.question = null
       peer.say({ type: "saved", payload: question })
     }
