@@ -81,6 +81,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #started = false
   /** Resolves once the document is loaded, from storage or the archive. null before the first request and after a failed load. */
   #opening: Promise<void> | null = null
+  /** What waits was looked at since the room woke. */
+  #looked = false
   /** The last one has left since the last alarm. */
   #emptied = false
   /** Who was dismissed lately, and when, ms since 1970. */
@@ -514,6 +516,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
    */
   #ready(): Promise<void> {
     const { replica, crowd, archivist, intake } = this.#room
+    if (!this.#looked) {
+      this.#looked = true
+      // Whose author was here before a restart: she may not come back.
+      if (crowd.peers.size === 0) intake.lookAgain()
+    }
     // Whoever is connected was let in after the archive was asked.
     if (replica.holds || crowd.peers.size > 0) return this.#opening ?? DONE
     this.#opening ??= archivist

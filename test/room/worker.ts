@@ -23,7 +23,7 @@ export const faults = {
   hanging: null as Promise<void> | null,
   /** Stores that began. */
   stores: 0,
-  /** What the stores that came to an end were answered. */
+  /** What the stores that came to an end were answered: document and outcome. */
   outcomes: [] as string[],
   /** How often a room was made or woke. */
   wakes: 0,
@@ -50,7 +50,7 @@ function faultyArchive(archive: Archive): Archive {
       if (faults.hanging !== null) call[call.length - 1] = new AbortController().signal
       await strike()
       const outcome = await archive.store(...call)
-      faults.outcomes.push(outcome)
+      faults.outcomes.push(`${call[0]} ${outcome}`)
       return outcome
     },
     async remove(...call: Parameters<Archive["remove"]>) {
