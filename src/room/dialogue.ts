@@ -183,7 +183,10 @@ export class Dialogue {
 
   #note(peer: SocketPeer, entries: Uint8Array): void {
     const visible = peer.grant.presence
-    const { changed, renewal, answer, proof, refused } = this.#presence.note(peer, entries, { visible })
+    const noted = this.#presence.note(peer, entries, { visible })
+    const { changed, withdrawn, renewal, answer, proof, refused } = noted
+    // A page that unloads says so before its socket closes.
+    for (const client of withdrawn) this.#intake.ownerLeft(client)
     if (proof) this.#crowd.markRead(peer)
     if (refused !== null) this.#crowd.notify(peer, refused)
     if (answer) this.#crowd.answer(peer)
