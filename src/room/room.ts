@@ -4,6 +4,8 @@
  *
  *     socket → dialogue → intake (vet, relay, commit, "saved") → replica → log
  *     alarm  → agenda   → archivist → archive
+ *
+ * Over 450 lines: the platform, the Worker and a subclass each call a part of its methods, and find them documented.
  */
 import { type Connection, type ConnectionContext, Server, type WSMessage } from "partyserver"
 import type * as Y from "yjs"
