@@ -90,6 +90,9 @@ function entry(): Uint8Array {
   return Y.encodeStateAsUpdate(doc)
 }
 
+/** How long a recovery may take, ms: a look at the archive, and a few more where it was away. */
+const RECOVERY = { timeoutMs: 8_000 }
+
 /** Everything is in the room and in the archive, with nobody there who could have given it back. */
 async function checkNothingSpread(scene: Scene): Promise<void> {
   const { round, server, id, editors } = scene
@@ -97,10 +100,10 @@ async function checkNothingSpread(scene: Scene): Promise<void> {
     const exported = await server.exported(id)
     checkKept(exported, editors, "in the export")
     checkMerged(scene, exported)
-  })
+  }, RECOVERY)
   await checkRoomKept(server, id, editors)
   await checkArchived(server, id)
-  await checkArchiveKept(() => round.inPostgres(id), editors)
+  await checkArchiveKept(() => round.inPostgres(id), editors, RECOVERY)
 }
 
 export const DAMAGE: readonly Fault[] = [
