@@ -1,6 +1,6 @@
 /**
  * Every number of the server, with its unit and its source. An operator changes one by a variable
- * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = { ...LIMITS, sockets: 50 }`.
+ * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = readLimits(this.env, { sockets: 50 })`.
  */
 import { SyncError } from "./errors.ts"
 
@@ -40,7 +40,18 @@ export const LIMITS = {
   /** A fresh token costs this many frames, since the registries are asked: ten at once, and then one in six seconds. */
   renewalFrames: 30_000,
 
+  /** The `_pk` of a socket's URL, characters: partyserver makes a tag of it. @source Durable Objects limits: a tag holds 256 */
+  connectionIdLength: 128,
+  /** The query of a socket's URL, characters: partyserver keeps it in the attachment, which holds 16 KB in all. */
+  queryLength: 2_048,
+  /** A grant that was dismissed is refused at the door for this long, ms: who passed the Worker before is not in yet. */
+  dismissalMs: 60_000,
+
   // ---- storage
+  /** What a row of SQLite costs beside its bytes, bytes: many tiny rows count as what they cost to read back. */
+  rowOverheadBytes: 200,
+  /** A server-side edit takes about so many bytes of memory a byte of its update: what map entries come to. */
+  editWeight: 15,
   /** A log smaller than this is not worth a compaction, bytes with row overhead. */
   compactFloorBytes: 128 * KB,
   /** Updates of one peer that come within this time are logged with the time of the first, ms. */
@@ -110,6 +121,8 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
+  /** How often a deletion looks again at an archive that changes under its hands. */
+  removeAttempts: 5,
   /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
   archiveVerifyMs: 24 * 3_600_000,
   /**
@@ -177,6 +190,8 @@ export const LIMITS = {
   silentMs: 40_000,
   /** ... and closed when none came for this long after, ms. */
   silentAnswerMs: 15_000,
+  /** How often the silent are looked for after something happened, with nobody saying anything: then the room sleeps. */
+  silentLooks: 2,
 
   // ---- the document in memory
   /** A hydrated document is let go when nobody has needed it for this long, ms. */

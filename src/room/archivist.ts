@@ -22,9 +22,6 @@ import { Outbox } from "./outbox.ts"
 import type { Replica } from "./replica.ts"
 import { readSidecar, writeSidecar } from "./sidecar.ts"
 
-/** How often a deletion looks again at an archive that changes under its hands. */
-const REMOVE_ATTEMPTS = 5
-
 /** What the archivist asks of the room. */
 export interface Keeper {
   /** Something was damaged: everyone who may write is asked for all they have. */
@@ -250,7 +247,7 @@ export class Archivist {
   }
 
   async #removeOnce(): Promise<void> {
-    for (let attempt = 1; attempt <= REMOVE_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= this.#limits.removeAttempts; attempt++) {
       const version = { writer: this.#writer, revision: this.#log.state.revision }
       const mark = { ...version, sidecar: this.#sidecar() }
       const { held } = this.outbox.ledger

@@ -76,6 +76,8 @@ export class SocketPeer implements Peer {
   /** Its last message, ms since 1970; the platform knows of heartbeats it answered. */
   heardAtMs = Date.now()
   askedAtMs: number | null = null
+  /** When it was last answered although it is heard no more, ms since 1970. */
+  answeredAtMs = 0
   readonly frames: TokenBucket
   readonly bytes: TokenBucket
   readonly #crowd: Crowd
@@ -232,9 +234,16 @@ export class Crowd {
       this.markRead(peer)
   }
 
-  /** Stock clients reconnect after 30 s in which they hear nothing (P5). */
+  /** Stock clients reconnect after 30 s in which they hear nothing (P5): one that is heard no more is answered now and then. */
+  answerUnheard(peer: SocketPeer, nowMs: number): void {
+    if (nowMs - peer.answeredAtMs < this.limits.answerMs) return
+    peer.answeredAtMs = nowMs
+    this.answer(peer)
+  }
+
+  /** Say nothing new, as a sign of life. */
   answer(peer: SocketPeer): void {
-    // Also one that is out: it is kept open so that it does not come back.
+    // Also to one that is out: it is kept open so that it does not come back.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
   }
@@ -343,15 +352,28 @@ export class Crowd {
     if (nowMs - this.#silenceCheckedAtMs >= this.limits.silentAnswerMs) this.checkSilence(nowMs)
   }
 
-  /** Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep. */
-  stirred(nowMs: number): void {
+  /**
+   * Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep.
+   * @returns whether nothing had happened for so long that no look was to come
+   */
+  stirred(nowMs: number): boolean {
+    const rested = this.#looksLeft === 0
     this.#activeAtMs = nowMs
-    this.#looksLeft = LOOKS
+    this.#looksLeft = this.limits.silentLooks
+    return rested
   }
 
-  /** When the silent are to be looked at next, ms since 1970; null: when somebody says something. */
+  /**
+   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. Stock clients renew
+   * their presence every 15 s, so of two of them the one that lives tells on the other.
+   */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null
+    let renewing = 0
+    for (const peer of this.peers) {
+      if (peer.dialect !== yurt && this.#presence.announcedBy(peer) !== null) renewing++
+    }
+    if (renewing >= 2) return null
     const { silentMs, silentAnswerMs } = this.limits
     return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
   }
@@ -438,9 +460,6 @@ export class Crowd {
     return this.limits.attachMs
   }
 }
-
-/** How often the silent are looked at after something happened: once they may still be in time, twice they are not. */
-const LOOKS = 2
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
 function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {

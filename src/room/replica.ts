@@ -33,9 +33,6 @@ import { WaitingRoom } from "./waiting.ts"
 /** A copy that another room has taken is bound by what a document may have, not by what an update may. */
 const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
 
-/** Memory of a hydrated document a byte of an update made on the server: what map entries come to, and more than text. */
-const EDIT_WEIGHT = 15
-
 /** What became of an update. */
 export interface Received {
   /** What is new: relay these and commit. The first is the update's own, unless `released` says it has none. */
@@ -79,7 +76,9 @@ export class Replica {
   readonly #moved: Map<number, number>
   /** Clocks below which content was deleted with the document and must not come back (D8). */
   #dead: Map<number, number>
-  #deadChanged = false
+  /** Clocks below which a restore has brought it back, so that whoever still has that may give it back after damage. */
+  #restored: Map<number, number>
+  #restoredChanged = false
   readonly #waiting: WaitingRoom
   #uncommitted: Entry[] = []
   #uncommittedBytes = 0
@@ -90,6 +89,8 @@ export class Replica {
   #neededAt = 0
   /** No shared type lies deeper than this; null until a document was looked at. */
   #depth: number | null = null
+  /** The client id of what the server writes; null until it writes. A new one at each hydration would grow the state vector. */
+  #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
 
@@ -104,6 +105,8 @@ export class Replica {
     this.#clocks = decodeClocks(snapshotClocks)
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
     this.#dead = decodeClocks(log.deadClocks())
+    this.#restored = decodeClocks(log.restoredClocks())
+    this.#server = log.noted<number>("server_client")
     this.#waiting = new WaitingRoom(log, limits)
   }
 
@@ -201,14 +204,13 @@ export class Replica {
     origin: Origin,
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
-    // One client id for all server-side edits: a new one at each hydration would grow the state vector.
-    if (this.#log.noted("server_client") === null) this.#log.note("server_client", doc.clientID)
+    if (this.#server === null) this.#writeUnder(doc.clientID)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
         this.#depth = null
         this.#readClocks(doc)
-        this.#take({ update, origin }, { weight: update.length * EDIT_WEIGHT, applied: true })
+        this.#take({ update, origin }, { weight: update.length * this.#limits.editWeight, applied: true })
       }
       return { result, update }
     } catch (thrown) {
@@ -222,6 +224,7 @@ export class Replica {
   takeBack(update: Uint8Array): void {
     this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
     this.#uncommittedBytes -= update.length
+    this.#uncommittedWeight -= update.length * this.#limits.editWeight
     this.dehydrate()
     for (const { client, clock } of sectionsOf(update)) {
       this.#clocks.set(client, clock)
@@ -257,7 +260,7 @@ export class Replica {
     const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
     if (damaged) this.#setBack(doc)
-    else doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
+    else doc.clientID = this.#server ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
   }
@@ -308,12 +311,12 @@ export class Replica {
       alongside: () => {
         this.#claims.write()
         this.#waiting.write()
-        if (this.#deadChanged) this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
+        if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
       },
     })
     this.#claims.wrote()
     this.#waiting.wrote()
-    this.#deadChanged = false
+    this.#restoredChanged = false
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -394,6 +397,10 @@ export class Replica {
     this.#readClocks(doc)
     this.#moved.clear()
     this.#dead = decodeClocks(this.#log.deadClocks())
+    // What is archived is alive, whatever of its clients was deleted.
+    this.#restore([...this.#clocks].map(([client, end]) => ({ client, end })))
+    if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
+    this.#restoredChanged = false
   }
 
   /** Look again at what waits for more of this client: its owner has left, so what others carried is taken. */
@@ -420,6 +427,8 @@ export class Replica {
     this.dehydrate()
     this.#log.erase(Y.encodeStateVector(dead), options)
     this.#dead = dead
+    this.#restored.clear()
+    this.#server = null
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -485,17 +494,31 @@ export class Replica {
     return verdict
   }
 
-  /** @throws SyncError deleted where it brings or refers to what was deleted with the document (D8) */
+  /**
+   * What begins below the clock at which its client was deleted is a part of the deleted document, and so is what refers
+   * to such a thing (D8). A restore brings some of it back; what lies between the end of that and the clock of the
+   * deletion stays deleted, whichever tab still has it.
+   * @throws SyncError deleted
+   */
   #checkAlive({ sections, waiting }: Accepted, { revives = false }: Delivery): void {
     if (this.#dead.size === 0) return
+    if (revives) return this.#restore(sections)
     const clients = new Set(sections.map(({ client }) => client))
     for (const { client } of waiting?.missing ?? []) clients.add(client)
     if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
-    const dead = [...clients].filter((client) => this.clockOf(client) < (this.#dead.get(client) ?? 0))
-    if (dead.length === 0) return
-    if (!revives) throw new SyncError("deleted", "The document was deleted; this is a part of it")
-    for (const client of dead) this.#dead.delete(client)
-    this.#deadChanged = true
+    for (const client of clients) {
+      const clock = this.clockOf(client)
+      if (clock < (this.#dead.get(client) ?? 0) && clock >= (this.#restored.get(client) ?? 0))
+        throw new SyncError("deleted", "The document was deleted; this is a part of it")
+    }
+  }
+
+  #restore(ends: readonly { readonly client: number; readonly end: number }[]): void {
+    for (const { client, end } of ends) {
+      if (!this.#dead.has(client)) continue
+      this.#restored.set(client, end)
+      this.#restoredChanged = true
+    }
   }
 
   /** @throws SyncError document-full. What only deletes is taken however full the document is (B2). */
@@ -518,10 +541,10 @@ export class Replica {
 
   /** An update of this size may not fit before the log is folded into the snapshot. */
   isNearlyFull(bytes: number): boolean {
-    const { documentBytes, documentWeight, compactFloorBytes } = this.#limits
+    const { documentBytes, documentWeight, compactFloorBytes, editWeight } = this.#limits
     return (
       this.#log.state.logBytes > compactFloorBytes &&
-      (this.bytes + bytes > documentBytes || this.weight + bytes * EDIT_WEIGHT > documentWeight)
+      (this.bytes + bytes > documentBytes || this.weight + bytes * editWeight > documentWeight)
     )
   }
 
@@ -567,6 +590,8 @@ export class Replica {
   ): void {
     for (const section of sections) {
       if (bearer.subject !== null) this.#claims.took(section, bearer)
+      // Somebody else has continued what the server wrote: it writes on under another id, so that theirs is not taken for its own.
+      if (section.client === this.#server) this.#writeUnder(createDocument().clientID)
       this.#advance(section.client, section.end)
     }
     this.#take(entry, { weight, applied })
@@ -582,6 +607,8 @@ export class Replica {
   /** Take what no longer waits, and what waited for that; what turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
+    // Loading the document may set the clocks back, so that comes before anything is judged (D7).
+    if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
         const { update, origin, bearer } = this.#waiting.open(id)
@@ -608,6 +635,12 @@ export class Replica {
     this.#waiting.arrived(client)
   }
 
+  #writeUnder(client: number): void {
+    this.#server = client
+    this.#log.note("server_client", client)
+    if (this.#doc !== null) this.#doc.clientID = client
+  }
+
   #readClocks(doc: Y.Doc): void {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
       if (clock !== this.clockOf(client)) this.#advance(client, clock)
@@ -629,7 +662,7 @@ export class Replica {
     this.#moved.clear()
     this.#readClocks(doc)
     doc.clientID = createDocument().clientID
-    this.#log.note("server_client", doc.clientID)
+    this.#writeUnder(doc.clientID)
     this.#emit({ type: "quarantined", values: this.#log.quarantined })
   }
 }
