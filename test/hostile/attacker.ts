@@ -66,6 +66,8 @@ export class Attacker {
   #notices = 0
   /** Fresh tokens that were taken. */
   renewed = 0
+  /** Other people's changes that came. */
+  updates = 0
   /** Called for each step 1 of the room's. */
   onStep1: () => void = () => {}
   /** Step 1 frames sent, and step 2 frames received. */
@@ -129,8 +131,10 @@ export class Attacker {
   async outcome(): Promise<string> {
     this.send(step1(raw(0)))
     const isUnheard = () => this.#refusals > 0 && this.#signs > 0
+    // A socket that is about to close takes no question, and so owes no answer.
+    const isAnswered = () => this.socket.readyState === WebSocket.OPEN && this.#answered >= this.#asked
     await until(
-      () => this.closed || this.#answered >= this.#asked || isUnheard(),
+      () => this.closed || isAnswered() || isUnheard(),
       "the attacker has its answer",
       { everyMs: 2 },
     )
@@ -160,6 +164,7 @@ export class Attacker {
     if (type === FRAME.sync) {
       const step = decoding.readVarUint(decoder)
       if (step === 1) this.#answered++
+      if (step === 2) this.updates++
       if (step === 0) this.onStep1()
     }
     if (type === FRAME.awareness && data.length === NO_ENTRIES.length) this.#signs++

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto"
 import * as prng from "lib0/prng"
 import * as Y from "yjs"
 import { PING } from "../../src/wire/y-websocket.ts"
+import { until } from "../kit/until.ts"
 import { Attacker, ask, type Target, upgradeRequest, visit, Wire, webSocketFrame } from "./attacker.ts"
 import { BOUNDS } from "./bounds.ts"
 import * as b from "./bytes.ts"
@@ -174,6 +175,56 @@ const malformed: Row[] = [
       const wrong = [...kinds].filter((kind) => !["open", "told", BAD_UPDATE].includes(kind))
       return wrong.length === 0 ? "open" : wrong.join()
     },
+  },
+]
+
+const STOCK = { protocols: [] }
+
+/** Stock clients come back whatever the code of a close, with all they hold: they are kept, and heard no longer. */
+const stock: Row[] = [
+  frames("a frame of an unknown type", "unheard", () => b.bytes(9, 0), STOCK),
+  frames("a malformed update", "unheard", () => b.updateFrame(b.hex("01014d00010101740000")), STOCK),
+  frames(
+    "an update one byte above 25 MB",
+    "unheard",
+    () => b.updateFrame(new Uint8Array(25 * MB + 1)),
+    STOCK,
+  ),
+  {
+    what: "a malformed update, and everything else after it",
+    gets: "unheard",
+    attack: (target) =>
+      visit(
+        target,
+        async (attacker) => {
+          const own = client()
+          attacker.send(
+            b.updateFrame(b.hex("01014d00010101740000")),
+            b.updateFrame(b.update([[own, 0, b.letters(ROOT, "unheard")]])),
+            b.awareness([own, 1, '{"name":"unheard"}']),
+            ...Array.from({ length: 1_000 }, () => b.updateFrame(b.raw())),
+          )
+          if ((await attacker.outcome()) !== "unheard") return
+          const { updates } = attacker
+          await until(() => attacker.updates > updates, "it is told of what the others write")
+        },
+        STOCK,
+      ),
+  },
+  {
+    what: "the words of a reader, over and over",
+    gets: "refused",
+    attack: async (target) =>
+      visit(
+        target,
+        (attacker) =>
+          attacker.send(
+            ...Array.from({ length: 100 }, () =>
+              b.updateFrame(b.update([[client(), 0, b.letters(ROOT, "forged")]])),
+            ),
+          ),
+        { ...STOCK, token: await readers(target) },
+      ),
   },
 ]
 
@@ -873,6 +924,7 @@ export const TABLE: Readonly<Record<string, readonly Row[]>> = {
   "[W1] framing": framing,
   "[W3] malformed updates": malformed,
   "[W3] strange updates": strange,
+  "[W1] [W3] a stock client": stock,
   "[P1] [P2] presence": presence,
   "[F3] resources": resources,
   "[B1] [B3] bounds": BOUNDS,
