@@ -37,6 +37,8 @@ export const LIMITS = {
   bytesPerSecond: 4 * MB,
   /** A step 1 with something in it costs this many frames: it hydrates the document. */
   step1Frames: 100,
+  /** A fresh token costs this many frames, since the registries are asked: ten at once, and then one in six seconds. */
+  renewalFrames: 30_000,
 
   /** The `_pk` of a socket's URL, characters: partyserver makes a tag of it. @source Durable Objects limits: a tag holds 256 */
   connectionIdLength: 128,

@@ -120,7 +120,7 @@ export class Dialogue {
       case "probe":
         return this.#crowd.markEchoed(peer, said.nonce)
       case "renewal":
-        return this.#hooks.renew(peer, said.token)
+        return this.#renew(peer, said.token)
       case "custom":
         return this.#custom(peer, said.message)
       case "ping":
@@ -211,6 +211,12 @@ export class Dialogue {
     // With nothing left to write, the answer waits only for a commit that is still on its way to the disk.
     if (this.#replica.hasUncommitted) this.#intake.commitSoon()
     else this.#intake.commit()
+  }
+
+  #renew(peer: SocketPeer, token: string): void {
+    if (!peer.frames.take(this.#limits.renewalFrames, Date.now()))
+      throw new SyncError("rate-limited", "Too many fresh tokens in a short time")
+    this.#hooks.renew(peer, token)
   }
 
   #custom(peer: SocketPeer, message: string): void {
