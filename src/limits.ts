@@ -7,7 +7,7 @@ import { SyncError } from "./errors.ts"
 const KB = 1024
 const MB = 1024 * KB
 
-/** The numbers where nobody has set others. */
+/** The defaults. */
 export const LIMITS = {
   // ---- bytes on the wire
   /** A WebSocket frame, bytes. The platform takes 32 MiB. @source Cloudflare Workers limits, WebSocket message size */
@@ -48,9 +48,9 @@ export const LIMITS = {
   /** A commit starts at once when this much waits for it, bytes. */
   commitBytes: 256 * KB,
   /**
-   * While edits keep coming, a commit follows the first of them after this long, ms; the first one after a pause comes at
-   * once. Below a second, so that every edit is durable within one; not less, because many rooms share one disk (a commit
-   * costs it 0.4–1 ms), and every commit is a billed row.
+   * While edits keep coming, they are committed this long after the first of them, ms; the first edit after a pause is
+   * committed at once. Under 1 s, so that every edit is durable within a second. Not shorter: rooms share a disk (0.4–1 ms
+   * a commit), and each commit is a billed row.
    */
   commitWindowMs: 800,
   /**
@@ -175,7 +175,7 @@ export const LIMITS = {
   silentAnswerMs: 15_000,
 
   // ---- the document in memory
-  /** A hydrated document is let go when nobody has needed it for this long, ms. */
+  /** A commit drops the hydrated document where nobody has needed it for this long, ms. An empty room drops it at once, by its alarm. */
   dehydrateMs: 5_000,
   /** Bytes of updates of one sender that wait for a dependency. */
   pendingBytes: 1 * MB,
