@@ -38,9 +38,22 @@ export const LIMITS = {
   /** A step 1 with something in it costs this many frames: it hydrates the document. */
   step1Frames: 100,
 
+  /** The `_pk` of a socket's URL, characters: partyserver makes a tag of it. @source Durable Objects limits: a tag holds 256 */
+  connectionIdLength: 128,
+  /** The query of a socket's URL, characters: partyserver keeps it in the attachment, which holds 16 KB in all. */
+  queryLength: 2_048,
+  /** A grant that was dismissed is refused at the door for this long, ms: who passed the Worker before is not in yet. */
+  dismissalMs: 60_000,
+
   // ---- storage
+  /** What a row of SQLite costs beside its bytes, bytes: many tiny rows count as what they cost to read back. */
+  rowOverheadBytes: 200,
+  /** A server-side edit takes about so many bytes of memory a byte of its update: what map entries come to. */
+  editWeight: 15,
   /** A log smaller than this is not worth a compaction, bytes with row overhead. */
   compactFloorBytes: 128 * KB,
+  /** Updates of one peer that come within this time are logged with the time of the first, ms. */
+  originMs: 100,
   /** Clocks larger than this have rows of their own beside the log's, bytes. */
   rowClocksBytes: 256 * KB,
   /** One stored value, bytes. @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB */
@@ -84,10 +97,10 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
-  /** Connections one subject (in open mode: one address) may open to a room at once, and each second for as long as it likes. */
+  /** Connections that one subject may open to a room from one address at once, and each second for as long as it likes. */
   dialBurst: 60,
   dialsPerSecond: 2,
-  /** Sockets of one room, and of one subject in it. */
+  /** Sockets of one room, and of one subject that may write in it. */
   sockets: 1000,
   socketsPerSubject: 100,
   /** A receiver is asked for a sign that it reads after this many bytes ... */
@@ -106,6 +119,8 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
+  /** How often a deletion looks again at an archive that changes under its hands. */
+  removeAttempts: 5,
   /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
   archiveVerifyMs: 24 * 3_600_000,
   /**
@@ -173,6 +188,8 @@ export const LIMITS = {
   silentMs: 40_000,
   /** ... and closed when none came for this long after, ms. */
   silentAnswerMs: 15_000,
+  /** How often the silent are looked for after something happened, with nobody saying anything: then the room sleeps. */
+  silentLooks: 2,
 
   // ---- the document in memory
   /** A commit drops the hydrated document where nobody has needed it for this long, ms. An empty room drops it at once, by its alarm. */

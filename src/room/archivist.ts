@@ -22,9 +22,6 @@ import { Outbox } from "./outbox.ts"
 import type { Replica } from "./replica.ts"
 import { readSidecar, writeSidecar } from "./sidecar.ts"
 
-/** How many times a deletion reads and tries again where other rooms keep writing to the archive meanwhile. */
-const REMOVE_ATTEMPTS = 5
-
 /** What the archivist calls in the room. */
 export interface Keeper {
   /** Ask every writer for all they have: something stored was damaged. */
@@ -35,6 +32,9 @@ export interface Keeper {
   changed(): void
 }
 
+/** The way in for what the archive holds. */
+type Taking = Pick<Intake<never>, "take" | "commitOrThrow">
+
 /** Between a room and its archive. */
 export class Archivist {
   readonly outbox: Outbox
@@ -43,7 +43,7 @@ export class Archivist {
   readonly #log: Log
   readonly #replica: Replica
   readonly #authors: Authors
-  readonly #intake: Intake
+  readonly #intake: Taking
   readonly #limits: Limits
   readonly #emit: Emit
   readonly #keeper: Keeper
@@ -57,7 +57,7 @@ export class Archivist {
       log: Log
       replica: Replica
       authors: Authors
-      intake: Intake
+      intake: Taking
       limits: Limits
       emit: Emit
       keeper: Keeper
@@ -248,7 +248,7 @@ export class Archivist {
   }
 
   async #removeOnce(): Promise<void> {
-    for (let attempt = 1; attempt <= REMOVE_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= this.#limits.removeAttempts; attempt++) {
       const version = { writer: this.#writer, revision: this.#log.state.revision }
       const mark = { ...version, sidecar: this.#sidecar() }
       const { held } = this.outbox.ledger

@@ -5,6 +5,8 @@
  * The platform has no `bufferedAmount`, and a peer that never reads grows the process without bound. So after `probeBytes`
  * a peer is sent a probe, which only a reader can answer, and it is closed when `unreadBytes` more went out without an
  * answer (F3).
+ *
+ * Over 450 lines: a socket's attachment, silence, back pressure and closing look at one another's state.
  */
 import type { Connection } from "partyserver"
 import type { Grant } from "../access/rights.ts"
@@ -13,8 +15,10 @@ import type { Limits } from "../limits.ts"
 import { NO_ENTRIES } from "../wire/awareness.ts"
 import type { Dialect, Told } from "../wire/dialect.ts"
 import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { judgeSilence } from "./liveness.ts"
+import type { Origin } from "./origin.ts"
 import type { Peer, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
@@ -56,6 +60,10 @@ export class SocketPeer implements Peer {
   readonly dialect: Dialect
   grant: Grant
   standing: Standing = "in"
+  /** Who brings what it sends: made once, for it is asked at every frame. */
+  readonly bearer: Bearer
+  /** Where its newest update came from; updates that come at once share it. */
+  origin: Origin | null = null
   /** A `saved` question that waits for the next commit; a newer one covers the older ones. */
   question: Uint8Array | null = null
   /** Something it sent was refused: nothing is called saved before it has sent a step 2 that is taken whole. */
@@ -70,6 +78,8 @@ export class SocketPeer implements Peer {
   /** When its last message came, ms since 1970. Heartbeats that the platform answers are not seen here. */
   heardAtMs = Date.now()
   askedAtMs: number | null = null
+  /** When it was last answered although it is heard no more, ms since 1970. */
+  answeredAtMs = 0
   readonly frames: TokenBucket
   readonly bytes: TokenBucket
   readonly #crowd: Crowd
@@ -82,6 +92,7 @@ export class SocketPeer implements Peer {
     const { limits } = crowd
     this.#crowd = crowd
     this.id = id
+    this.bearer = { subject: grant.subject, peer: id }
     this.connection = connection
     this.grant = grant
     this.dialect = dialect
@@ -171,19 +182,20 @@ export class Crowd {
 
   /**
    * Check whether another socket may come in. Called at the upgrade, since stock clients reset their backoff on open.
-   * @param options.address where the request came from; counts where nobody has a name
+   * @param options.address where the request came from; null where the platform does not say
    * @throws SyncError room-full | rate-limited
    */
-  checkSpace({ subject }: Grant, { address }: { address: string | null }): void {
+  checkSpace({ subject, rights }: Grant, { address }: { address: string | null }): void {
     const { sockets, socketsPerSubject } = this.limits
     if (this.peers.size >= sockets)
       throw new SyncError("room-full", `The room has ${this.peers.size} sockets; at most ${sockets}`)
-    const dialer = subject ?? address
-    if (dialer !== null && !this.#mayDial(dialer))
+    // A token may be shared by all who view a page, and an address by all of an office.
+    if ((subject !== null || address !== null) && !this.#mayDial(JSON.stringify([subject, address])))
       throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
-    if (subject === null) return
+    // Readers are bounded by the room alone.
+    if (subject === null || rights === "read") return
     let own = 0
-    for (const peer of this.peers) if (peer.grant.subject === subject) own++
+    for (const { grant } of this.peers) if (grant.subject === subject && grant.rights === "write") own++
     if (own >= socketsPerSubject)
       throw new SyncError("room-full", `${own} sockets are open; at most ${socketsPerSubject} of one subject`)
   }
@@ -224,9 +236,16 @@ export class Crowd {
       this.markRead(peer)
   }
 
-  /** Send an empty awareness frame: stock clients reconnect after 30 s without a message (P5). */
+  /** Stock clients reconnect after 30 s in which they hear nothing (P5): one that is heard no more is answered now and then. */
+  answerUnheard(peer: SocketPeer, nowMs: number): void {
+    if (nowMs - peer.answeredAtMs < this.limits.answerMs) return
+    peer.answeredAtMs = nowMs
+    this.answer(peer)
+  }
+
+  /** Say nothing new, as a sign of life. */
   answer(peer: SocketPeer): void {
-    // Peers that are `out` are answered too, so that they do not reconnect.
+    // Also to one that is out: it is kept open so that it does not come back.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
   }
@@ -335,15 +354,28 @@ export class Crowd {
     if (nowMs - this.#silenceCheckedAtMs >= this.limits.silentAnswerMs) this.checkSilence(nowMs)
   }
 
-  /** Note that something visible happened: plan two checks for peers that have fallen silent, then let the room sleep. */
-  stirred(nowMs: number): void {
+  /**
+   * Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep.
+   * @returns whether nothing had happened for so long that no look was to come
+   */
+  stirred(nowMs: number): boolean {
+    const rested = this.#looksLeft === 0
     this.#activeAtMs = nowMs
-    this.#looksLeft = LOOKS
+    this.#looksLeft = this.limits.silentLooks
+    return rested
   }
 
-  /** When to check for silent peers next, ms since 1970; null: not before somebody says something. */
+  /**
+   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. Stock clients renew
+   * their presence every 15 s, so of two of them the one that lives tells on the other.
+   */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null
+    let renewing = 0
+    for (const peer of this.peers) {
+      if (peer.dialect !== yurt && this.#presence.announcedBy(peer) !== null) renewing++
+    }
+    if (renewing >= 2) return null
     const { silentMs, silentAnswerMs } = this.limits
     return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
   }
@@ -430,9 +462,6 @@ export class Crowd {
     return this.limits.attachMs
   }
 }
-
-/** Checks for silent peers after something happened: the first asks them, the second closes them. */
-const LOOKS = 2
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
 function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {

@@ -6,6 +6,7 @@ import type { Authors } from "./authors.ts"
 import type { Crowd, SocketPeer } from "./crowd.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Intake } from "./intake.ts"
+import type { Origin } from "./origin.ts"
 import type { Presence } from "./presence.ts"
 import type { Replica } from "./replica.ts"
 import { Welcome } from "./welcome.ts"
@@ -14,6 +15,8 @@ import { Welcome } from "./welcome.ts"
 export interface Hooks {
   /** An application's own message. */
   custom(peer: SocketPeer, message: string): void
+  /** Something is to be done later: set the alarm. */
+  arm(): void
   /** A fresh token. */
   renew(peer: SocketPeer, token: string): void
 }
@@ -21,7 +24,7 @@ export interface Hooks {
 /** Answers the frames of every peer of a room. */
 export class Dialogue {
   readonly #crowd: Crowd
-  readonly #intake: Intake
+  readonly #intake: Intake<SocketPeer>
   readonly #replica: Replica
   readonly #authors: Authors
   readonly #presence: Presence<SocketPeer>
@@ -32,7 +35,7 @@ export class Dialogue {
 
   constructor(parts: {
     crowd: Crowd
-    intake: Intake
+    intake: Intake<SocketPeer>
     replica: Replica
     authors: Authors
     presence: Presence<SocketPeer>
@@ -79,12 +82,18 @@ export class Dialogue {
           `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`,
         )
       // A peer that was refused for good is only answered, which keeps it from reconnecting.
-      if (peer.standing !== "in") return this.#crowd.answer(peer)
+      if (peer.standing !== "in") return this.#crowd.answerUnheard(peer, now)
       const said = peer.dialect.read(message)
-      if (said !== null) this.#do(peer, said)
+      if (said !== null) this.#do(peer, said, now)
     } catch (thrown) {
       this.#crowd.refuse(peer, asSyncError(thrown))
     }
+  }
+
+  /** Let the document go, and what is kept for newcomers: nobody has needed it for some time. */
+  rest(): void {
+    this.#replica.dehydrate()
+    this.#welcome.forget()
   }
 
   /** The document has changed: drop the bytes kept for newcomers. */
@@ -92,15 +101,17 @@ export class Dialogue {
     this.#welcome.forget()
   }
 
-  #do(peer: SocketPeer, said: Said): void {
+  #do(peer: SocketPeer, said: Said, now: number): void {
     switch (said.type) {
       case "update":
-        return this.#take(peer, said.update, false)
+        return this.#take(peer, said.update, { whole: false, now })
       case "step-2":
-        return this.#take(peer, said.update, true)
+        return this.#take(peer, said.update, { whole: true, now })
       case "step-1":
         return this.#sync(peer, said.stateVector)
       case "awareness":
+        // A room that is awake for cursors alone need not keep a document in memory.
+        if (this.#replica.rests) this.rest()
         return this.#note(peer, said.entries)
       case "query":
         return peer.say({ type: "awareness", entries: this.#presence.encode(this.#presence.clients()) })
@@ -120,7 +131,15 @@ export class Dialogue {
     }
   }
 
-  #take(peer: SocketPeer, update: Uint8Array, whole: boolean): void {
+  /** Updates that come within `originMs` share one origin: so exact is their time, and so few bytes does it take. */
+  #originOf(peer: SocketPeer, now: number): Origin {
+    const { origin } = peer
+    if (origin !== null && now - origin.at < this.#limits.originMs && now >= origin.at) return origin
+    peer.origin = { at: now, subject: peer.grant.subject, via: "socket" }
+    return peer.origin
+  }
+
+  #take(peer: SocketPeer, update: Uint8Array, { whole, now }: { whole: boolean; now: number }): void {
     const { grant } = peer
     if (grant.rights !== "write") {
       // Stock clients answer a step 1 with what they have, be it nothing.
@@ -130,8 +149,8 @@ export class Dialogue {
     const received = this.#intake.take(
       update,
       {
-        bearer: { subject: grant.subject, peer: peer.id },
-        origin: { at: Date.now(), subject: grant.subject, via: "socket" },
+        bearer: peer.bearer,
+        origin: this.#originOf(peer, now),
         whole,
         roots: grant.roots,
       },
@@ -141,7 +160,7 @@ export class Dialogue {
     if (whole) peer.owes = false
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
-    this.#crowd.stirred(Date.now())
+    this.#stir(now)
   }
 
   /** Answer a step 1: from the stored bytes where the peer has nothing, else from the hydrated document. */
@@ -170,7 +189,11 @@ export class Dialogue {
     // A renewal is attached at once: a timer would keep the room awake only to store a clock.
     if (renewal) return this.#crowd.attach(peer)
     this.#crowd.attachSoon(peer)
-    this.#crowd.stirred(Date.now())
+    this.#stir(Date.now())
+  }
+
+  #stir(now: number): void {
+    if (this.#crowd.stirred(now)) this.#hooks.arm()
   }
 
   #ask(peer: SocketPeer, payload: Uint8Array): void {

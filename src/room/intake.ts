@@ -22,9 +22,9 @@ export type Commit =
   | { readonly kind: "failed"; readonly cause: unknown }
 
 /** What the intake calls when something happened to an update. */
-export interface Ports {
+export interface Ports<P extends Peer> {
   /** Show an update to everyone but its sender. */
-  relay(update: Uint8Array, sender: Peer | null): void
+  relay(update: Uint8Array, sender: P | null): void
   /** Send the gathered relays now: frames that are sent after a write wait for the disk. */
   release(): void
   /** Everything taken is in the log: answer the peers who asked. The output gate holds the answers until it is durable. */
@@ -34,10 +34,10 @@ export interface Ports {
 }
 
 /** Takes every update of a room. */
-export class Intake {
+export class Intake<P extends Peer> {
   readonly #replica: Replica
   readonly #authors: Authors
-  readonly #ports: Ports
+  readonly #ports: Ports<P>
   readonly #limits: Limits
   readonly #emit: Emit
   readonly #window: LateWindow
@@ -48,7 +48,7 @@ export class Intake {
   constructor(options: {
     replica: Replica
     authors: Authors
-    ports: Ports
+    ports: Ports<P>
     limits: Limits
     emit: Emit
   }) {
@@ -68,7 +68,7 @@ export class Intake {
    * @param sender is not sent its own update
    * @throws SyncError as `Replica.receive`; conflict where other content stands under the sender's own client id
    */
-  take(update: Uint8Array, delivery: Delivery, sender: Peer | null): Received {
+  take(update: Uint8Array, delivery: Delivery, sender: P | null): Received {
     this.#verify(update, delivery)
     const replica = this.#replica
     if (replica.isNearlyFull(update.length) && this.commit().kind === "committed") replica.compact()
@@ -155,7 +155,7 @@ export class Intake {
     return wrote ? this.#window.after(lateMs) : null
   }
 
-  #relay({ taken, released }: Received, sender: Peer | null): void {
+  #relay({ taken, released }: Received, sender: P | null): void {
     if (taken !== null) this.#ports.relay(taken, sender)
     for (const update of released) this.#ports.relay(update, null)
     if (taken !== null || released.length > 0) this.commitSoon()

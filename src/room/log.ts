@@ -20,9 +20,6 @@ import type { Limits } from "../limits.ts"
 import { type Origin, readOrigins, writeOrigins } from "./origin.ts"
 import type { Shelf } from "./presence.ts"
 
-/** Bytes that a row counts beside its value: many tiny rows cost more to read back than their bytes say. */
-const ROW_OVERHEAD_BYTES = 200
-
 /**
  * The steps of the schema, in order; a room takes those it lacks, each in a transaction with its number.
  * `bytes` stands last in a row: SQLite then reads the columns before it without touching a large value's pages.
@@ -116,7 +113,7 @@ const EMPTY: LogState = {
 }
 
 /** The names of values that may outgrow a row, so that they have rows of their own. */
-type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | `waiting ${number}`
+type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | "restored_clocks" | `waiting ${number}`
 
 /** A room's SQLite database: the log, the snapshot, and the small tables beside them. */
 export class Log {
@@ -166,7 +163,11 @@ export class Log {
     const inRow = moved.length <= this.#limits.rowClocksBytes
     const logRows = this.#state.logRows + parts.length
     const logBytes =
-      this.#state.logBytes + bytes.length + who.length + moved.length + parts.length * ROW_OVERHEAD_BYTES
+      this.#state.logBytes +
+      bytes.length +
+      who.length +
+      moved.length +
+      parts.length * this.#limits.rowOverheadBytes
     const logWeight = this.#state.logWeight + weight
     const at = entries.at(-1)!.origin.at
     this.#write(() => {
@@ -393,6 +394,16 @@ export class Log {
   /** Change the clocks of what was deleted. Joins the transaction of the turn. */
   setDeadClocks(dead: Uint8Array): void {
     this.#write(() => this.#writeValue("dead_clocks", dead))
+  }
+
+  /** Up to which clocks what was deleted was brought back on purpose, encoded likewise. */
+  restoredClocks(): Uint8Array {
+    return this.#created ? this.#readValue("restored_clocks") : new Uint8Array()
+  }
+
+  /** Change the clocks of what was brought back. Joins the transaction of the turn. */
+  setRestoredClocks(restored: Uint8Array): void {
+    this.#write(() => this.#writeValue("restored_clocks", restored))
   }
 
   /** The subject whom a client id belongs to, or null. */

@@ -7,6 +7,8 @@
  *
  *     receive → (vet) → uncommitted → commit → log → compact → snapshot
  *                     ↘ waiting (until what it refers to arrives)
+ *
+ * Over 450 lines: clocks, log and Y.Doc have to agree after each step, and no other file can make them differ.
  */
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
@@ -32,9 +34,6 @@ import { WaitingRoom } from "./waiting.ts"
 
 /** Limits of one update that do not apply to an archived copy: another room has taken it, bit by bit. */
 const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
-
-/** Estimated bytes of memory per byte of a server-side edit's update: right for map entries, too much for text. */
-const EDIT_WEIGHT = 15
 
 /** The outcome of an update. */
 export interface Received {
@@ -79,7 +78,9 @@ export class Replica {
   readonly #moved: Map<number, number>
   /** Client → clock below which content was deleted with the document and must not come back (D8). */
   #dead: Map<number, number>
-  #deadChanged = false
+  /** Clocks below which a restore has brought it back, so that whoever still has that may give it back after damage. */
+  #restored: Map<number, number>
+  #restoredChanged = false
   readonly #waiting: WaitingRoom
   #uncommitted: Entry[] = []
   #uncommittedBytes = 0
@@ -90,6 +91,8 @@ export class Replica {
   #neededAt = 0
   /** Upper bound of how deep shared types lie; null until a document was measured. */
   #depth: number | null = null
+  /** The client id of what the server writes; null until it writes. A new one at each hydration would grow the state vector. */
+  #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
 
@@ -104,6 +107,8 @@ export class Replica {
     this.#clocks = decodeClocks(snapshotClocks)
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
     this.#dead = decodeClocks(log.deadClocks())
+    this.#restored = decodeClocks(log.restoredClocks())
+    this.#server = log.noted<number>("server_client")
     this.#waiting = new WaitingRoom(log, limits)
   }
 
@@ -152,6 +157,11 @@ export class Replica {
     return this.#doc !== null
   }
 
+  /** A Y.Doc is in memory that nobody has needed for some time. */
+  get rests(): boolean {
+    return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
+  }
+
   /** The clock up to which a client's structs are known. */
   clockOf(client: number): number {
     return this.#clocks.get(client) ?? 0
@@ -196,14 +206,13 @@ export class Replica {
     origin: Origin,
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
-    // One client id for all server-side edits: a new one per hydration would grow the state vector.
-    if (this.#log.noted("server_client") === null) this.#log.note("server_client", doc.clientID)
+    if (this.#server === null) this.#writeUnder(doc.clientID)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
         this.#depth = null
         this.#readClocks(doc)
-        this.#take({ update, origin }, { weight: update.length * EDIT_WEIGHT, applied: true })
+        this.#take({ update, origin }, { weight: update.length * this.#limits.editWeight, applied: true })
       }
       return { result, update }
     } catch (thrown) {
@@ -217,6 +226,7 @@ export class Replica {
   takeBack(update: Uint8Array): void {
     this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
     this.#uncommittedBytes -= update.length
+    this.#uncommittedWeight -= update.length * this.#limits.editWeight
     this.dehydrate()
     for (const { client, clock } of sectionsOf(update)) {
       this.#clocks.set(client, clock)
@@ -252,7 +262,7 @@ export class Replica {
     const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
     if (damaged) this.#setBack(doc)
-    else doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
+    else doc.clientID = this.#server ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
   }
@@ -306,16 +316,16 @@ export class Replica {
       alongside: () => {
         this.#claims.write()
         this.#waiting.write()
-        if (this.#deadChanged) this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
+        if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
       },
     })
     this.#claims.wrote()
     this.#waiting.wrote()
-    this.#deadChanged = false
+    this.#restoredChanged = false
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
-    if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) this.dehydrate()
+    if (this.rests) this.dehydrate()
     return revision
   }
 
@@ -391,6 +401,10 @@ export class Replica {
     this.#readClocks(doc)
     this.#moved.clear()
     this.#dead = decodeClocks(this.#log.deadClocks())
+    // What is archived is alive, whatever of its clients was deleted.
+    this.#restore([...this.#clocks].map(([client, end]) => ({ client, end })))
+    if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
+    this.#restoredChanged = false
   }
 
   /** Judge again what waits for this client: its owner has left, so content that others carried can be taken. */
@@ -417,6 +431,8 @@ export class Replica {
     this.dehydrate()
     this.#log.erase(Y.encodeStateVector(dead), options)
     this.#dead = dead
+    this.#restored.clear()
+    this.#server = null
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -482,17 +498,31 @@ export class Replica {
     return verdict
   }
 
-  /** @throws SyncError deleted where the update brings or refers to content that was deleted with the document (D8) */
+  /**
+   * What begins below the clock at which its client was deleted is a part of the deleted document, and so is what refers
+   * to such a thing (D8). A restore brings some of it back; what lies between the end of that and the clock of the
+   * deletion stays deleted, whichever tab still has it.
+   * @throws SyncError deleted
+   */
   #checkAlive({ sections, waiting }: Accepted, { revives = false }: Delivery): void {
     if (this.#dead.size === 0) return
+    if (revives) return this.#restore(sections)
     const clients = new Set(sections.map(({ client }) => client))
     for (const { client } of waiting?.missing ?? []) clients.add(client)
     if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
-    const dead = [...clients].filter((client) => this.clockOf(client) < (this.#dead.get(client) ?? 0))
-    if (dead.length === 0) return
-    if (!revives) throw new SyncError("deleted", "The document was deleted; this is a part of it")
-    for (const client of dead) this.#dead.delete(client)
-    this.#deadChanged = true
+    for (const client of clients) {
+      const clock = this.clockOf(client)
+      if (clock < (this.#dead.get(client) ?? 0) && clock >= (this.#restored.get(client) ?? 0))
+        throw new SyncError("deleted", "The document was deleted; this is a part of it")
+    }
+  }
+
+  #restore(ends: readonly { readonly client: number; readonly end: number }[]): void {
+    for (const { client, end } of ends) {
+      if (!this.#dead.has(client)) continue
+      this.#restored.set(client, end)
+      this.#restoredChanged = true
+    }
   }
 
   /** @throws SyncError document-full; never for an update that only deletes (B2) */
@@ -515,10 +545,10 @@ export class Replica {
 
   /** Whether an update of this size may fit only after a compaction. */
   isNearlyFull(bytes: number): boolean {
-    const { documentBytes, documentWeight, compactFloorBytes } = this.#limits
+    const { documentBytes, documentWeight, compactFloorBytes, editWeight } = this.#limits
     return (
       this.#log.state.logBytes > compactFloorBytes &&
-      (this.bytes + bytes > documentBytes || this.weight + bytes * EDIT_WEIGHT > documentWeight)
+      (this.bytes + bytes > documentBytes || this.weight + bytes * editWeight > documentWeight)
     )
   }
 
@@ -564,6 +594,8 @@ export class Replica {
   ): void {
     for (const section of sections) {
       if (bearer.subject !== null) this.#claims.took(section, bearer)
+      // Somebody else has continued what the server wrote: it writes on under another id, so that theirs is not taken for its own.
+      if (section.client === this.#server) this.#writeUnder(createDocument().clientID)
       this.#advance(section.client, section.end)
     }
     this.#take(entry, { weight, applied })
@@ -579,6 +611,8 @@ export class Replica {
   /** Take these waiting updates, and those that wait for them. One that turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
+    // Loading the document may set the clocks back, so that comes before anything is judged (D7).
+    if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
         const { update, origin, bearer } = this.#waiting.open(id)
@@ -605,6 +639,12 @@ export class Replica {
     this.#waiting.arrived(client)
   }
 
+  #writeUnder(client: number): void {
+    this.#server = client
+    this.#log.note("server_client", client)
+    if (this.#doc !== null) this.#doc.clientID = client
+  }
+
   #readClocks(doc: Y.Doc): void {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
       if (clock !== this.clockOf(client)) this.#advance(client, clock)
@@ -627,7 +667,7 @@ export class Replica {
     this.#moved.clear()
     this.#readClocks(doc)
     doc.clientID = createDocument().clientID
-    this.#log.note("server_client", doc.clientID)
+    this.#writeUnder(doc.clientID)
     this.#emit({ type: "quarantined", values: this.#log.quarantined })
   }
 }

@@ -4,6 +4,8 @@
  *
  *     socket → dialogue → intake (vet, relay, commit, "saved") → replica → log
  *     alarm  → agenda   → archivist → archive
+ *
+ * Over 450 lines: the platform, the Worker and a subclass each call a part of its methods, and find them documented.
  */
 import { type Connection, type ConnectionContext, Server, type WSMessage } from "partyserver"
 import type * as Y from "yjs"
@@ -32,25 +34,13 @@ import {
   type RoomRpc,
 } from "../rpc.ts"
 import type { Dialect } from "../wire/dialect.ts"
-import { PING, PONG, yurt, yWebsocket } from "../wire/y-websocket.ts"
-import { Agenda, type Chore } from "./agenda.ts"
-import { Archivist } from "./archivist.ts"
-import { Authors } from "./authors.ts"
-import { Crowd, closeQuietly, type SocketPeer } from "./crowd.ts"
-import { Dialogue } from "./dialogue.ts"
+import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
-import { FanOut } from "./fan-out.ts"
-import { Intake } from "./intake.ts"
-import { Log } from "./log.ts"
-import type { Outbox } from "./outbox.ts"
+import { assemble, type Parts } from "./parts.ts"
 import type { Peer } from "./peer.ts"
-import { Presence } from "./presence.ts"
-import { Replica } from "./replica.ts"
 
 const DONE = Promise.resolve()
-
-/** How long a dismissal is remembered, ms, so that a socket that had passed the door before it is refused as well. */
-const DISMISSAL_MS = 60_000
 
 /**
  * The room of one document, to be subclassed: name an archive, and override the hooks you need (`onPost`,
@@ -82,8 +72,6 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #started = false
   /** Resolves once the document is loaded, from storage or the archive. null before the first request and after a failed load. */
   #opening: Promise<void> | null = null
-  /** The last peer has left since the last compaction. */
-  #emptied = false
   /** Recent dismissals, with their times, ms since 1970. */
   #dismissals: { readonly who: Revoked; readonly atMs: number }[] = []
   readonly #counts = new EventCounts()
@@ -147,17 +135,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       const { replica, intake, log, archivist } = this.#room
       if (!replica.exists) return null
-      // Hydrating may find damage. Then the state has no name before the recovery (D7).
-      replica.document()
-      if (log.damaged) await archivist.recover()
-      // A revision is committed and is never used again, so it names the state.
-      const revision = intake.commitOrThrow()
-      const etag = entityTag(revision, { format: name, root: want.root })
-      const { mediaType } = format
-      if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
-      const budgetBytes = exportBudget(replica.bytes, this.limits)
-      const options = want.root === null ? { budgetBytes } : { budgetBytes, root: want.root }
-      return { etag, mediaType, body: portableBody(format.write(replica.document(), options)), revision }
+      for (;;) {
+        // A revision is committed and is never used again, so it names the state.
+        const revision = intake.commitOrThrow()
+        const etag = entityTag(revision, { format: name, root: want.root })
+        const { mediaType } = format
+        if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
+        const doc = replica.document()
+        if (!log.damaged) {
+          const budgetBytes = exportBudget(replica.bytes, this.limits)
+          const options = want.root === null ? { budgetBytes } : { budgetBytes, root: want.root }
+          return { etag, mediaType, body: portableBody(format.write(doc, options)), revision }
+        }
+        // Loading it was what found the damage: its state has a name again after the recovery (D7).
+        await archivist.recover()
+      }
     })
   }
 
@@ -274,7 +266,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       // partyserver answers an error at its start with the stack, so it is started here, where the error can be caught.
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
-      checkQuery(new URL(request.url))
+      checkQuery(new URL(request.url), this.limits)
       await this.#ready()
       const grant = decodeGrant(request)
       this.#checkStillWelcome(grant)
@@ -290,8 +282,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
-    const { crowd, dialogue, agenda } = this.#room
-    this.#stir()
+    const { crowd, dialogue, agenda, idle } = this.#room
+    idle.stir()
     dialogue.greet(crowd.admit(connection, decodeGrant(request), dialectOf(request)))
     agenda.arm()
   }
@@ -324,15 +316,15 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override onClose(connection: Connection): void {
-    const { crowd, intake, agenda, archivist } = this.#room
+    const { crowd, intake, agenda, outbox, idle } = this.#room
     const peer = crowd.findOrRecall(connection)
     if (peer === undefined) return
     crowd.left(peer)
     // Nobody else may have what it sent and is not committed yet.
     intake.commit()
     if (crowd.peers.size > 0) return
-    this.#emptied = true
-    archivist.outbox.hurry()
+    idle.empty()
+    outbox.hurry()
     agenda.arm()
   }
 
@@ -363,154 +355,23 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   #wake(): Parts {
-    const { limits, ctx } = this
-    const emit = (event: RoomEvent) => this.#emit(event)
-    const log = new Log(ctx.storage, limits)
-    const presence = new Presence<SocketPeer>(limits, {
-      subjectOf: ({ grant }) => grant.subject,
-      shelf: log.shelf,
-    })
-    const authors = new Authors(log, (client) => {
-      const peer = presence.speakerOf(client)
-      return peer === null ? null : { id: peer.id, subject: peer.grant.subject }
-    })
-    const replica = new Replica(log, { limits, claims: authors, emit })
-    const crowd: Crowd = new Crowd(ctx, {
-      limits,
-      emit,
-      presence,
-      onLeft: ({ clients, announced }) => {
-        if (clients.length > 0) fanOut.awareness(clients, null)
-        if (announced !== null) intake.ownerLeft(announced)
-      },
-    })
-    const fanOut = new FanOut<SocketPeer>(
-      {
-        peers: crowd.peers,
-        dialectOf: ({ dialect }) => dialect,
-        send: (peer, message) => crowd.send(peer, message),
-        encodePresence: (clients) => presence.encode(clients),
-      },
-      limits,
-    )
-    const intake: Intake = new Intake({
-      ...{ replica, authors, limits, emit },
-      ports: {
-        relay: (update, sender) => {
-          dialogue.changed()
-          fanOut.update(update, sender as SocketPeer | null)
-        },
-        release: () => fanOut.flush(),
-        acknowledge: () => dialogue.acknowledge(),
-        dirty: () => {
-          this.#stir()
-          archivist.outbox.touch()
-          agenda.arm()
-        },
-      },
-    })
-    const dialogue: Dialogue = new Dialogue({
-      ...{ crowd, intake, replica, authors, presence, fanOut, limits },
-      hooks: {
-        custom: (peer, message) => this.onCustomMessage(peer, message),
-        renew: (peer, token) => void this.#renew(peer, token),
-      },
-    })
-    const archivist: Archivist = new Archivist(this.name, {
+    return assemble({
+      name: this.name,
+      ctx: this.ctx,
+      limits: this.limits,
       archive: this.archive,
-      ...{ log, replica, authors, intake, limits, emit },
-      keeper: {
-        askEveryone: () => {
-          for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
-        },
-        buried: () => crowd.closeAll(new SyncError("deleted", "The document was deleted")),
-        changed: () => dialogue.changed(),
-      },
+      emit: (event) => this.#emit(event),
+      custom: (peer, message) => this.onCustomMessage(peer, message),
+      renew: (peer, token) => void this.#renew(peer, token),
+      retire: () => this.#retire(),
+      connections: () => this.getConnections(),
     })
-    const agenda: Agenda = new Agenda(ctx.storage, { chores: this.#chores(), limits, emit })
-    // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
-    for (const connection of this.getConnections()) crowd.recall(connection)
-    const { outbox } = archivist
-    return { log, replica, presence, authors, crowd, fanOut, intake, dialogue, archivist, outbox, agenda }
-  }
-
-  /** The chores of the alarm, in order. */
-  #chores(): Chore[] {
-    const room = () => this.#room
-    const now = () => Date.now()
-    return [
-      {
-        name: "close who has expired",
-        dueAtMs: () => room().crowd.nextExpiryMs,
-        run: () => room().crowd.closeExpired(now()),
-      },
-      {
-        name: "look for the silent",
-        dueAtMs: () => room().crowd.nextLookMs,
-        run: () => room().crowd.checkSilence(now()),
-      },
-      {
-        name: "recover",
-        dueAtMs: () => (room().log.damaged ? now() : null),
-        run: () => room().archivist.recover(),
-      },
-      {
-        name: "compact",
-        dueAtMs: () => (this.#compactionDue ? now() : null),
-        run: () => {
-          room().intake.commitOrThrow()
-          room().replica.compact()
-          this.#emptied = false
-        },
-      },
-      {
-        name: "flush",
-        dueAtMs: () => room().outbox.dueAtMs,
-        run: () => room().archivist.flush(),
-      },
-      {
-        name: "dehydrate",
-        dueAtMs: () => this.#restsAtMs,
-        run: () => {
-          room().replica.dehydrate()
-          room().dialogue.changed()
-        },
-      },
-      { name: "retire", dueAtMs: () => this.#retireAtMs, run: () => this.#retire() },
-    ]
-  }
-
-  get #compactionDue(): boolean {
-    const { replica, log } = this.#room
-    return !log.damaged && (replica.outgrown || (this.#emptied && replica.untidy))
-  }
-
-  /** When to drop the Y.Doc and the bytes kept for newcomers: at once where nobody is connected; null: not now. */
-  get #restsAtMs(): number | null {
-    const { replica, crowd } = this.#room
-    return crowd.peers.size === 0 && replica.hydrated ? Date.now() : null
-  }
-
-  /** When this room may drop its own storage, ms since 1970; null: not while something is only here. */
-  get #retireAtMs(): number | null {
-    const { replica, outbox, log, crowd, archivist } = this.#room
-    const { retentionMs } = this.limits
-    if (retentionMs === 0 || crowd.peers.size > 0 || !archivist.gives) return null
-    if (!log.exists || outbox.dirty || log.damaged || replica.waiting.size > 0 || replica.hasUncommitted)
-      return null
-    return (log.noted<number>("idle_since") ?? Date.now()) + retentionMs
-  }
-
-  /** Someone came or something was written: restart the time of idling. */
-  #stir(): void {
-    if (this.limits.retentionMs > 0 && this.#room.log.exists) this.#room.log.note("idle_since", Date.now())
   }
 
   /** Drop the room's own storage. The next visitor finds a room that starts from the archive. */
   async #retire(): Promise<void> {
     this.#emit({ type: "retired" })
-    await this.#room.agenda.clear()
+    await this.#room.agenda.end()
     this.#parts = null
     this.#opening = null
     await this.ctx.storage.deleteAll()
@@ -565,7 +426,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   #recentDismissals(): { readonly who: Revoked; readonly atMs: number }[] {
-    const since = Date.now() - DISMISSAL_MS
+    const since = Date.now() - this.limits.dismissalMs
     return this.#dismissals.filter(({ atMs }) => atMs > since)
   }
 
@@ -595,20 +456,6 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 }
 
-interface Parts {
-  readonly log: Log
-  readonly replica: Replica
-  readonly presence: Presence<SocketPeer>
-  readonly authors: Authors
-  readonly crowd: Crowd
-  readonly fanOut: FanOut<SocketPeer>
-  readonly intake: Intake
-  readonly dialogue: Dialogue
-  readonly archivist: Archivist
-  readonly outbox: Outbox
-  readonly agenda: Agenda
-}
-
 /** Our provider offers the subprotocol `yurt`; every other client speaks the stock dialect. */
 function dialectOf(request: Request): Dialect {
   const offered = request.headers.get("sec-websocket-protocol") ?? ""
@@ -625,14 +472,12 @@ function isMeant(who: Revoked, { subject, tokenId }: Grant): boolean {
  * tag, which holds 256 characters.
  * @throws SyncError bad-request
  */
-function checkQuery({ search, searchParams }: URL): void {
+function checkQuery({ search, searchParams }: URL, { connectionIdLength, queryLength }: Limits): void {
   const id = searchParams.get("_pk")
-  if (id !== null && id.length > 128) {
-    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most 128`)
-  }
-  if (search.length > 2048) {
-    throw new SyncError("bad-request", `The query has ${search.length} characters; at most 2048`)
-  }
+  if (id !== null && id.length > connectionIdLength)
+    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most ${connectionIdLength}`)
+  if (search.length > queryLength)
+    throw new SyncError("bad-request", `The query has ${search.length} characters; at most ${queryLength}`)
 }
 
 function bytesOf(message: WSMessage): Uint8Array | string {

@@ -1,0 +1,53 @@
+/** An empty room: since when, and when it may drop its own storage because the archive has everything. */
+import type { Limits } from "../limits.ts"
+import type { Archivist } from "./archivist.ts"
+import type { Crowd } from "./crowd.ts"
+import type { Log } from "./log.ts"
+import type { Replica } from "./replica.ts"
+
+/** How long a room has had nothing to do. Stored, since a room that idles has no memory. */
+export class Idle {
+  readonly #log: Log
+  readonly #replica: Replica
+  readonly #crowd: Crowd
+  readonly #archivist: Archivist
+  readonly #limits: Limits
+  #emptied = false
+
+  constructor(room: { log: Log; replica: Replica; crowd: Crowd; archivist: Archivist; limits: Limits }) {
+    this.#log = room.log
+    this.#replica = room.replica
+    this.#crowd = room.crowd
+    this.#archivist = room.archivist
+    this.#limits = room.limits
+  }
+
+  /** Someone came or something was written: the time of idling begins anew. */
+  stir(): void {
+    this.#emptied = false
+    if (this.#limits.retentionMs > 0 && this.#log.exists) this.#log.note("idle_since", Date.now())
+  }
+
+  /** The last one has left. */
+  empty(): void {
+    this.#emptied = true
+  }
+
+  /** The last one has left, and nobody has come or written since. */
+  get hasEmptied(): boolean {
+    return this.#emptied && this.#crowd.peers.size === 0
+  }
+
+  /** When this room may drop its own storage, ms since 1970; null: not as things are. */
+  get retiresAtMs(): number | null {
+    const { retentionMs } = this.#limits
+    if (retentionMs === 0 || this.#crowd.peers.size > 0 || !this.#archivist.gives) return null
+    const isKept =
+      !this.#log.exists ||
+      this.#archivist.outbox.dirty ||
+      this.#log.damaged ||
+      this.#replica.waiting.size > 0 ||
+      this.#replica.hasUncommitted
+    return isKept ? null : (this.#log.noted<number>("idle_since") ?? 0) + retentionMs
+  }
+}
