@@ -65,7 +65,7 @@ export class Agenda {
     await this.reset()
   }
 
-  /** Do nothing any more: the room's storage is about to go. */
+  /** Run no more chores: the room's storage is about to be dropped. */
   async end(): Promise<void> {
     this.#ended = true
     await this.#clear()

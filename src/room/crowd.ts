@@ -60,9 +60,9 @@ export class SocketPeer implements Peer {
   readonly dialect: Dialect
   grant: Grant
   standing: Standing = "in"
-  /** Who brings what it sends: made once, for it is asked at every frame. */
+  /** The bearer of what it sends: made once, because every frame asks for it. */
   readonly bearer: Bearer
-  /** Where its newest update came from; updates that come at once share it. */
+  /** The origin of its newest update, shared by updates that come at once. */
   origin: Origin | null = null
   /** A `saved` question that waits for the next commit; a newer one covers the older ones. */
   question: Uint8Array | null = null
@@ -78,7 +78,7 @@ export class SocketPeer implements Peer {
   /** When its last message came, ms since 1970. Heartbeats that the platform answers are not seen here. */
   heardAtMs = Date.now()
   askedAtMs: number | null = null
-  /** When it was last answered although it is heard no more, ms since 1970. */
+  /** When it was last answered although its frames are ignored, ms since 1970. */
   answeredAtMs = 0
   readonly frames: TokenBucket
   readonly bytes: TokenBucket
@@ -236,16 +236,16 @@ export class Crowd {
       this.markRead(peer)
   }
 
-  /** Stock clients reconnect after 30 s in which they hear nothing (P5): one that is heard no more is answered now and then. */
+  /** Answer a peer whose frames are ignored, at most once in `answerMs`: stock clients reconnect after 30 s of silence (P5). */
   answerUnheard(peer: SocketPeer, nowMs: number): void {
     if (nowMs - peer.answeredAtMs < this.limits.answerMs) return
     peer.answeredAtMs = nowMs
     this.answer(peer)
   }
 
-  /** Say nothing new, as a sign of life. */
+  /** Send an empty awareness frame, as a sign of life (P5). */
   answer(peer: SocketPeer): void {
-    // Also to one that is out: it is kept open so that it does not come back.
+    // Peers that are `out` are answered too, so that they do not reconnect.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
   }
@@ -355,8 +355,8 @@ export class Crowd {
   }
 
   /**
-   * Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep.
-   * @returns whether nothing had happened for so long that no look was to come
+   * Note that something visible happened: plan checks for peers that have fallen silent, then let the room sleep.
+   * @returns whether no check was planned before, so that the alarm has to be set
    */
   stirred(nowMs: number): boolean {
     const rested = this.#looksLeft === 0
@@ -366,8 +366,8 @@ export class Crowd {
   }
 
   /**
-   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. Stock clients renew
-   * their presence every 15 s, so of two of them the one that lives tells on the other.
+   * When to check for silent peers next, ms since 1970; null: not before somebody says something. Stock clients renew their
+   * presence every 15 s, so where there are two, the renewals of one wake the room that notices the other.
    */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null

@@ -15,7 +15,7 @@ import { Welcome } from "./welcome.ts"
 export interface Hooks {
   /** An application's own message. */
   custom(peer: SocketPeer, message: string): void
-  /** Something is to be done later: set the alarm. */
+  /** Set the alarm: something is due later. */
   arm(): void
   /** A fresh token. */
   renew(peer: SocketPeer, token: string): void
@@ -90,7 +90,7 @@ export class Dialogue {
     }
   }
 
-  /** Let the document go, and what is kept for newcomers: nobody has needed it for some time. */
+  /** Drop the Y.Doc and the bytes kept for newcomers from memory. */
   rest(): void {
     this.#replica.dehydrate()
     this.#welcome.forget()
@@ -131,7 +131,7 @@ export class Dialogue {
     }
   }
 
-  /** Updates that come within `originMs` share one origin: so exact is their time, and so few bytes does it take. */
+  /** Updates that come within `originMs` share one origin, which saves bytes in the log; their times are that exact. */
   #originOf(peer: SocketPeer, now: number): Origin {
     const { origin } = peer
     if (origin !== null && now - origin.at < this.#limits.originMs && now >= origin.at) return origin

@@ -78,7 +78,7 @@ export class Replica {
   readonly #moved: Map<number, number>
   /** Client → clock below which content was deleted with the document and must not come back (D8). */
   #dead: Map<number, number>
-  /** Clocks below which a restore has brought it back, so that whoever still has that may give it back after damage. */
+  /** Client → clock below which a restore has brought deleted content back: peers may send that again after damage. */
   #restored: Map<number, number>
   #restoredChanged = false
   readonly #waiting: WaitingRoom
@@ -91,7 +91,7 @@ export class Replica {
   #neededAt = 0
   /** Upper bound of how deep shared types lie; null until a document was measured. */
   #depth: number | null = null
-  /** The client id of what the server writes; null until it writes. A new one at each hydration would grow the state vector. */
+  /** The one client id of server-side edits, since a new one per hydration would grow the state vector; null before the first. */
   #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
@@ -157,7 +157,7 @@ export class Replica {
     return this.#doc !== null
   }
 
-  /** A Y.Doc is in memory that nobody has needed for some time. */
+  /** Whether a Y.Doc is in memory that nobody has needed for `dehydrateMs`. */
   get rests(): boolean {
     return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
   }
@@ -401,7 +401,7 @@ export class Replica {
     this.#readClocks(doc)
     this.#moved.clear()
     this.#dead = decodeClocks(this.#log.deadClocks())
-    // What is archived is alive, whatever of its clients was deleted.
+    // Archived content is alive, whatever was deleted under its client ids.
     this.#restore([...this.#clocks].map(([client, end]) => ({ client, end })))
     if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
     this.#restoredChanged = false
@@ -594,7 +594,7 @@ export class Replica {
   ): void {
     for (const section of sections) {
       if (bearer.subject !== null) this.#claims.took(section, bearer)
-      // Somebody else has continued what the server wrote: it writes on under another id, so that theirs is not taken for its own.
+      // Somebody else has continued under the server's client id: server-side edits get another one, so that the two stay apart.
       if (section.client === this.#server) this.#writeUnder(createDocument().clientID)
       this.#advance(section.client, section.end)
     }
@@ -611,7 +611,7 @@ export class Replica {
   /** Take these waiting updates, and those that wait for them. One that turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
-    // Loading the document may set the clocks back, so that comes before anything is judged (D7).
+    // Hydrating may set the clocks back, so it comes before anything is judged (D7).
     if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
