@@ -185,7 +185,10 @@ export class Dialogue {
     if (changed.length === 0) return
     this.#fanOut.awareness(changed, peer, { renewal })
     // A renewal is kept at once: a timer would keep the room awake for nothing but a clock.
-    if (renewal) return this.#crowd.attach(peer)
+    if (renewal) {
+      peer.renews = true
+      return this.#crowd.attach(peer)
+    }
     this.#crowd.attachSoon(peer)
     this.#crowd.stirred(Date.now())
   }
