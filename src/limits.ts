@@ -1,6 +1,6 @@
 /**
  * Every number of the server, with its unit and its source. An operator changes one by a variable
- * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = { ...LIMITS, sockets: 50 }`.
+ * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = readLimits(this.env, { sockets: 50 })`.
  */
 import { SyncError } from "./errors.ts"
 
@@ -38,7 +38,18 @@ export const LIMITS = {
   /** A step 1 with something in it costs this many frames: it hydrates the document. */
   step1Frames: 100,
 
+  /** The `_pk` of a socket's URL, characters: partyserver makes a tag of it. @source Durable Objects limits: a tag holds 256 */
+  connectionIdLength: 128,
+  /** The query of a socket's URL, characters: partyserver keeps it in the attachment, which holds 16 KB in all. */
+  queryLength: 2_048,
+  /** A grant that was dismissed is refused at the door for this long, ms: who passed the Worker before is not in yet. */
+  dismissalMs: 60_000,
+
   // ---- storage
+  /** What a row of SQLite costs beside its bytes, bytes: many tiny rows count as what they cost to read back. */
+  rowOverheadBytes: 200,
+  /** A server-side edit takes about so many bytes of memory a byte of its update: what map entries come to. */
+  editWeight: 15,
   /** A log smaller than this is not worth a compaction, bytes with row overhead. */
   compactFloorBytes: 128 * KB,
   /** Updates of one peer that come within this time are logged with the time of the first, ms. */
@@ -108,6 +119,8 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
+  /** How often a deletion looks again at an archive that changes under its hands. */
+  removeAttempts: 5,
   /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
   archiveVerifyMs: 24 * 3_600_000,
   /**
@@ -175,6 +188,8 @@ export const LIMITS = {
   silentMs: 40_000,
   /** ... and closed when none came for this long after, ms. */
   silentAnswerMs: 15_000,
+  /** How often the silent are looked for after something happened, with nobody saying anything: then the room sleeps. */
+  silentLooks: 2,
 
   // ---- the document in memory
   /** A hydrated document is let go when nobody has needed it for this long, ms. */
@@ -183,8 +198,12 @@ export const LIMITS = {
   pendingBytes: 1 * MB,
   /** Updates of one sender that wait for a dependency. */
   pendingUpdates: 1_000,
-  /** Bytes of updates of everyone that wait for a dependency. */
+  /** Bytes of updates of everyone that wait for a dependency, each with its overhead. */
   pendingTotalBytes: 16 * MB,
+  /** What an update that waits takes in memory besides, its bytes being on disk: else a million tiny ones would fill it. */
+  pendingOverheadBytes: 512,
+  /** Peers that have brought the same update which waits, of whom it is remembered: one a reconnect. */
+  pendingPeers: 100,
 
   // ---- what one update may have
   /** Nesting of one value: reading and writing them is recursive in Yjs. */

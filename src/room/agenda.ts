@@ -24,6 +24,7 @@ export class Agenda {
   readonly #limits: Limits
   readonly #emit: Emit
   #alarmAt: number | null = null
+  #ended = false
   /** Chores that failed: not before this time, and how often in a row. */
   readonly #failed = new Map<Chore, { readonly notBeforeMs: number; readonly times: number }>()
 
@@ -64,15 +65,21 @@ export class Agenda {
     await this.reset()
   }
 
-  /** Set the alarm to the earliest chore, be it later than the alarm that is set; drop it where nothing is due. */
-  async reset(): Promise<void> {
-    const dueAtMs = this.#earliest()
-    if (dueAtMs !== null) this.#set(dueAtMs)
-    else await this.clear()
+  /** Do nothing any more: the room's storage is about to go. */
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.#clear()
   }
 
-  /** Nothing is to be done any more. */
-  async clear(): Promise<void> {
+  /** Set the alarm to the earliest chore, be it later than the alarm that is set; drop it where nothing is due. */
+  async reset(): Promise<void> {
+    if (this.#ended) return
+    const dueAtMs = this.#earliest()
+    if (dueAtMs !== null) this.#set(dueAtMs)
+    else await this.#clear()
+  }
+
+  async #clear(): Promise<void> {
     this.#alarmAt = null
     await this.#storage.deleteAlarm()
   }

@@ -29,6 +29,9 @@ interface Attachment {
   readonly dialect: string
   readonly standing: Standing
   readonly presence: Kept | null
+  /** See SocketPeer: what is not called saved must not be called so after a sleep either. */
+  readonly owes: boolean
+  readonly question: Uint8Array | null
 }
 
 const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
@@ -78,6 +81,8 @@ export class SocketPeer implements Peer {
   /** Its last message, ms since 1970; the platform knows of heartbeats it answered. */
   heardAtMs = Date.now()
   askedAtMs: number | null = null
+  /** When it was last answered although it is heard no more, ms since 1970. */
+  answeredAtMs = 0
   readonly frames: TokenBucket
   readonly bytes: TokenBucket
   readonly #crowd: Crowd
@@ -168,10 +173,12 @@ export class Crowd {
   recall(connection: Connection): SocketPeer | undefined {
     const attachment = connection.state as Attachment | null
     if (attachment === null) return undefined
-    const { id, grant, standing, presence } = attachment
+    const { id, grant, standing, presence, owes, question } = attachment
     const dialect = DIALECTS.find(({ name }) => name === attachment.dialect) ?? yWebsocket
     const peer = new SocketPeer(this, connection, { id, grant, dialect })
     peer.standing = standing
+    peer.owes = owes
+    peer.question = question
     if (standing === "out" || standing === "closing") return undefined
     this.#add(peer)
     if (presence !== null) this.#presence.restore(peer, presence)
@@ -234,9 +241,16 @@ export class Crowd {
       this.markRead(peer)
   }
 
-  /** Stock clients reconnect after 30 s in which they hear nothing (P5). */
+  /** Stock clients reconnect after 30 s in which they hear nothing (P5): one that is heard no more is answered now and then. */
+  answerUnheard(peer: SocketPeer, nowMs: number): void {
+    if (nowMs - peer.answeredAtMs < this.limits.answerMs) return
+    peer.answeredAtMs = nowMs
+    this.answer(peer)
+  }
+
+  /** Say nothing new, as a sign of life. */
   answer(peer: SocketPeer): void {
-    // Also one that is out: it is kept open so that it does not come back.
+    // Also to one that is out: it is kept open so that it does not come back.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
   }
@@ -245,6 +259,7 @@ export class Crowd {
   refuse(peer: SocketPeer, error: SyncError): void {
     const { code, message, cause } = error
     this.#emit({ type: "refused", code, message, subject: peer.grant.subject, cause })
+    if (!peer.owes) this.attachSoon(peer)
     peer.owes = true
     switch (code) {
       case "forbidden":
@@ -305,9 +320,9 @@ export class Crowd {
 
   /** @throws whatever the platform throws where the attachment is too large */
   attach(peer: SocketPeer): void {
-    const { id, grant, standing } = peer
+    const { id, grant, standing, owes, question } = peer
     const attachment: Attachment = {
-      ...{ id, grant, standing },
+      ...{ id, grant, standing, owes, question },
       dialect: peer.dialect.name,
       presence: this.#presence.keep(peer),
     }
@@ -345,10 +360,15 @@ export class Crowd {
     if (nowMs - this.#silenceCheckedAtMs >= this.limits.silentAnswerMs) this.checkSilence(nowMs)
   }
 
-  /** Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep. */
-  stirred(nowMs: number): void {
+  /**
+   * Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep.
+   * @returns whether nothing had happened for so long that no look was to come
+   */
+  stirred(nowMs: number): boolean {
+    const rested = this.#looksLeft === 0
     this.#activeAtMs = nowMs
-    this.#looksLeft = LOOKS
+    this.#looksLeft = this.limits.silentLooks
+    return rested
   }
 
   /**
@@ -431,7 +451,7 @@ export class Crowd {
 
   #attachAll(): number | null {
     if (this.#unattached.size === 0) return null
-    const changed = [...this.#unattached]
+    const changed = [...this.#unattached].filter(({ standing }) => standing !== "closing")
     this.#unattached.clear()
     for (const peer of changed) {
       try {
@@ -444,9 +464,6 @@ export class Crowd {
     return this.limits.attachMs
   }
 }
-
-/** How often the silent are looked at after something happened: once they may still be in time, twice they are not. */
-const LOOKS = 2
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
 function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {

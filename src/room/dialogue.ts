@@ -15,6 +15,8 @@ import { Welcome } from "./welcome.ts"
 export interface Hooks {
   /** An application's own message. */
   custom(peer: SocketPeer, message: string): void
+  /** Something is to be done later: set the alarm. */
+  arm(): void
   /** A fresh token. */
   renew(peer: SocketPeer, token: string): void
 }
@@ -80,7 +82,7 @@ export class Dialogue {
           `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`,
         )
       // Of one that was refused for good only signs of life are looked at.
-      if (peer.standing !== "in") return this.#crowd.answer(peer)
+      if (peer.standing !== "in") return this.#crowd.answerUnheard(peer, now)
       const said = peer.dialect.read(message)
       if (said !== null) this.#do(peer, said, now)
     } catch (thrown) {
@@ -155,10 +157,13 @@ export class Dialogue {
       peer,
     )
     // It has brought all it has, and nothing of that was refused.
-    if (whole) peer.owes = false
+    if (whole && peer.owes) {
+      peer.owes = false
+      this.#crowd.attachSoon(peer)
+    }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
-    this.#crowd.stirred(now)
+    this.#stir(now)
   }
 
   /** Answer a step 1: with the stored bytes where the other has nothing, else from the hydrated document. */
@@ -190,7 +195,11 @@ export class Dialogue {
       return this.#crowd.attach(peer)
     }
     this.#crowd.attachSoon(peer)
-    this.#crowd.stirred(Date.now())
+    this.#stir(Date.now())
+  }
+
+  #stir(now: number): void {
+    if (this.#crowd.stirred(now)) this.#hooks.arm()
   }
 
   #ask(peer: SocketPeer, payload: Uint8Array): void {
@@ -216,8 +225,11 @@ export class Dialogue {
     const { waiting } = this.#replica
     for (const peer of this.#crowd.peers) {
       const { question } = peer
-      if (question === null || peer.owes) continue
-      if (waiting.size > 0 && waiting.isWaitingFor(peer.id)) continue
+      if (question === null) continue
+      if (peer.owes || waiting.isWaitingFor(peer.id)) {
+        this.#crowd.attachSoon(peer)
+        continue
+      }
       peer.question = null
       peer.say({ type: "saved", payload: question })
     }

@@ -12,6 +12,8 @@ export interface Hydrated {
   readonly doc: Y.Doc
   /** Something stored failed its checksum or did not apply, and is in quarantine now. */
   readonly damaged: boolean
+  /** State vector of what is stored, without what was taken and is not in the log yet. */
+  readonly storedClocks: Uint8Array
 }
 
 /**
@@ -23,8 +25,8 @@ export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
   for (;;) {
     const loaded = log.load()
     damaged ||= loaded.damaged
-    const doc = buildInGroups(loaded, uncommitted)
-    if (doc !== null) return { doc, damaged }
+    const built = buildInGroups(loaded, uncommitted)
+    if (built !== null) return { ...built, damaged }
     damaged = true
     setAsideCulprit(log, loaded, uncommitted)
   }
@@ -33,13 +35,20 @@ export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
 type Loaded = ReturnType<Log["load"]>
 
 /** Null where a value does not apply. Fed in groups, which a document swallows fastest. */
-function buildInGroups({ snapshot, updates }: Loaded, uncommitted: readonly Entry[]): Y.Doc | null {
+function buildInGroups(
+  { snapshot, updates }: Loaded,
+  uncommitted: readonly Entry[],
+): Omit<Hydrated, "damaged"> | null {
   const doc = createDocument()
+  const apply = (entries: readonly Entry[]) => {
+    for (const update of groupsOf(entries.map(({ update }) => update))) Y.applyUpdate(doc, update)
+  }
   try {
     if (snapshot !== null) Y.applyUpdate(doc, snapshot)
-    const all = [...updates, ...uncommitted].map(({ update }) => update)
-    for (const update of groupsOf(all)) Y.applyUpdate(doc, update)
-    return doc
+    apply(updates)
+    const storedClocks = Y.encodeStateVector(doc)
+    apply(uncommitted)
+    return { doc, storedClocks }
   } catch {
     // A group hides its culprit, and a Y.Doc is no good after a throw: the caller looks for it one by one.
     doc.destroy()

@@ -65,7 +65,8 @@ export class Intake<P extends Peer> {
   /**
    * Take an update: what of it is new is relayed, and committed at once when quiet, else with what comes within a window.
    * @param sender does not get its own back
-   * @throws SyncError as `Replica.receive`; conflict where other content stands under the sender's own client id
+   * @throws SyncError as `Replica.receive`; pending-full where a part would have to wait and there is no room for it
+   *   (the rest was taken); conflict where other content stands under the sender's own client id
    */
   take(update: Uint8Array, delivery: Delivery, sender: P | null): Received {
     this.#verify(update, delivery)
@@ -73,6 +74,7 @@ export class Intake<P extends Peer> {
     if (replica.isNearlyFull(update.length) && this.commit().kind === "committed") replica.compact()
     const received = replica.receive(update, delivery)
     this.#relay(received, sender)
+    if (received.overflow !== null) throw received.overflow
     return received
   }
 
@@ -95,13 +97,12 @@ export class Intake<P extends Peer> {
 
   /** Nobody shows themselves under this client id any more: what others carried for its owner is taken now. */
   ownerLeft(client: number): void {
-    const released = this.#replica.release(client)
-    this.#relay({ taken: null, released, waits: null }, null)
+    this.#relay({ taken: null, released: this.#replica.release(client) }, null)
   }
 
   /** Look again at everything that waits: after a start the owners it waited for may not be here. */
   lookAgain(): void {
-    for (const client of [...this.#replica.waiting.clients]) this.ownerLeft(client)
+    this.#relay({ taken: null, released: this.#replica.releaseAll() }, null)
   }
 
   /** Commit at once when quiet; else what comes within a window of the first edit becomes one row. */
@@ -150,7 +151,7 @@ export class Intake<P extends Peer> {
     return wrote ? this.#window.after(lateMs) : null
   }
 
-  #relay({ taken, released }: Received, sender: P | null): void {
+  #relay({ taken, released }: Pick<Received, "taken" | "released">, sender: P | null): void {
     if (taken !== null) this.#ports.relay(taken, sender)
     for (const update of released) this.#ports.relay(update, null)
     if (taken !== null || released.length > 0) this.commitSoon()

@@ -11,7 +11,7 @@ import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 
 /** The ways in which an update reaches a room, by their number in the log: append only. */
-const WAYS = ["socket", "rest", "server", "archive", "peers"] as const
+const WAYS = ["socket", "rest", "server", "archive"] as const
 
 /** How an update reached the room: `archive` is a merge of the archive's copy. */
 export type Via = (typeof WAYS)[number]

@@ -102,7 +102,7 @@ export function assemble(host: Host): Parts {
   })
   const dialogue: Dialogue = new Dialogue({
     ...{ crowd, intake, replica, authors, presence, fanOut, limits },
-    hooks: { custom: host.custom, renew: host.renew },
+    hooks: { custom: host.custom, renew: host.renew, arm: () => agenda.arm() },
   })
   const archivist = new Archivist(name, {
     ...{ archive, log, replica, authors, intake, limits, emit },

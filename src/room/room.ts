@@ -40,9 +40,6 @@ import type { Peer } from "./peer.ts"
 
 const DONE = Promise.resolve()
 
-/** How long a dismissal is remembered, so that someone who was at the door already is refused as well, ms. */
-const DISMISSAL_MS = 60_000
-
 /**
  * A document: its room, with everyone who is connected to it. Subclass it, name an archive, and override the hooks you
  * need.
@@ -258,7 +255,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       // partyserver answers a throw of its start with the stack: start first, where it can be caught.
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
-      checkQuery(new URL(request.url))
+      checkQuery(new URL(request.url), this.limits)
       await this.#ready()
       const grant = decodeGrant(request)
       this.#checkStillWelcome(grant)
@@ -363,7 +360,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Drop the room's own storage. The next one to come finds a room that starts from the archive. */
   async #retire(): Promise<void> {
     this.#emit({ type: "retired" })
-    await this.#room.agenda.clear()
+    await this.#room.agenda.end()
     this.#parts = null
     this.#opening = null
     await this.ctx.storage.deleteAll()
@@ -418,7 +415,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   #recentDismissals(): { readonly who: Revoked; readonly atMs: number }[] {
-    const since = Date.now() - DISMISSAL_MS
+    const since = Date.now() - this.limits.dismissalMs
     return this.#dismissals.filter(({ atMs }) => atMs > since)
   }
 
@@ -464,14 +461,12 @@ function isMeant(who: Revoked, { subject, tokenId }: Grant): boolean {
  * tag, which holds 256 characters.
  * @throws SyncError bad-request
  */
-function checkQuery({ search, searchParams }: URL): void {
+function checkQuery({ search, searchParams }: URL, { connectionIdLength, queryLength }: Limits): void {
   const id = searchParams.get("_pk")
-  if (id !== null && id.length > 128) {
-    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most 128`)
-  }
-  if (search.length > 2048) {
-    throw new SyncError("bad-request", `The query has ${search.length} characters; at most 2048`)
-  }
+  if (id !== null && id.length > connectionIdLength)
+    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most ${connectionIdLength}`)
+  if (search.length > queryLength)
+    throw new SyncError("bad-request", `The query has ${search.length} characters; at most ${queryLength}`)
 }
 
 function bytesOf(message: WSMessage): Uint8Array | string {

@@ -22,10 +22,10 @@ export { Registry } from "../../src/access/registry.ts"
 export const faults = {
   failures: 0,
   hanging: null as Promise<void> | null,
-  /** Stores that began. */
-  stores: 0,
+  /** Of stores that began: the document. */
+  stores: [] as string[],
   /** What the stores that came to an end were answered. */
-  outcomes: [] as string[],
+  outcomes: [] as { readonly id: string; readonly outcome: string }[],
   /** How often a room was made or woke. */
   wakes: 0,
 }
@@ -46,12 +46,12 @@ function faultyArchive(archive: Archive): Archive {
       return archive.load(id, signal)
     },
     async store(...call: Parameters<Archive["store"]>) {
-      faults.stores++
+      faults.stores.push(call[0])
       // A database does not know that whoever asked it has given up.
       if (faults.hanging !== null) call[call.length - 1] = new AbortController().signal
       await strike()
       const outcome = await archive.store(...call)
-      faults.outcomes.push(outcome)
+      faults.outcomes.push({ id: call[0], outcome })
       return outcome
     },
     async remove(...call: Parameters<Archive["remove"]>) {
