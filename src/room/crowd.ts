@@ -71,6 +71,8 @@ export class SocketPeer implements Peer {
   question: Uint8Array | null = null
   /** Something it sent was refused: nothing is called saved before it has sent a step 2 that is taken whole. */
   owes = false
+  /** It has been heard to renew its presence by itself. */
+  renews = false
   /** It was told that it may not write. */
   warned = false
   /** A renewal of its token is under way. */
@@ -372,16 +374,12 @@ export class Crowd {
   }
 
   /**
-   * When to check for silent peers next, ms since 1970; null: not before somebody says something. Stock clients renew their
-   * presence every 15 s, so where there are two, the renewals of one wake the room that notices the other.
+   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. y-websocket renews its
+   * presence every 15 s, so where all do, the one that lives tells on the others. YProvider and ours never do.
    */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null
-    let renewing = 0
-    for (const peer of this.peers) {
-      if (peer.dialect !== yurt && this.#presence.announcedBy(peer) !== null) renewing++
-    }
-    if (renewing >= 2) return null
+    if ([...this.peers].every(({ renews }) => renews)) return null
     const { silentMs, silentAnswerMs } = this.limits
     return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
   }

@@ -192,8 +192,11 @@ export class Dialogue {
     if (answer) this.#crowd.answer(peer)
     if (changed.length === 0) return
     this.#fanOut.awareness(changed, peer, { renewal })
-    // A renewal is attached at once: a timer would keep the room awake only to store a clock.
-    if (renewal) return this.#crowd.attach(peer)
+    // A renewal is kept at once: a timer would keep the room awake for nothing but a clock.
+    if (renewal) {
+      peer.renews = true
+      return this.#crowd.attach(peer)
+    }
     this.#crowd.attachSoon(peer)
     this.#stir(Date.now())
   }

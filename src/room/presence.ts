@@ -196,7 +196,9 @@ export class Presence<Socket> {
         refused = null
       else this.#refusedAtMs.set(socket, nowMs)
     }
-    const answer = this.#isAnswerDue(socket, nowMs) || renews || refused !== null
+    // What is shown to nobody is in no attachment, so after a sleep of the room its renewal cannot be told from news.
+    const isUnknown = !this.#answeredAtMs.has(socket) && (!visible || taken === 0)
+    const answer = this.#isAnswerDue(socket, nowMs) || renews || isUnknown || refused !== null
     if (answer) this.#answeredAtMs.set(socket, nowMs)
     return { changed, withdrawn, renewal: renews && changed.length > 0, answer, proof, refused }
   }
