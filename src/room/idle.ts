@@ -46,6 +46,8 @@ export class Idle {
       !this.#log.exists ||
       this.#archivist.outbox.dirty ||
       this.#log.damaged ||
+      // A person may still want to look at what was set aside.
+      this.#log.quarantined > 0 ||
       this.#replica.waiting.size > 0 ||
       this.#replica.hasUncommitted
     return isKept ? null : (this.#log.noted<number>("idle_since") ?? 0) + retentionMs
