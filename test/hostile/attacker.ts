@@ -133,11 +133,9 @@ export class Attacker {
     const isUnheard = () => this.#refusals > 0 && this.#signs > 0
     // A socket that is about to close takes no question, and so owes no answer.
     const isAnswered = () => this.socket.readyState === WebSocket.OPEN && this.#answered >= this.#asked
-    await until(
-      () => this.closed || isAnswered() || isUnheard(),
-      "the attacker has its answer",
-      { everyMs: 2 },
-    )
+    await until(() => this.closed || isAnswered() || isUnheard(), "the attacker has its answer", {
+      everyMs: 2,
+    })
     if (this.#closed === null && this.#answered < this.#asked) return "unheard"
     if (this.#closed !== null) return `closed ${this.#closed}`
     if (this.#refusals > 0) return "refused"
