@@ -114,6 +114,8 @@ export class Crowd {
   /** Peers whose presence their attachments do not have yet. */
   readonly #unattached = new Set<SocketPeer>()
   readonly #attaches: Throttle
+  /** Sockets that are only kept open: when they were last answered, ms since 1970. */
+  readonly #answeredAtMs = new WeakMap<WebSocket, number>()
   readonly #dials = new Map<string, TokenBucket>()
   #silenceCheckedAtMs = Date.now()
   /** Looks at who is silent that are still to come after the last time something happened. */
@@ -231,9 +233,19 @@ export class Crowd {
 
   /** Stock clients reconnect after 30 s in which they hear nothing (P5). */
   answer(peer: SocketPeer): void {
-    // Also one that is out: it is kept open so that it does not come back.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
-    if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
+    if (message === null || peer.standing === "closing") return
+    // Also one that is out: it is kept open so that it does not come back.
+    if (peer.standing === "in") this.send(peer, message)
+    else this.#keepOpen(peer.connection, message)
+  }
+
+  /** Not every frame is answered, since nobody counts whether it reads. */
+  #keepOpen(connection: WebSocket, message: Uint8Array | string): void {
+    const now = Date.now()
+    if (now - (this.#answeredAtMs.get(connection) ?? 0) < this.limits.answerMs) return
+    this.#answeredAtMs.set(connection, now)
+    sendQuietly(connection, message)
   }
 
   /** Answer an error: with a frame, and where it cannot go on, with a close. */
@@ -268,7 +280,7 @@ export class Crowd {
     const attachment = connection.state as Attachment | null
     const dialect = DIALECTS.find(({ name }) => name === attachment?.dialect)
     const message = dialect?.write({ type: "awareness", entries: NO_ENTRIES }) ?? null
-    if (message !== null) sendQuietly(connection, message)
+    if (message !== null) this.#keepOpen(connection, message)
   }
 
   /** One thing was not taken; the connection goes on. */
@@ -280,6 +292,12 @@ export class Crowd {
   /** Close a peer's socket with what the error says. */
   close(peer: SocketPeer, error: SyncError): void {
     this.#dismiss(peer, "closing")
+    try {
+      // It may never answer the close: after a sleep the room must not take it for a peer again (R6).
+      this.attach(peer)
+    } catch {
+      // Its attachment is too large, or the socket is gone already.
+    }
     closeQuietly(peer.connection, { code: error.closeCode, reason: closeReason(error.message) })
   }
 

@@ -58,12 +58,16 @@ const MIGRATIONS = [
    CREATE TABLE carried (
      client INTEGER NOT NULL, owner TEXT NOT NULL, clock INTEGER NOT NULL, PRIMARY KEY (client, owner)
    ) WITHOUT ROWID;
-   DROP TABLE waiting;
+   DELETE FROM meta WHERE key = 'outbox';
+   ALTER TABLE waiting RENAME TO waiting_1;
    CREATE TABLE waiting (
      id INTEGER PRIMARY KEY, size INTEGER NOT NULL, crc INTEGER NOT NULL, peers TEXT NOT NULL, subject TEXT,
      roots TEXT, who BLOB NOT NULL, missing TEXT NOT NULL
    );
-   CREATE INDEX waiting_by_bytes ON waiting (size, crc);`,
+   CREATE INDEX waiting_by_bytes ON waiting (size, crc);
+   INSERT INTO waiting SELECT id, length(bytes), 0, '', NULL, NULL, x'', '[]' FROM waiting_1;
+   INSERT INTO value SELECT 'waiting ' || id, 0, bytes FROM waiting_1;
+   DROP TABLE waiting_1;`,
 ]
 
 /** What the log knows without reading the document. */
