@@ -23,6 +23,8 @@ export const faults = {
   hanging: null as Promise<void> | null,
   /** Stores that began. */
   stores: 0,
+  /** The document of the store that began last. */
+  storing: "",
   /** What the stores that came to an end were answered: document and outcome. */
   outcomes: [] as string[],
   /** How often a room was made or woke. */
@@ -46,6 +48,7 @@ function faultyArchive(archive: Archive): Archive {
     },
     async store(...call: Parameters<Archive["store"]>) {
       faults.stores++
+      faults.storing = call[0]
       // A database does not know that whoever asked it has given up.
       if (faults.hanging !== null) call[call.length - 1] = new AbortController().signal
       await strike()
