@@ -83,8 +83,6 @@ export class SocketPeer implements Peer {
   /** When its last message came, ms since 1970. Heartbeats that the platform answers are not seen here. */
   heardAtMs = Date.now()
   askedAtMs: number | null = null
-  /** When it was last answered although its frames are ignored, ms since 1970. */
-  answeredAtMs = 0
   readonly frames: TokenBucket
   readonly bytes: TokenBucket
   readonly #crowd: Crowd
@@ -127,6 +125,8 @@ export class Crowd {
   /** Peers whose presence is not in their attachment yet. */
   readonly #unattached = new Set<SocketPeer>()
   readonly #attaches: Throttle
+  /** Sockets that are only kept open: when they were last answered, ms since 1970. */
+  readonly #answeredAtMs = new WeakMap<WebSocket, number>()
   readonly #dials = new Map<string, TokenBucket>()
   #silenceCheckedAtMs = Date.now()
   /** How many more checks of silence are due since something last happened. */
@@ -243,18 +243,21 @@ export class Crowd {
       this.markRead(peer)
   }
 
-  /** Answer a peer whose frames are ignored, at most once in `answerMs`: stock clients reconnect after 30 s of silence (P5). */
-  answerUnheard(peer: SocketPeer, nowMs: number): void {
-    if (nowMs - peer.answeredAtMs < this.limits.answerMs) return
-    peer.answeredAtMs = nowMs
-    this.answer(peer)
-  }
-
   /** Send an empty awareness frame, as a sign of life (P5). */
   answer(peer: SocketPeer): void {
-    // Peers that are `out` are answered too, so that they do not reconnect.
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
-    if (message !== null && peer.standing !== "closing") sendQuietly(peer.connection, message)
+    if (message === null || peer.standing === "closing") return
+    // Also one that is out: it is kept open so that it does not come back.
+    if (peer.standing === "in") this.send(peer, message)
+    else this.#keepOpen(peer.connection, message)
+  }
+
+  /** Not every frame is answered, since nobody counts whether it reads. */
+  #keepOpen(connection: WebSocket, message: Uint8Array | string): void {
+    const now = Date.now()
+    if (now - (this.#answeredAtMs.get(connection) ?? 0) < this.limits.answerMs) return
+    this.#answeredAtMs.set(connection, now)
+    sendQuietly(connection, message)
   }
 
   /** Tell a peer of an error: with a frame, or with a close where the connection cannot go on. */
@@ -289,7 +292,7 @@ export class Crowd {
     const attachment = connection.state as Attachment | null
     const dialect = DIALECTS.find(({ name }) => name === attachment?.dialect)
     const message = dialect?.write({ type: "awareness", entries: NO_ENTRIES }) ?? null
-    if (message !== null) sendQuietly(connection, message)
+    if (message !== null) this.#keepOpen(connection, message)
   }
 
   /** Tell a peer that one thing was not taken; the connection goes on. */
@@ -301,6 +304,12 @@ export class Crowd {
   /** Close a peer's socket with what the error says. */
   close(peer: SocketPeer, error: SyncError): void {
     this.#dismiss(peer, "closing")
+    try {
+      // It may never answer the close: after a sleep the room must not take it for a peer again (R6).
+      this.attach(peer)
+    } catch {
+      // Its attachment is too large, or the socket is gone already.
+    }
     closeQuietly(peer.connection, { code: error.closeCode, reason: closeReason(error.message) })
   }
 

@@ -82,7 +82,7 @@ export class Dialogue {
           `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`,
         )
       // A peer that was refused for good is only answered, which keeps it from reconnecting.
-      if (peer.standing !== "in") return this.#crowd.answerUnheard(peer, now)
+      if (peer.standing !== "in") return this.#crowd.answer(peer)
       const said = peer.dialect.read(message)
       if (said !== null) this.#do(peer, said, now)
     } catch (thrown) {

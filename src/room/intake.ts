@@ -9,6 +9,7 @@ import type * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { compareContent } from "../update/compare.ts"
+import { divide, isEmpty } from "../update/merge.ts"
 import type { Authors } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import type { Origin } from "./origin.ts"
@@ -162,14 +163,19 @@ export class Intake<P extends Peer> {
   }
 
   /**
-   * Compare what others carried under this subject's client ids with what the subject brings now (R5).
-   * @throws SyncError conflict
+   * What others carried under this subject's client ids, held against what the subject brings now (R5).
+   * @throws SyncError conflict; bad-update and too-large as `Replica.receive`, since only what was vetted may be read
    */
-  #verify(update: Uint8Array, { bearer: { subject } }: Delivery): void {
+  #verify(update: Uint8Array, delivery: Delivery): void {
+    const { subject } = delivery.bearer
     const carried = this.#authors.carriedOf(subject)
     if (carried === null || subject === null) return
+    this.#replica.check(update, delivery)
     for (const [client, from] of [...carried]) {
-      const { outcome, end } = compareContent(update, this.#replica.document(), { client, from })
+      // Yjs makes an object of each struct: of an update of 25 MB they would not fit into memory beside the document.
+      const { above } = divide(update, (id) => (id === client ? from : Number.POSITIVE_INFINITY))
+      if (isEmpty(above)) continue
+      const { outcome, end } = compareContent(above, this.#replica.document(), { client, from })
       if (outcome === "absent") continue
       if (outcome === "different") {
         this.#emit({ type: "conflict", client, subject })

@@ -54,12 +54,16 @@ const MIGRATIONS = [
    CREATE TABLE carried (
      client INTEGER NOT NULL, owner TEXT NOT NULL, clock INTEGER NOT NULL, PRIMARY KEY (client, owner)
    ) WITHOUT ROWID;
-   DROP TABLE waiting;
+   DELETE FROM meta WHERE key = 'outbox';
+   ALTER TABLE waiting RENAME TO waiting_1;
    CREATE TABLE waiting (
      id INTEGER PRIMARY KEY, size INTEGER NOT NULL, crc INTEGER NOT NULL, peers TEXT NOT NULL, subject TEXT,
      roots TEXT, who BLOB NOT NULL, missing TEXT NOT NULL
    );
-   CREATE INDEX waiting_by_bytes ON waiting (size, crc);`,
+   CREATE INDEX waiting_by_bytes ON waiting (size, crc);
+   INSERT INTO waiting SELECT id, length(bytes), 0, '', NULL, NULL, x'', '[]' FROM waiting_1;
+   INSERT INTO value SELECT 'waiting ' || id, 0, bytes FROM waiting_1;
+   DROP TABLE waiting_1;`,
 ]
 
 /** The state of the log, known without reading the document. */
@@ -584,10 +588,12 @@ export class Log {
     source: string,
     { revision, reason, bytes }: { revision: number; reason: string; bytes: ArrayBuffer | Uint8Array },
   ): void {
-    this.#sql(
-      "INSERT INTO quarantine (source, revision, at, reason, bytes) VALUES (?, ?, ?, ?, ?)",
-      ...[source, revision, Date.now(), reason, bytes],
-    )
+    for (const value of split(new Uint8Array(bytes), this.#limits.valueBytes)) {
+      this.#sql(
+        "INSERT INTO quarantine (source, revision, at, reason, bytes) VALUES (?, ?, ?, ?, ?)",
+        ...[source, revision, Date.now(), reason, value],
+      )
+    }
   }
 
   /** A throw does not roll back what a handler wrote; `transactionSync` does. */

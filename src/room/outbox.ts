@@ -68,7 +68,9 @@ export class Outbox {
   /** When the next flush is due, ms since 1970; null where nothing is missing or there is no archive. */
   get dueAtMs(): number | null {
     const { dueAtMs } = this.#ledger
-    if (!this.dirty || dueAtMs === null) return null
+    if (!this.dirty) return null
+    // Nobody has said when: what is known of the archive was lost, or written by an older server.
+    if (dueAtMs === null) return Date.now()
     const { flushMs, retryCeilingMs } = this.#limits
     // Nothing is ever planned that far ahead, so the wall clock was set back since: the flush is due now.
     return dueAtMs > Date.now() + Math.max(flushMs, retryCeilingMs) ? Date.now() : dueAtMs

@@ -190,9 +190,7 @@ export class Replica {
    * @throws SyncError bad-update | too-large | pending-full | document-full | deleted | forbidden
    */
   receive(update: Uint8Array, delivery: Delivery): Received {
-    const { updateBytes } = this.#limits
-    if (update.length > updateBytes && !delivery.archived)
-      throw new SyncError("too-large", `Update of ${update.length} bytes; at most ${updateBytes}`)
+    this.#checkSize(update, delivery)
     for (;;) {
       const setbacks = this.#setbacks
       const received = this.#tryReceive(update, delivery)
@@ -394,9 +392,12 @@ export class Replica {
         cause,
       })
     }
-    const waits = takePending(doc)
-    const snapshot = waits ? Y.encodeStateAsUpdate(doc) : update
-    const rest = waits ? vet(update, Y.decodeStateVector(Y.encodeStateVector(doc))) : null
+    const pending = takePending(doc)
+    const snapshot = pending === null ? update : Y.encodeStateAsUpdate(doc)
+    const limits = { ...this.#limits, ...ARCHIVED }
+    const rest =
+      pending === null ? null : vet(pending, Y.decodeStateVector(Y.encodeStateVector(doc)), { limits })
+    if (rest?.kind === "refuse") this.#emit({ type: "dropped", bytes: pending!.length, reason: rest.reason })
     this.#log.adopt(snapshot, {
       clocks: Y.encodeStateVector(doc),
       weight: weightOf(doc),
@@ -476,7 +477,19 @@ export class Replica {
     this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
   }
 
-  /** @returns null where the document turned out to be damaged, so that the verdict no longer holds */
+  /** Refuse what `receive` would refuse for its bytes alone. @throws SyncError bad-update | too-large */
+  check(update: Uint8Array, delivery: Delivery): void {
+    this.#checkSize(update, delivery)
+    this.#vet(update, delivery)
+  }
+
+  #checkSize({ length }: Uint8Array, { archived = false }: Delivery): void {
+    const { updateBytes } = this.#limits
+    if (length > updateBytes && !archived)
+      throw new SyncError("too-large", `Update of ${length} bytes; at most ${updateBytes}`)
+  }
+
+  /** Null where the document turned out to be damaged, so that the verdict is no longer true. */
   #tryReceive(update: Uint8Array, delivery: Delivery): Received | null {
     const { bearer, origin, whole = false, roots } = delivery
     const setbacks = this.#setbacks
@@ -758,12 +771,13 @@ function sectionsOf(update: Uint8Array): { client: number; clock: number }[] {
   return [...Y.parseUpdateMeta(update).from].map(([client, clock]) => ({ client, clock }))
 }
 
-/** Remove what is pending inside a Y.Doc. @returns whether there was anything */
-function takePending({ store }: Y.Doc): boolean {
-  if (store.pendingStructs === null && store.pendingDs === null) return false
+/** Take out of a document what waits inside it for something that has not arrived. @returns null where nothing does */
+function takePending({ store }: Y.Doc): Uint8Array | null {
+  const pending = [store.pendingStructs?.update, store.pendingDs].filter((one) => one instanceof Uint8Array)
+  if (pending.length === 0) return null
   store.pendingStructs = null
   store.pendingDs = null
-  return true
+  return Y.convertUpdateFormatV2ToV1(Y.mergeUpdatesV2(pending))
 }
 
 function decodeClocks(stateVector: Uint8Array): Map<number, number> {

@@ -192,6 +192,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         return false
       }
       replica.erase()
+      // In the same turn: whatever fails below, the archive's copy must not come back.
+      if (this.archive !== null) outbox.note({ deleting: true, dueAtMs: Date.now() })
       authors.reread()
       dialogue.changed()
       crowd.closeAll(new SyncError("deleted", "The document was deleted"))
@@ -441,7 +443,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #emit(event: RoomEvent): void {
     this.#counts.add(event)
     if (event.type === "quarantined") queueMicrotask(() => void this.#recoverSoon())
-    this.onEvent(event)
+    try {
+      this.onEvent(event)
+    } catch (cause) {
+      // A subclass's fault must not come between a commit and its alarm, or a deletion and its mark.
+      console.error(`${this.name}: onEvent failed`, cause)
+    }
   }
 
   /** Recover at once; where that fails the alarm tries again, for as long as it takes. */

@@ -1,8 +1,9 @@
+import { runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { SignJWT } from "jose"
 import { expect, it } from "vitest"
 import { routeDocuments } from "../../src/http/routes.ts"
-import { freshId, until } from "./vocabulary.ts"
+import { freshId, openRoom, until, WRITER } from "./vocabulary.ts"
 
 const secret = "a secret of more than thirty-two bytes, for tests only"
 const settings = { ...env, AUTH_SECRET: secret }
@@ -95,4 +96,15 @@ it("[R4] keeps no token in a socket's attachment", async () => {
   )
   expect(attached).toContain("ada")
   expect(attached).not.toContain(token.split(".")[1])
+})
+
+it("[R6] keeps whom it has closed out of the room after a sleep as well, whether they answer the close or not", async () => {
+  const room = await openRoom()
+  await room.join({ ...WRITER, subject: "ada" })
+  const standing = await runInDurableObject(room.stub, async (instance, state) => {
+    const [socket] = state.getWebSockets()
+    await instance.dismiss({ subject: "ada" })
+    return socket!.deserializeAttachment().standing
+  })
+  expect(standing).toBe("closing")
 })

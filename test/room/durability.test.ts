@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
 import { openRoom, TestRoom, until, Visitor } from "./vocabulary.ts"
@@ -197,4 +198,16 @@ it("keeps one client id for all server-side edits, also after a wake", async () 
   }
   const vector = await room.export({ format: "state-vector", accept: null, root: null, ifNoneMatch: null })
   expect(Y.decodeStateVector(vector!.body as Uint8Array).size).toBe(1)
+})
+
+it("[A1] arms the alarm and acknowledges whatever a subclass does with an event", async () => {
+  const room = await openRoom({ peers: 1 })
+  await runInDurableObject(room.stub, (instance) => {
+    instance.onEvent = () => {
+      throw new Error("A subclass failed")
+    }
+  })
+  room.type(0, "kept")
+  await room.saves(0)
+  expect(await room.alarmAt()).not.toBeNull()
 })

@@ -143,3 +143,42 @@ it("[W3] needs a document for the first shared type, then for one in hundreds, a
     expect(replica.document().getArray("paragraphs").length).toBe(3 * LIMITS.typeDepth)
   })
 })
+
+/** What the first schema was, and one update that waits in it. */
+const SCHEMA_1 = `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+  CREATE TABLE log (
+    id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+    log_bytes INTEGER NOT NULL, log_rows INTEGER NOT NULL, clocks BLOB NOT NULL,
+    crc INTEGER NOT NULL, bytes BLOB NOT NULL
+  );
+  CREATE TABLE snapshot (part INTEGER PRIMARY KEY, crc INTEGER NOT NULL, bytes BLOB NOT NULL);
+  CREATE TABLE waiting (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+  CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+    reason TEXT NOT NULL, bytes BLOB NOT NULL
+  );
+  CREATE TABLE owner (client INTEGER PRIMARY KEY, subject TEXT NOT NULL);
+  INSERT INTO meta VALUES ('schema', 1);
+`
+
+it("[D9] keeps what waited before the schema changed, since it was called saved then", async () => {
+  const author = new Y.Doc()
+  const updates: Uint8Array[] = []
+  author.on("update", (update: Uint8Array) => updates.push(update))
+  for (const letter of "ABC") author.getText("text").insert(author.getText("text").length, letter)
+  await runInDurableObject(env.Room.getByName(freshId()), (_, { storage }) => {
+    storage.sql.exec(SCHEMA_1)
+    for (const update of updates.slice(1)) storage.sql.exec("INSERT INTO waiting (bytes) VALUES (?)", update)
+    const { replica } = openReplica(storage)
+    expect(replica.waiting.size).toBe(2)
+    expect(replica.releaseAll()).toEqual([])
+    replica.commit()
+    expect(replica.waiting.size).toBe(2)
+    replica.receive(updates[0]!, delivery())
+    replica.commit()
+    expect(replica.waiting.size).toBe(0)
+    expect(replica.document().getText("text").toString()).toBe("ABC")
+    expect(storage.sql.exec("SELECT count(*) AS n FROM waiting").one()).toEqual({ n: 0 })
+  })
+})

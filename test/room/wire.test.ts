@@ -211,3 +211,22 @@ it("[R2] lets a token that names roots write in these alone, by socket and by PA
   expect(room.text(guest)).toBe("text of the author")
   expect(room.visitors[guest]!.doc.getArray("comments").toJSON()).toEqual(["well said"])
 })
+
+it("[F3] does not answer each frame of one that is only kept open, awake or asleep, since nobody counts whether it reads", async () => {
+  const room = await openRoom({ peers: 2 })
+  const flooder = room.visitors[0]!
+  flooder.send(new Uint8Array([77]))
+  await until(() => flooder.refusals.length > 0, "it is told")
+  const before = flooder.frames.length
+  for (let i = 0; i < 100; i++) flooder.send(new Uint8Array([3]))
+  room.type(1, "heard")
+  await room.saves(1)
+  expect(flooder.frames.length - before).toBeLessThan(5)
+  await room.remove()
+  await room.hibernate()
+  const asleep = flooder.frames.length
+  for (let i = 0; i < 100; i++) flooder.send(new Uint8Array([3]))
+  await room.status()
+  await until(() => flooder.frames.length > asleep, "it hears a sign of life")
+  expect(flooder.frames.length - asleep).toBeLessThan(5)
+})
