@@ -8,6 +8,7 @@
 import * as Y from "yjs"
 import { limited } from "../archive/abortable.ts"
 import type { Archive, ArchivedDocument, ArchivePage, Version } from "../archive/archive.ts"
+import { isSameVersion } from "../archive/swap.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
 import { jsonWithin } from "../export/json.ts"
@@ -116,6 +117,19 @@ export class Archivist {
       this.#flight = null
     })
     return this.#flight
+  }
+
+  /**
+   * Ask whether the archive still holds what it confirmed, before the only other copy is dropped: it may have been
+   * restored or emptied since. Where it does not, it is to get the document again.
+   * @throws SyncError archive-unavailable
+   */
+  async verify(): Promise<boolean> {
+    const found = await this.#load()
+    const { held } = this.outbox.ledger
+    if (found.kind === "found" && held !== null && isSameVersion(found.document, held)) return true
+    this.outbox.note({ archivedRevision: null, dueAtMs: Date.now() })
+    return false
   }
 
   /**

@@ -372,11 +372,18 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /** Drop the room's own storage. The next visitor finds a room that starts from the archive. */
   async #retire(): Promise<void> {
+    const { archivist, agenda, idle } = this.#room
+    const holds = await archivist.verify()
+    // Somebody may have come or written while the archive was asked.
+    const dueAtMs = idle.retiresAtMs
+    if (!holds || dueAtMs === null || dueAtMs > Date.now()) return
     this.#emit({ type: "retired" })
-    await this.#room.agenda.end()
+    // In one turn: what came between the two would be acknowledged and then dropped.
+    const cleared = agenda.end()
+    const dropped = this.ctx.storage.deleteAll()
     this.#parts = null
     this.#opening = null
-    await this.ctx.storage.deleteAll()
+    await Promise.all([cleared, dropped])
   }
 
   /**

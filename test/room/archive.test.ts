@@ -225,3 +225,16 @@ it("drops its own storage when it has idled long enough, and loses nothing", asy
   await room.leave(1)
   await archives(room, "only the archive has it, again")
 })
+
+it("[A10] drops its own storage only while the archive still holds what it confirmed", async () => {
+  const room = new TestRoom(freshId(), env.Retiring)
+  await room.join()
+  room.type(0, "only the room has it")
+  await room.saves(0)
+  await archives(room, "only the room has it")
+  await env.DB.prepare("DELETE FROM yurt_documents WHERE id = ?").bind(room.id).run()
+  await room.leave(0)
+  const tables = "SELECT name FROM sqlite_master WHERE name = 'log'"
+  await until(async () => (await room.rows(tables)).length === 0, "the room has dropped its storage")
+  await archives(room, "only the room has it")
+})
