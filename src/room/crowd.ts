@@ -365,7 +365,8 @@ export class Crowd {
    * @returns whether nothing had happened for so long that no look was to come
    */
   stirred(nowMs: number): boolean {
-    const rested = this.#looksLeft === 0
+    // A check since then may have asked someone, and set no alarm for the answer.
+    const rested = this.#looksLeft < this.limits.silentLooks
     this.#activeAtMs = nowMs
     this.#looksLeft = this.limits.silentLooks
     return rested
