@@ -376,7 +376,8 @@ export class Crowd {
    * @returns whether no check was planned before, so that the alarm has to be set
    */
   stirred(nowMs: number): boolean {
-    const rested = this.#looksLeft === 0
+    // A check since then may have asked someone, and set no alarm for the answer.
+    const rested = this.#looksLeft < this.limits.silentLooks
     this.#activeAtMs = nowMs
     this.#looksLeft = this.limits.silentLooks
     return rested

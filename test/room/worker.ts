@@ -87,9 +87,16 @@ export class Retiring extends Room {
   override readonly limits: Limits = { ...LIMITS, flushMs: 50, retentionMs: 100 }
 }
 
-/** A room whose document is soon full. */
+/** A room whose document is soon full, and whose rows are narrow. */
 export class Small extends Room {
-  override readonly limits: Limits = { ...LIMITS, documentBytes: 100_000, compactFloorBytes: 1_000 }
+  override readonly limits: Limits = {
+    ...LIMITS,
+    documentBytes: 1_000_000,
+    compactFloorBytes: 1_000,
+    valueBytes: 100_000,
+    rowClocksBytes: 25_000,
+    flushMs: 300,
+  }
 }
 
 /** The subclass the README shows. */
