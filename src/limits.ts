@@ -37,6 +37,8 @@ export const LIMITS = {
   bytesPerSecond: 4 * MB,
   /** A step 1 with something in it costs this many frames: it hydrates the document. */
   step1Frames: 100,
+  /** A fresh token costs this many frames, since the registries are asked: ten at once, and then one in six seconds. */
+  renewalFrames: 30_000,
 
   /** The `_pk` of a socket's URL, characters: partyserver makes a tag of it. @source Durable Objects limits: a tag holds 256 */
   connectionIdLength: 128,
@@ -201,8 +203,12 @@ export const LIMITS = {
   pendingBytes: 1 * MB,
   /** Updates of one sender that wait for a dependency. */
   pendingUpdates: 1_000,
-  /** Bytes of updates of everyone that wait for a dependency. */
+  /** Bytes of updates of everyone that wait for a dependency, each with its overhead. */
   pendingTotalBytes: 16 * MB,
+  /** What an update that waits takes in memory besides, its bytes being on disk: else a million tiny ones would fill it. */
+  pendingOverheadBytes: 512,
+  /** Peers that have brought the same update which waits, of whom it is remembered: one a reconnect. */
+  pendingPeers: 100,
 
   // ---- what one update may have
   /** Nesting of one value: reading and writing them is recursive in Yjs. */

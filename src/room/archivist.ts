@@ -96,8 +96,9 @@ export class Archivist {
         break
       case "deleted":
         this.#bury(found.sidecar)
-        this.#log.raise(found.version.revision)
         this.outbox.confirmed(found.version, null)
+        // After the first write, which makes the tables: before it a revision is kept nowhere.
+        this.#log.raise(found.version.revision)
         break
       case "found":
         this.#adopt(found.document)
@@ -123,11 +124,17 @@ export class Archivist {
    * @throws SyncError archive-unavailable
    */
   async recover(): Promise<void> {
+    const { quarantined } = this.#log
     this.#keeper.askEveryone()
-    if (this.gives) {
+    // What the archive still holds of a document that was deleted here is as good as gone.
+    if (this.gives && !this.outbox.ledger.deleting) {
       const found = await this.#load()
+      // It was deleted meanwhile, or somebody else who asked was faster.
+      if (!this.#log.damaged) return
       if (found.kind === "found") this.#merge(found.document)
     }
+    // More was found damaged while the archive was asked.
+    if (this.#log.quarantined !== quarantined) return this.recover()
     this.#log.repaired()
     this.#emit({ type: "recovered" })
     this.outbox.touch()
@@ -200,9 +207,10 @@ export class Archivist {
       text: () => textWithin(doc, exportBudget(update.length, this.#limits)),
     }
     const { held } = this.outbox.ledger
+    const { erasures } = this.#replica
     const outcome = await this.#call((archive, signal) => archive.store(this.#name, write, held, signal))
-    // The document was deleted while the archive wrote: the deletion handles the rest.
-    if (!this.#log.exists) return
+    // Deleted while the archive wrote: the deletion has its own answer.
+    if (erasures !== this.#replica.erasures) return
     if (outcome === "conflict") return this.#resolve()
     this.outbox.confirmed(version, revision)
     this.#emit({ type: "archived", revision })
@@ -210,7 +218,9 @@ export class Archivist {
 
   /** Merge the archive's copy, which this room has not seen, so that the next store goes above it. */
   async #resolve(): Promise<void> {
+    const { erasures } = this.#replica
     const found = await this.#load()
+    if (erasures !== this.#replica.erasures) return
     switch (found.kind) {
       case "absent":
         // The copy was removed between two calls.
@@ -218,6 +228,7 @@ export class Archivist {
       case "deleted":
         return this.#meetDeletion(found.version, found.sidecar)
       case "found":
+        if (this.#isDeletedIn(found.document)) return this.#startOver(found.document)
         this.#merge(found.document)
         this.outbox.note({ held: versionOf(found.document), dueAtMs: Date.now() })
         return
@@ -245,6 +256,26 @@ export class Archivist {
     this.#log.raise(version.revision)
     this.outbox.confirmed(version, null)
     this.#emit({ type: "deleted", revision: this.#log.state.revision })
+  }
+
+  /** Whether what is here was deleted by another room, which has begun anew since and has nothing of it any more. */
+  #isDeletedIn({ update, sidecar }: ArchivedDocument): boolean {
+    const dead = decodeClocks(readSidecar(sidecar).dead)
+    if (dead.size === 0) return false
+    const alive = Y.decodeStateVector(Y.encodeStateVectorFromUpdate(update))
+    return [...dead].some(
+      ([client, clock]) => clock > 0 && !alive.has(client) && this.#replica.clockOf(client) > 0,
+    )
+  }
+
+  /** What is here is deleted as in `#meetDeletion`, and the room goes on with the document that has begun since (D8). */
+  #startOver(document: ArchivedDocument): void {
+    const { dead } = readSidecar(document.sidecar)
+    this.#keeper.buried()
+    this.#replica.erase({ dead, aside: "deleted in the archive by another room" })
+    this.#emit({ type: "deleted", revision: this.#log.state.revision })
+    this.#adopt(document)
+    this.#keeper.changed()
   }
 
   async #removeOnce(): Promise<void> {
@@ -276,7 +307,9 @@ export class Archivist {
     const origin: Origin = { at: Date.now(), subject: null, via: "archive" }
     const bearer = { subject: null, peer: null }
     try {
-      this.#intake.take(document.update, { bearer, origin, whole: true, archived: true }, null)
+      // What the archive holds another room has taken: a letter that was deleted here was brought back there on purpose.
+      const how = { bearer, origin, whole: true, archived: true, revives: true }
+      this.#intake.take(document.update, how, null)
     } catch (thrown) {
       const { message } = asSyncError(thrown)
       throw new SyncError(
@@ -285,10 +318,11 @@ export class Archivist {
         { cause: thrown },
       )
     }
+    // First, since whose content is whose is read anew after the sidecar.
+    this.#intake.commitOrThrow()
     this.#takeSidecar(document.sidecar)
     this.#log.raise(document.revision + 1)
     this.#keeper.changed()
-    this.#intake.commitOrThrow()
     this.#emit({ type: "merged", revision: document.revision })
   }
 
@@ -313,7 +347,11 @@ export class Archivist {
     if (dead.length > 0) this.#replica.bury(dead)
     for (const { client, subject } of owners)
       if (this.#log.ownerOf(client) === null) this.#log.own(client, subject)
-    for (const { client, owner, clock } of carried) this.#log.setCarried(client, { owner, clock })
+    const before = new Map(this.#log.carried().map((one) => [`${one.client} ${one.owner}`, one.clock]))
+    for (const { client, owner, clock } of carried) {
+      const known = before.get(`${client} ${owner}`) ?? clock
+      this.#log.setCarried(client, { owner, clock: Math.min(clock, known) })
+    }
   }
 
   #bury(sidecar: Uint8Array | null): void {

@@ -31,6 +31,9 @@ interface Attachment {
   readonly dialect: string
   readonly standing: Standing
   readonly presence: Kept | null
+  /** See SocketPeer: what is not called saved must not be called so after a sleep either. */
+  readonly owes: boolean
+  readonly question: Uint8Array | null
 }
 
 const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
@@ -68,6 +71,8 @@ export class SocketPeer implements Peer {
   question: Uint8Array | null = null
   /** Something it sent was refused: nothing is called saved before it has sent a step 2 that is taken whole. */
   owes = false
+  /** It has been heard to renew its presence by itself. */
+  renews = false
   /** It was told that it may not write. */
   warned = false
   /** A renewal of its token is under way. */
@@ -170,10 +175,12 @@ export class Crowd {
   recall(connection: Connection): SocketPeer | undefined {
     const attachment = connection.state as Attachment | null
     if (attachment === null) return undefined
-    const { id, grant, standing, presence } = attachment
+    const { id, grant, standing, presence, owes, question } = attachment
     const dialect = DIALECTS.find(({ name }) => name === attachment.dialect) ?? yWebsocket
     const peer = new SocketPeer(this, connection, { id, grant, dialect })
     peer.standing = standing
+    peer.owes = owes
+    peer.question = question
     if (standing === "out" || standing === "closing") return undefined
     this.#add(peer)
     if (presence !== null) this.#presence.restore(peer, presence)
@@ -254,6 +261,7 @@ export class Crowd {
   refuse(peer: SocketPeer, error: SyncError): void {
     const { code, message, cause } = error
     this.#emit({ type: "refused", code, message, subject: peer.grant.subject, cause })
+    if (!peer.owes) this.attachSoon(peer)
     peer.owes = true
     switch (code) {
       case "forbidden":
@@ -314,9 +322,9 @@ export class Crowd {
 
   /** Write what the room knows of a peer into its attachment. @throws what the platform throws where it is too large */
   attach(peer: SocketPeer): void {
-    const { id, grant, standing } = peer
+    const { id, grant, standing, owes, question } = peer
     const attachment: Attachment = {
-      ...{ id, grant, standing },
+      ...{ id, grant, standing, owes, question },
       dialect: peer.dialect.name,
       presence: this.#presence.keep(peer),
     }
@@ -366,16 +374,12 @@ export class Crowd {
   }
 
   /**
-   * When to check for silent peers next, ms since 1970; null: not before somebody says something. Stock clients renew their
-   * presence every 15 s, so where there are two, the renewals of one wake the room that notices the other.
+   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. y-websocket renews its
+   * presence every 15 s, so where all do, the one that lives tells on the others. YProvider and ours never do.
    */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null
-    let renewing = 0
-    for (const peer of this.peers) {
-      if (peer.dialect !== yurt && this.#presence.announcedBy(peer) !== null) renewing++
-    }
-    if (renewing >= 2) return null
+    if ([...this.peers].every(({ renews }) => renews)) return null
     const { silentMs, silentAnswerMs } = this.limits
     return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
   }
@@ -449,7 +453,7 @@ export class Crowd {
 
   #attachAll(): number | null {
     if (this.#unattached.size === 0) return null
-    const changed = [...this.#unattached]
+    const changed = [...this.#unattached].filter(({ standing }) => standing !== "closing")
     this.#unattached.clear()
     for (const peer of changed) {
       try {

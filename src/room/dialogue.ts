@@ -120,7 +120,7 @@ export class Dialogue {
       case "probe":
         return this.#crowd.markEchoed(peer, said.nonce)
       case "renewal":
-        return this.#hooks.renew(peer, said.token)
+        return this.#renew(peer, said.token)
       case "custom":
         return this.#custom(peer, said.message)
       case "ping":
@@ -156,8 +156,11 @@ export class Dialogue {
       },
       peer,
     )
-    // A step 2 is all that the peer has, and no part of it was refused.
-    if (whole) peer.owes = false
+    // It has brought all it has, and nothing of that was refused.
+    if (whole && peer.owes) {
+      peer.owes = false
+      this.#crowd.attachSoon(peer)
+    }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
     this.#stir(now)
@@ -180,14 +183,20 @@ export class Dialogue {
 
   #note(peer: SocketPeer, entries: Uint8Array): void {
     const visible = peer.grant.presence
-    const { changed, renewal, answer, proof, refused } = this.#presence.note(peer, entries, { visible })
+    const noted = this.#presence.note(peer, entries, { visible })
+    const { changed, withdrawn, renewal, answer, proof, refused } = noted
+    // A page that unloads says so before its socket closes.
+    for (const client of withdrawn) this.#intake.ownerLeft(client)
     if (proof) this.#crowd.markRead(peer)
     if (refused !== null) this.#crowd.notify(peer, refused)
     if (answer) this.#crowd.answer(peer)
     if (changed.length === 0) return
     this.#fanOut.awareness(changed, peer, { renewal })
-    // A renewal is attached at once: a timer would keep the room awake only to store a clock.
-    if (renewal) return this.#crowd.attach(peer)
+    // A renewal is kept at once: a timer would keep the room awake for nothing but a clock.
+    if (renewal) {
+      peer.renews = true
+      return this.#crowd.attach(peer)
+    }
     this.#crowd.attachSoon(peer)
     this.#stir(Date.now())
   }
@@ -207,6 +216,12 @@ export class Dialogue {
     else this.#intake.commit()
   }
 
+  #renew(peer: SocketPeer, token: string): void {
+    if (!peer.frames.take(this.#limits.renewalFrames, Date.now()))
+      throw new SyncError("rate-limited", "Too many fresh tokens in a short time")
+    this.#hooks.renew(peer, token)
+  }
+
   #custom(peer: SocketPeer, message: string): void {
     const { messageLength } = this.#limits
     if (message.length > messageLength)
@@ -219,8 +234,11 @@ export class Dialogue {
     const { waiting } = this.#replica
     for (const peer of this.#crowd.peers) {
       const { question } = peer
-      if (question === null || peer.owes) continue
-      if (waiting.size > 0 && waiting.isWaitingFor(peer.id)) continue
+      if (question === null) continue
+      if (peer.owes || waiting.isWaitingFor(peer.id)) {
+        this.#crowd.attachSoon(peer)
+        continue
+      }
       peer.question = null
       peer.say({ type: "saved", payload: question })
     }

@@ -12,6 +12,8 @@ export interface Hydrated {
   readonly doc: Y.Doc
   /** Something stored failed its checksum or did not apply, and is in quarantine now. */
   readonly damaged: boolean
+  /** State vector of what is stored, without what was taken and is not in the log yet. */
+  readonly storedClocks: Uint8Array
 }
 
 /**
@@ -24,8 +26,8 @@ export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
   for (;;) {
     const loaded = log.load()
     damaged ||= loaded.damaged
-    const doc = buildInGroups(loaded, uncommitted)
-    if (doc !== null) return { doc, damaged }
+    const built = buildInGroups(loaded, uncommitted)
+    if (built !== null) return { ...built, damaged }
     damaged = true
     setAsideCulprit(log, loaded, uncommitted)
   }
@@ -33,14 +35,21 @@ export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
 
 type Loaded = ReturnType<Log["load"]>
 
-/** @returns null where a value does not apply. Updates are merged in groups, since a Y.Doc applies few large ones fastest. */
-function buildInGroups({ snapshot, updates }: Loaded, uncommitted: readonly Entry[]): Y.Doc | null {
+/** Null where a value does not apply. Fed in groups, which a document swallows fastest. */
+function buildInGroups(
+  { snapshot, updates }: Loaded,
+  uncommitted: readonly Entry[],
+): Omit<Hydrated, "damaged"> | null {
   const doc = createDocument()
+  const apply = (entries: readonly Entry[]) => {
+    for (const update of groupsOf(entries.map(({ update }) => update))) Y.applyUpdate(doc, update)
+  }
   try {
     if (snapshot !== null) Y.applyUpdate(doc, snapshot)
-    const all = [...updates, ...uncommitted].map(({ update }) => update)
-    for (const update of groupsOf(all)) Y.applyUpdate(doc, update)
-    return doc
+    apply(updates)
+    const storedClocks = Y.encodeStateVector(doc)
+    apply(uncommitted)
+    return { doc, storedClocks }
   } catch {
     // A throw does not say which update of the group caused it, and the Y.Doc is unusable: the caller tries one by one.
     doc.destroy()

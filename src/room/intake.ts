@@ -63,10 +63,10 @@ export class Intake<P extends Peer> {
   }
 
   /**
-   * Take an update: its news is relayed at once, and committed at once in a quiet room, else with whatever arrives
-   * within the window.
-   * @param sender is not sent its own update
-   * @throws SyncError as `Replica.receive`; conflict where other content stands under the sender's own client id
+   * Take an update: what of it is new is relayed, and committed at once when quiet, else with what comes within a window.
+   * @param sender does not get its own back
+   * @throws SyncError as `Replica.receive`; pending-full where a part would have to wait and there is no room for it
+   *   (the rest was taken); conflict where other content stands under the sender's own client id
    */
   take(update: Uint8Array, delivery: Delivery, sender: P | null): Received {
     this.#verify(update, delivery)
@@ -74,6 +74,7 @@ export class Intake<P extends Peer> {
     if (replica.isNearlyFull(update.length) && this.commit().kind === "committed") replica.compact()
     const received = replica.receive(update, delivery)
     this.#relay(received, sender)
+    if (received.overflow !== null) throw received.overflow
     return received
   }
 
@@ -96,13 +97,12 @@ export class Intake<P extends Peer> {
 
   /** Nobody announces this client id any more: take what others have carried for its owner and what waited for that. */
   ownerLeft(client: number): void {
-    const released = this.#replica.release(client)
-    this.#relay({ taken: null, released, waits: null }, null)
+    this.#relay({ taken: null, released: this.#replica.release(client) }, null)
   }
 
   /** Judge everything that waits again: after a start, the owners it waited for may not be connected. */
   lookAgain(): void {
-    for (const client of [...this.#replica.waiting.clients]) this.ownerLeft(client)
+    this.#relay({ taken: null, released: this.#replica.releaseAll() }, null)
   }
 
   /** Commit at once in a quiet room; else everything that arrives within a window of the first edit becomes one row. */
@@ -155,7 +155,7 @@ export class Intake<P extends Peer> {
     return wrote ? this.#window.after(lateMs) : null
   }
 
-  #relay({ taken, released }: Received, sender: P | null): void {
+  #relay({ taken, released }: Pick<Received, "taken" | "released">, sender: P | null): void {
     if (taken !== null) this.#ports.relay(taken, sender)
     for (const update of released) this.#ports.relay(update, null)
     if (taken !== null || released.length > 0) this.commitSoon()

@@ -56,9 +56,10 @@ const MIGRATIONS = [
    ) WITHOUT ROWID;
    DROP TABLE waiting;
    CREATE TABLE waiting (
-     id INTEGER PRIMARY KEY, peer TEXT NOT NULL, subject TEXT, missing TEXT NOT NULL, size INTEGER NOT NULL,
-     crc INTEGER NOT NULL, who BLOB NOT NULL
-   );`,
+     id INTEGER PRIMARY KEY, size INTEGER NOT NULL, crc INTEGER NOT NULL, peers TEXT NOT NULL, subject TEXT,
+     roots TEXT, who BLOB NOT NULL, missing TEXT NOT NULL
+   );
+   CREATE INDEX waiting_by_bytes ON waiting (size, crc);`,
 ]
 
 /** The state of the log, known without reading the document. */
@@ -93,9 +94,11 @@ export interface LoggedUpdate extends Entry {
 /** An update, or a part of one, that waits for ids that have not arrived. Its bytes are read when it is looked at. */
 export interface Waiting {
   readonly id: number
-  /** The peer that brought it (its id), and on whose behalf. */
-  readonly peer: string
+  /** The peers that have brought it (their ids, the newest last), and on whose behalf the first of them did. */
+  readonly peers: readonly string[]
   readonly subject: string | null
+  /** The only roots it may change; null: all. */
+  readonly roots: readonly string[] | null
   /** The ids whose arrival makes it worth another look: client, clock, client, clock, … */
   readonly missing: readonly number[]
   readonly bytes: number
@@ -302,7 +305,20 @@ export class Log {
     })
   }
 
-  /** Put bytes into quarantine that did not apply and are in no table yet. */
+  /**
+   * Say what is still known after a quarantine: the clocks beside the newest row are those from before it.
+   * @param clocks state vector of all that is stored, encoded
+   */
+  setClocks(clocks: Uint8Array): void {
+    this.#write(() => {
+      const isEmpty = this.#state.logRows === 0
+      this.#writeValue(isEmpty ? "snapshot_clocks" : "moved_clocks", clocks)
+      this.#sql("UPDATE log SET clocks = NULL WHERE id = (SELECT max(id) FROM log)")
+      this.#state = this.#readState()
+    })
+  }
+
+  /** Keep bytes that did not apply and are in no table yet. */
   quarantineUpdate(update: Uint8Array, reason: string): void {
     this.#write(() =>
       this.#keepAside("uncommitted", { revision: this.#state.revision, reason, bytes: update }),
@@ -324,36 +340,43 @@ export class Log {
     if (this.damaged) this.note("damaged", null)
   }
 
-  /**
-   * Store an update that waits for another one, as it came (D3).
-   * @returns its row, and `isNew: false` where the same bytes wait already
-   */
+  /** Keep an update that waits for another one, as it came (D3). */
   hold(
     update: Uint8Array,
-    { peer, missing, origin }: { peer: string; missing: readonly number[]; origin: Origin },
-  ): { waiting: Waiting; isNew: boolean } {
-    const crc = crc32(update)
-    if (this.#created) {
-      const alike = this.#sql<WaitingRow>(
-        `SELECT ${WAITING_COLUMNS} FROM waiting WHERE size = ? AND crc = ?`,
-        ...[update.length, crc],
-      ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
-      if (alike !== undefined) {
-        const wanted = JSON.stringify(missing)
-        if (alike.missing !== wanted)
-          this.#sql("UPDATE waiting SET missing = ? WHERE id = ?", wanted, alike.id)
-        return { waiting: readWaiting({ ...alike, missing: wanted }), isNew: false }
-      }
-    }
+    { origin, ...rest }: Pick<Waiting, "peers" | "roots" | "missing"> & { readonly origin: Origin },
+  ): Waiting {
+    const { subject } = origin
+    const { peers, roots, missing } = rest
     let id = 0
     this.#write(() => {
       id = this.#sql<{ id: number }>(
-        "INSERT INTO waiting (peer, subject, missing, size, crc, who) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-        ...[peer, origin.subject, JSON.stringify(missing), update.length, crc, writeOrigins([origin])],
+        `INSERT INTO waiting (size, crc, peers, subject, roots, who, missing)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+        ...[update.length, crc32(update), peers.join(" "), subject, roots && JSON.stringify(roots)],
+        ...[writeOrigins([origin]), JSON.stringify(missing)],
       )[0]!.id
       this.#writeValue(`waiting ${id}`, update)
     })
-    return { waiting: { id, peer, subject: origin.subject, missing, bytes: update.length }, isNew: true }
+    return { id, subject, ...rest, bytes: update.length }
+  }
+
+  /** The id of these very bytes, where they wait already for this subject with the same rights; else null. */
+  findWaiting(
+    update: Uint8Array,
+    { subject, roots }: { subject: string | null; roots: readonly string[] | null },
+  ): number | null {
+    if (!this.#created) return null
+    const alike = this.#sql<{ id: number }>(
+      "SELECT id FROM waiting WHERE size = ? AND crc = ? AND subject IS ? AND roots IS ?",
+      ...[update.length, crc32(update), subject, roots && JSON.stringify(roots)],
+    ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
+    return alike?.id ?? null
+  }
+
+  /** Others have brought it too, or it waits for something else by now. */
+  holdOn({ id, peers, missing }: Waiting): void {
+    const changed = [peers.join(" "), JSON.stringify(missing), id]
+    this.#write(() => this.#sql("UPDATE waiting SET peers = ?, missing = ? WHERE id = ?", ...changed))
   }
 
   /** Delete a waiting update. */
@@ -606,8 +629,15 @@ export class Log {
 }
 
 type Part = { part: number; crc: number; bytes: ArrayBuffer }
-const WAITING_COLUMNS = "id, peer, subject, missing, size"
-type WaitingRow = { id: number; peer: string; subject: string | null; missing: string; size: number }
+const WAITING_COLUMNS = "id, size, peers, subject, roots, missing"
+type WaitingRow = {
+  id: number
+  size: number
+  peers: string
+  subject: string | null
+  roots: string | null
+  missing: string
+}
 type LogRow = Part & { revision: number; parts: number; who: ArrayBuffer }
 
 /** The updates of a commit, each with its length before it, in one allocation: a paste is large, and keystrokes many. */
@@ -658,8 +688,13 @@ function gather(
   return at === bytes ? whole : `${at} of ${bytes} bytes are here`
 }
 
-function readWaiting({ id, peer, subject, missing, size }: WaitingRow): Waiting {
-  return { id, peer, subject, missing: JSON.parse(missing) as number[], bytes: size }
+function readWaiting({ id, size, peers, subject, roots, missing }: WaitingRow): Waiting {
+  return {
+    ...{ id, subject, bytes: size },
+    peers: peers === "" ? [] : peers.split(" "),
+    roots: roots === null ? null : (JSON.parse(roots) as string[]),
+    missing: JSON.parse(missing) as number[],
+  }
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

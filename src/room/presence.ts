@@ -23,6 +23,8 @@ import { type Entry, isGone, type RawEntry, readEntries, writeEntries } from "..
 export interface Noted {
   /** Clients whose entry is newer now: relay these to everyone but the sender. */
   readonly changed: readonly number[]
+  /** Clients that nobody speaks for any more, shown before or not. */
+  readonly withdrawn: readonly number[]
   /** Nothing but the clock of `changed` has moved: relay at once, without a timer. */
   readonly renewal: boolean
   /** Answer the sender with `NO_ENTRIES`: stock clients reconnect after 30 s in which they hear nothing (P5). */
@@ -168,6 +170,7 @@ export class Presence<Socket> {
     const { sockets, awarenessSpare } = this.#limits
     const frame = readEntries(entries, { maxEntries: sockets + awarenessSpare })
     const changed: number[] = []
+    const withdrawn: number[] = []
     let renews = true
     let proof = false
     let taken = 0
@@ -184,6 +187,7 @@ export class Presence<Socket> {
       taken++
       const is = this.#entries.get(entry.client)
       if (was?.visible === true || is?.visible === true) changed.push(entry.client)
+      if (is === undefined) withdrawn.push(entry.client)
       if (was?.state !== is?.state || was?.visible !== is?.visible) renews = false
     }
     renews &&= taken > 0
@@ -192,9 +196,11 @@ export class Presence<Socket> {
         refused = null
       else this.#refusedAtMs.set(socket, nowMs)
     }
-    const answer = this.#isAnswerDue(socket, nowMs) || renews || refused !== null
+    // What is shown to nobody is in no attachment, so after a sleep of the room its renewal cannot be told from news.
+    const isUnknown = !this.#answeredAtMs.has(socket) && (!visible || taken === 0)
+    const answer = this.#isAnswerDue(socket, nowMs) || renews || isUnknown || refused !== null
     if (answer) this.#answeredAtMs.set(socket, nowMs)
-    return { changed, renewal: renews && changed.length > 0, answer, proof, refused }
+    return { changed, withdrawn, renewal: renews && changed.length > 0, answer, proof, refused }
   }
 
   /**

@@ -24,7 +24,7 @@ import {
   weightOf,
 } from "../update/settle.ts"
 import { touchesOf } from "../update/touches.ts"
-import { type Accepted, type Section, vet } from "../update/vet.ts"
+import { type Accepted, type Section, vet, type Waiting as Waits } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { hydrate } from "./hydration.ts"
@@ -43,9 +43,13 @@ export interface Received {
   readonly released: readonly Uint8Array[]
   /** A part waits for something that has not arrived: "new", or the same part waited before. */
   readonly waits: "new" | "before" | null
+  /** A part would have to wait, and there is no room for it: its sender is to be told. */
+  readonly overflow: SyncError | null
 }
 
-/** Who brings an update, and what applies to it. */
+const NOTHING: Received = { taken: null, released: [], waits: null, overflow: null }
+
+/** How an update is received. */
 export interface Delivery {
   readonly bearer: Bearer
   readonly origin: Origin
@@ -95,6 +99,7 @@ export class Replica {
   #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
+  #erasures = 0
 
   /** @param options.emit after "quarantined" the clocks have gone back, and peers or the archive may hold what is missing */
   constructor(log: Log, { limits, claims, emit }: { limits: Limits; claims: Claims; emit: Emit }) {
@@ -259,9 +264,9 @@ export class Replica {
         this.dehydrate()
       }
     }
-    const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
+    const { doc, damaged, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
-    if (damaged) this.#setBack(doc)
+    if (damaged) this.#setBack(doc, storedClocks)
     else doc.clientID = this.#server ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
@@ -291,10 +296,17 @@ export class Replica {
     return all.length > 0 ? all : [EMPTY_UPDATE]
   }
 
-  /** The whole document as one update. Waiting updates are in it too, behind a gap, as Yjs keeps pending ones. */
+  /**
+   * The whole document as one update, compacted, with what waits for something in it as Yjs keeps it: after a gap. What
+   * waits for nothing but its author stays here, since whoever opens the update would take it for granted (R5).
+   */
   encode(): Uint8Array {
     const update = Y.encodeStateAsUpdate(this.document())
-    return this.#waiting.size === 0 ? update : Y.mergeUpdates([update, ...this.#waiting.updates()])
+    const behindGaps = this.#waiting.updates().filter((waiting) => {
+      const verdict = vet(waiting, this.#clocks, { limits: { ...this.#limits, ...ARCHIVED } })
+      return verdict.kind === "accept" && verdict.news === null
+    })
+    return behindGaps.length === 0 ? update : Y.mergeUpdates([update, ...behindGaps])
   }
 
   /**
@@ -412,7 +424,12 @@ export class Replica {
     return this.#release(this.#waiting.waitingFor(client))
   }
 
-  /** Drop the Y.Doc from memory. */
+  /** Look again at everything that waits. */
+  releaseAll(): readonly Uint8Array[] {
+    return this.#release([...this.#waiting.ids])
+  }
+
+  /** Let the Y.Doc go. */
   dehydrate(): void {
     this.#doc?.destroy()
     this.#doc = null
@@ -433,6 +450,7 @@ export class Replica {
     this.#dead = dead
     this.#restored.clear()
     this.#server = null
+    this.#erasures++
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -440,6 +458,11 @@ export class Replica {
     this.#moved.clear()
     this.#waiting.clear()
     this.#depth = null
+  }
+
+  /** Counts how often the document was dropped: what was asked about the one before it says nothing of this one. */
+  get erasures(): number {
+    return this.#erasures
   }
 
   /** The clocks of what was deleted here, encoded as a state vector. */
@@ -459,12 +482,12 @@ export class Replica {
     const setbacks = this.#setbacks
     const verdict = this.#vet(update, delivery)
     const { news, waiting } = verdict
-    if (news === null && waiting === null) return { taken: null, released: [], waits: null }
-    this.#checkAlive(verdict, delivery)
+    if (news === null && waiting === null) return NOTHING
+    if (delivery.revives !== true) this.#checkAlive(verdict)
     if (roots !== undefined && news !== null) {
-      const touched = rootsOf(touchesOf(news), this.document())
+      const document = this.document()
       if (setbacks !== this.#setbacks) return null
-      checkRoots(touched, roots)
+      checkRoots(news, { roots, document })
     }
     let taken: Uint8Array | null = null
     if (news !== null) {
@@ -478,14 +501,24 @@ export class Replica {
       } else taken = news
       if (taken !== null)
         this.#takeSections({ update: taken, origin }, verdict, { bearer, applied: needsDocument })
+      // After damage the document may have had it already, behind a gap.
+      else for (const { client, end } of verdict.sections) this.#advance(client, end)
     }
-    const waits =
-      waiting === null
-        ? null
-        : this.#waiting.keep(waiting, { bearer, origin, bounded: delivery.archived !== true })
+    if (delivery.revives === true) this.#restore(verdict.sections)
+    // From here on something was taken, so nothing may throw.
+    const kept = waiting === null ? NOTHING : this.#keep(waiting, delivery)
     const released =
       taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
-    return { taken, released, waits }
+    return { ...kept, taken, released }
+  }
+
+  #keep(waiting: Waits, { bearer, origin, roots, archived = false }: Delivery): Received {
+    try {
+      const waits = this.#waiting.keep(waiting, { bearer, roots: roots ?? null, origin, bounded: !archived })
+      return { ...NOTHING, waits }
+    } catch (thrown) {
+      return { ...NOTHING, overflow: asSyncError(thrown) }
+    }
   }
 
   #vet(update: Uint8Array, { bearer, archived = false }: Pick<Delivery, "bearer" | "archived">): Accepted {
@@ -504,9 +537,8 @@ export class Replica {
    * deletion stays deleted, whichever tab still has it.
    * @throws SyncError deleted
    */
-  #checkAlive({ sections, waiting }: Accepted, { revives = false }: Delivery): void {
+  #checkAlive({ sections, waiting }: Accepted): void {
     if (this.#dead.size === 0) return
-    if (revives) return this.#restore(sections)
     const clients = new Set(sections.map(({ client }) => client))
     for (const { client } of waiting?.missing ?? []) clients.add(client)
     if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
@@ -615,9 +647,15 @@ export class Replica {
     if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
-        const { update, origin, bearer } = this.#waiting.open(id)
+        // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
+        const document = this.document()
+        const { update, origin, bearer, roots } = this.#waiting.open(id)
         try {
           const verdict = this.#vet(update, { bearer })
+          if (verdict.news !== null) {
+            if (roots !== null) checkRoots(verdict.news, { roots, document })
+            this.#checkSpace(verdict)
+          }
           const made = verdict.news === null ? null : this.#judge(verdict.news, verdict)
           if (made !== null) {
             this.#takeSections({ update: made, origin }, verdict, { bearer, applied: true })
@@ -625,7 +663,10 @@ export class Replica {
           }
           this.#waiting.settle(id, verdict.waiting)
         } catch (thrown) {
-          this.#emit({ type: "dropped", bytes: update.length, reason: asSyncError(thrown).message })
+          const { code, message } = asSyncError(thrown)
+          // It waits on for space; dropped, it would be called saved.
+          if (code === "document-full") continue
+          this.#emit({ type: "dropped", bytes: update.length, reason: message })
           this.#waiting.settle(id, null)
         }
       }
@@ -653,16 +694,20 @@ export class Replica {
 
   #rebuild(): Y.Doc {
     this.dehydrate()
-    const { doc } = hydrate(this.#log, this.#uncommitted)
+    const { doc, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
-    this.#setBack(doc)
+    this.#setBack(doc, storedClocks)
     return doc
   }
 
-  /** After damage: the clocks become those of what is left, and server-side edits get a new client id, since the old one's
-   * clock went back. */
-  #setBack(doc: Y.Doc): void {
+  /**
+   * After damage the clocks are those of what is left, also over a restart, and the revision is another, since it names
+   * another state. The server stops writing under an id that went back.
+   */
+  #setBack(doc: Y.Doc, storedClocks: Uint8Array): void {
     this.#setbacks++
+    this.#log.setClocks(storedClocks)
+    this.#log.raise(this.#log.state.revision + 1)
     this.#clocks.clear()
     this.#moved.clear()
     this.#readClocks(doc)
@@ -695,13 +740,16 @@ function prove({ snapshot, state }: Folded): Y.Doc {
   return doc
 }
 
-/** @throws SyncError forbidden where a root is touched that is not among those allowed */
-function checkRoots(touched: ReadonlySet<string>, allowed: readonly string[]): void {
-  for (const root of touched) {
-    if (!allowed.includes(root))
+/** @throws SyncError forbidden where the update touches a root that is not among those allowed */
+function checkRoots(
+  update: Uint8Array,
+  { roots, document }: { roots: readonly string[]; document: Y.Doc },
+): void {
+  for (const root of rootsOf(touchesOf(update), document)) {
+    if (!roots.includes(root))
       throw new SyncError(
         "forbidden",
-        `This connection may change ${allowed.join(", ")}, not ${JSON.stringify(root)}`,
+        `This connection may change ${roots.join(", ")}, not ${JSON.stringify(root)}`,
       )
   }
 }
