@@ -1,14 +1,20 @@
 /** The Worker of the demos: the deployable one, two rooms of its own, the pages, and where the edge saw a visitor. */
 import { routeDocuments } from "../src/http/routes.ts"
-import type { Env as ServerEnv } from "../src/index.ts"
+import { type Env as ServerEnv, Room as ServerRoom } from "../src/index.ts"
+import { DRAWING_FORMATS } from "./draw-room.ts"
 
-export { Registry, Room } from "../src/index.ts"
+export { Registry } from "../src/index.ts"
 export { Cart } from "./cart-room.ts"
 export { Counter } from "./counter-room.ts"
 
 interface Env extends ServerEnv {
   /** The pages that `npm run build:demo` has built. */
   readonly ASSETS: Fetcher
+}
+
+/** The room of texts, rich texts and drawings: it exports a drawing as SVG too. */
+export class Room extends ServerRoom {
+  override readonly formats = DRAWING_FORMATS
 }
 
 export default {

@@ -2,7 +2,8 @@
  * The one error class, its closed set of codes, and the one table that maps a code to what a client sees:
  * an HTTP status on a request, a close code on a socket.
  *
- * Close codes 4400–4499 are final: stock y-websocket and our provider stop retrying on them.
+ * Close codes 4400–4499 are final: our provider and stock y-websocket from 3.1 on stop retrying on them; older ones and
+ * YProvider do not, so a room tells stock clients by a frame (see crowd.ts).
  * 1013 ("try again later") is retried.
  */
 

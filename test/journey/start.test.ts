@@ -120,6 +120,18 @@ it("makes a document by PATCH, shows it, says how it is, lists it and deletes it
   expect(await listed()).not.toContain("patched")
 })
 
+it("exports a drawing as SVG, a format that the demos' room adds", async () => {
+  const doc = new Y.Doc()
+  doc.getArray("strokes").push([new Y.Map<unknown>(Object.entries({ color: "#112233", width: 20 }))])
+  const stroke = doc.getArray<Y.Map<unknown>>("strokes").get(0)
+  stroke.set("points", Y.Array.from([0, 0, 500, 1000, 1000, 500]))
+  const body = new Uint8Array(Y.encodeStateAsUpdate(doc))
+  await fetch(`${url}${documentPath("drawn")}`, { method: "PATCH", body })
+  const picture = await get(`${documentPath("drawn")}?format=svg`)
+  expect([picture.status, picture.headers.get("content-type")]).toEqual([200, "image/svg+xml"])
+  expect(await picture.text()).toContain('fill="#112233"')
+})
+
 it("answers a preflight from a page of this machine, and refuses a foreign one", async () => {
   const preflight = (origin: string) =>
     fetch(`${url}/docs/cors`, {
