@@ -7,7 +7,7 @@ import { SyncError } from "./errors.ts"
 const KB = 1024
 const MB = 1024 * KB
 
-/** The numbers where nobody has set others. */
+/** The defaults. */
 export const LIMITS = {
   // ---- bytes on the wire
   /** A WebSocket frame, bytes. The platform takes 32 MiB. @source Cloudflare Workers limits, WebSocket message size */
@@ -44,13 +44,13 @@ export const LIMITS = {
   connectionIdLength: 128,
   /** The query of a socket's URL, characters: partyserver keeps it in the attachment, which holds 16 KB in all. */
   queryLength: 2_048,
-  /** A grant that was dismissed is refused at the door for this long, ms: who passed the Worker before is not in yet. */
+  /** A grant that was dismissed is refused at the room's door for this long, ms: it may have passed the Worker just before. */
   dismissalMs: 60_000,
 
   // ---- storage
-  /** What a row of SQLite costs beside its bytes, bytes: many tiny rows count as what they cost to read back. */
+  /** Bytes that a row of SQLite counts beside its value: many tiny rows cost more to read back than their bytes say. */
   rowOverheadBytes: 200,
-  /** A server-side edit takes about so many bytes of memory a byte of its update: what map entries come to. */
+  /** Estimated bytes of memory per byte of a server-side edit's update: right for map entries, too much for text. */
   editWeight: 15,
   /** A log smaller than this is not worth a compaction, bytes with row overhead. */
   compactFloorBytes: 128 * KB,
@@ -63,9 +63,9 @@ export const LIMITS = {
   /** A commit starts at once when this much waits for it, bytes. */
   commitBytes: 256 * KB,
   /**
-   * While edits keep coming, a commit follows the first of them after this long, ms; the first one after a pause comes at
-   * once. Below a second, so that every edit is durable within one; not less, because many rooms share one disk (a commit
-   * costs it 0.4–1 ms), and every commit is a billed row.
+   * While edits keep coming, they are committed this long after the first of them, ms; the first edit after a pause is
+   * committed at once. Under 1 s, so that every edit is durable within a second. Not shorter: rooms share a disk (0.4–1 ms
+   * a commit), and each commit is a billed row.
    */
   commitWindowMs: 800,
   /**
@@ -121,7 +121,7 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
-  /** How often a deletion looks again at an archive that changes under its hands. */
+  /** Times that a deletion reads and tries again where other rooms keep writing to the archive meanwhile. */
   removeAttempts: 5,
   /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
   archiveVerifyMs: 24 * 3_600_000,
@@ -190,18 +190,25 @@ export const LIMITS = {
   silentMs: 40_000,
   /** ... and closed when none came for this long after, ms. */
   silentAnswerMs: 15_000,
-  /** How often the silent are looked for after something happened, with nobody saying anything: then the room sleeps. */
+  /** Checks for silent peers after something happened: the first asks them, the second closes them. Then the room may sleep. */
   silentLooks: 2,
 
   // ---- the document in memory
-  /** A hydrated document is let go when nobody has needed it for this long, ms. */
+  /**
+   * A hydrated document is dropped where nobody has needed it for this long, ms. No timer does it: a commit, a presence frame
+   * or the alarm of an empty room looks.
+   */
   dehydrateMs: 5_000,
   /** Bytes of updates of one sender that wait for a dependency. */
   pendingBytes: 1 * MB,
   /** Updates of one sender that wait for a dependency. */
   pendingUpdates: 1_000,
-  /** Bytes of updates of everyone that wait for a dependency. */
+  /** Bytes of updates of everyone that wait for a dependency, each with its overhead. */
   pendingTotalBytes: 16 * MB,
+  /** What an update that waits takes in memory besides, its bytes being on disk: else a million tiny ones would fill it. */
+  pendingOverheadBytes: 512,
+  /** Peers that have brought the same update which waits, of whom it is remembered: one a reconnect. */
+  pendingPeers: 100,
 
   // ---- what one update may have
   /** Nesting of one value: reading and writing them is recursive in Yjs. */

@@ -22,13 +22,13 @@ import { Outbox } from "./outbox.ts"
 import type { Replica } from "./replica.ts"
 import { readSidecar, writeSidecar } from "./sidecar.ts"
 
-/** What the archivist asks of the room. */
+/** What the archivist calls in the room. */
 export interface Keeper {
-  /** Something was damaged: everyone who may write is asked for all they have. */
+  /** Ask every writer for all they have: something stored was damaged. */
   askEveryone(): void
-  /** The document was deleted elsewhere. */
+  /** Tell the peers that the document was deleted, by another room. */
   buried(): void
-  /** The document is another than it was: what was kept of it is old. */
+  /** Drop what was derived from the document: its content has changed. */
   changed(): void
 }
 
@@ -82,22 +82,23 @@ export class Archivist {
   }
 
   /**
-   * The room was asked for and holds nothing: look the document up.
+   * Look the document up in the archive: the room holds nothing.
    * @throws SyncError archive-unavailable: never start empty over a document that exists
    */
   async open(): Promise<void> {
-    // What the archive still holds of a document that was deleted here is as good as gone.
+    // A deletion here has not reached the archive yet: its copy is not to be loaded.
     if (!this.gives || this.outbox.ledger.deleting) return
     const found = await this.#load()
-    // Somebody else was faster.
+    // An update was taken while the archive was asked.
     if (this.#replica.exists) return
     switch (found.kind) {
       case "absent":
         break
       case "deleted":
         this.#bury(found.sidecar)
-        this.#log.raise(found.version.revision)
         this.outbox.confirmed(found.version, null)
+        // After the first write, which makes the tables: before it a revision is kept nowhere.
+        this.#log.raise(found.version.revision)
         break
       case "found":
         this.#adopt(found.document)
@@ -105,11 +106,11 @@ export class Archivist {
       default:
         throw new TypeError(`unknown lookup ${JSON.stringify(found satisfies never)}`)
     }
-    // Where all that was stored was damaged, this is the recovery.
+    // Where everything stored had been damaged, loading the archive's copy is the recovery.
     this.#log.repaired()
   }
 
-  /** Hand the archive what it lacks. One call at a time; a failure is noted and retried, never thrown. */
+  /** Store in the archive what it lacks. One call at a time; a failure is noted and retried, never thrown. */
   flush(): Promise<void> {
     this.#flight ??= this.#tryFlush().finally(() => {
       this.#flight = null
@@ -123,23 +124,30 @@ export class Archivist {
    * @throws SyncError archive-unavailable
    */
   async recover(): Promise<void> {
+    const { quarantined } = this.#log
     this.#keeper.askEveryone()
-    if (this.gives) {
+    // What the archive still holds of a document that was deleted here is as good as gone.
+    if (this.gives && !this.outbox.ledger.deleting) {
       const found = await this.#load()
+      // It was deleted meanwhile, or somebody else who asked was faster.
+      if (!this.#log.damaged) return
       if (found.kind === "found") this.#merge(found.document)
     }
+    // More was found damaged while the archive was asked.
+    if (this.#log.quarantined !== quarantined) return this.recover()
     this.#log.repaired()
     this.#emit({ type: "recovered" })
     this.outbox.touch()
   }
 
   /**
-   * The document was deleted here: let the archive know. What it holds meanwhile from another room is deleted as well.
+   * Delete the document in the archive, after it was deleted here. What another room has stored there meanwhile is deleted
+   * as well.
    * @throws SyncError archive-unavailable; it is tried again until the archive knows
    */
   async remove(): Promise<void> {
     this.outbox.note({ deleting: true, dueAtMs: Date.now() })
-    // A store that is under way is not waited for: it may hang, and comes too late to replace the mark.
+    // A store that is under way is not awaited: it may hang, and if it arrives later it cannot replace the mark.
     await this.#tryRemove()
     if (this.outbox.ledger.deleting)
       throw new SyncError(
@@ -157,7 +165,7 @@ export class Archivist {
   }
 
   #tryFlush(): Promise<void> {
-    // What began anew after a deletion is flushed once the deletion is known.
+    // A document that began anew after a deletion is stored once the archive knows of the deletion.
     if (this.outbox.ledger.deleting) return this.#tryRemove()
     return this.#attempt(() => this.#storeOnce())
   }
@@ -186,7 +194,7 @@ export class Archivist {
     const revision = this.#intake.commitOrThrow()
     if (this.#log.damaged) throw damaged()
     const update = this.#replica.encode()
-    // Making the bytes may have been what found the damage (D7).
+    // Encoding may have found damage (D7).
     if (this.#log.damaged) throw damaged()
     const doc = this.#replica.document()
     const version = { writer: this.#writer, revision }
@@ -199,24 +207,28 @@ export class Archivist {
       text: () => textWithin(doc, exportBudget(update.length, this.#limits)),
     }
     const { held } = this.outbox.ledger
+    const { erasures } = this.#replica
     const outcome = await this.#call((archive, signal) => archive.store(this.#name, write, held, signal))
     // Deleted while the archive wrote: the deletion has its own answer.
-    if (!this.#log.exists) return
+    if (erasures !== this.#replica.erasures) return
     if (outcome === "conflict") return this.#resolve()
     this.outbox.confirmed(version, revision)
     this.#emit({ type: "archived", revision })
   }
 
-  /** The archive holds what this room has not seen. Merge it, and store the result above it. */
+  /** Merge the archive's copy, which this room has not seen, so that the next store goes above it. */
   async #resolve(): Promise<void> {
+    const { erasures } = this.#replica
     const found = await this.#load()
+    if (erasures !== this.#replica.erasures) return
     switch (found.kind) {
       case "absent":
-        // It went between two looks.
+        // The copy was removed between two calls.
         return this.outbox.note({ held: null, dueAtMs: Date.now() })
       case "deleted":
         return this.#meetDeletion(found.version, found.sidecar)
       case "found":
+        if (this.#isDeletedIn(found.document)) return this.#startOver(found.document)
         this.#merge(found.document)
         this.outbox.note({ held: versionOf(found.document), dueAtMs: Date.now() })
         return
@@ -226,8 +238,8 @@ export class Archivist {
   }
 
   /**
-   * Another room of this document deleted it. Where what is here was in it, it is deleted here as well (D8), and its
-   * bytes are kept aside, since somebody may have written on; a document that began anew goes on.
+   * Another room of this document deleted it. Where this room's content was part of what was deleted, it is deleted here
+   * as well (D8), and its bytes are kept aside, since somebody may have written on. A document that began anew goes on.
    */
   #meetDeletion(version: Version, sidecar: Uint8Array | null): void {
     const { dead } = readSidecar(sidecar)
@@ -246,13 +258,33 @@ export class Archivist {
     this.#emit({ type: "deleted", revision: this.#log.state.revision })
   }
 
+  /** Whether what is here was deleted by another room, which has begun anew since and has nothing of it any more. */
+  #isDeletedIn({ update, sidecar }: ArchivedDocument): boolean {
+    const dead = decodeClocks(readSidecar(sidecar).dead)
+    if (dead.size === 0) return false
+    const alive = Y.decodeStateVector(Y.encodeStateVectorFromUpdate(update))
+    return [...dead].some(
+      ([client, clock]) => clock > 0 && !alive.has(client) && this.#replica.clockOf(client) > 0,
+    )
+  }
+
+  /** What is here is deleted as in `#meetDeletion`, and the room goes on with the document that has begun since (D8). */
+  #startOver(document: ArchivedDocument): void {
+    const { dead } = readSidecar(document.sidecar)
+    this.#keeper.buried()
+    this.#replica.erase({ dead, aside: "deleted in the archive by another room" })
+    this.#emit({ type: "deleted", revision: this.#log.state.revision })
+    this.#adopt(document)
+    this.#keeper.changed()
+  }
+
   async #removeOnce(): Promise<void> {
     for (let attempt = 1; attempt <= this.#limits.removeAttempts; attempt++) {
       const version = { writer: this.#writer, revision: this.#log.state.revision }
       const mark = { ...version, sidecar: this.#sidecar() }
       const { held } = this.outbox.ledger
       const outcome = await this.#call((archive, signal) => archive.remove(this.#name, mark, held, signal))
-      // What began anew meanwhile is flushed next.
+      // A document that began anew meanwhile is stored next.
       if (outcome === "stored") return this.outbox.confirmed(version, null)
       const found = this.gives ? await this.#load() : ({ kind: "absent" } as const)
       if (found.kind === "absent") this.outbox.note({ held: null })
@@ -260,7 +292,7 @@ export class Archivist {
         this.#bury(found.sidecar)
         return this.outbox.confirmed(found.version, null)
       } else {
-        // Another room has written on: its letters are deleted with the document.
+        // Another room has written on: that content is deleted with the document.
         this.#replica.bury(Y.encodeStateVectorFromUpdate(found.document.update))
         this.#bury(found.document.sidecar)
         this.#log.raise(found.document.revision + 1)
@@ -275,7 +307,9 @@ export class Archivist {
     const origin: Origin = { at: Date.now(), subject: null, via: "archive" }
     const bearer = { subject: null, peer: null }
     try {
-      this.#intake.take(document.update, { bearer, origin, whole: true, archived: true }, null)
+      // What the archive holds another room has taken: a letter that was deleted here was brought back there on purpose.
+      const how = { bearer, origin, whole: true, archived: true, revives: true }
+      this.#intake.take(document.update, how, null)
     } catch (thrown) {
       const { message } = asSyncError(thrown)
       throw new SyncError(
@@ -284,10 +318,11 @@ export class Archivist {
         { cause: thrown },
       )
     }
+    // First, since whose content is whose is read anew after the sidecar.
+    this.#intake.commitOrThrow()
     this.#takeSidecar(document.sidecar)
     this.#log.raise(document.revision + 1)
     this.#keeper.changed()
-    this.#intake.commitOrThrow()
     this.#emit({ type: "merged", revision: document.revision })
   }
 
@@ -312,7 +347,11 @@ export class Archivist {
     if (dead.length > 0) this.#replica.bury(dead)
     for (const { client, subject } of owners)
       if (this.#log.ownerOf(client) === null) this.#log.own(client, subject)
-    for (const { client, owner, clock } of carried) this.#log.setCarried(client, { owner, clock })
+    const before = new Map(this.#log.carried().map((one) => [`${one.client} ${one.owner}`, one.clock]))
+    for (const { client, owner, clock } of carried) {
+      const known = before.get(`${client} ${owner}`) ?? clock
+      this.#log.setCarried(client, { owner, clock: Math.min(clock, known) })
+    }
   }
 
   #bury(sidecar: Uint8Array | null): void {

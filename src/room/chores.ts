@@ -1,4 +1,4 @@
-/** What a room does by its alarm, in this order. Each chore has a try of its own (see agenda.ts). */
+/** The chores of a room's alarm, in their order. Each runs in a `try` of its own (see agenda.ts). */
 import type { Chore } from "./agenda.ts"
 import type { Archivist } from "./archivist.ts"
 import type { Crowd } from "./crowd.ts"
@@ -41,7 +41,7 @@ export function listChores<P extends Peer>(room: {
     },
     {
       name: "compact",
-      // The last one to leave lets the log be folded, so that the next one to open it reads one value.
+      // After the last peer has left the log is folded in, so that the next one to open the room reads one value.
       dueAtMs: () => now(!log.damaged && (replica.outgrown || (idle.hasEmptied && replica.untidy))),
       run: () => {
         intake.commitOrThrow()

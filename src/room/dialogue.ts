@@ -1,4 +1,4 @@
-/** The dialogue: what a peer said → may it? → do it. For any dialect; which bytes it said is the dialect's affair. */
+/** The dialogue: a frame of a peer → its right → an act. For any dialect: the dialect alone knows the bytes. */
 import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { Said } from "../wire/dialect.ts"
@@ -11,17 +11,17 @@ import type { Presence } from "./presence.ts"
 import type { Replica } from "./replica.ts"
 import { Welcome } from "./welcome.ts"
 
-/** What the room itself does for a peer. */
+/** Frames that the room itself handles. */
 export interface Hooks {
   /** An application's own message. */
   custom(peer: SocketPeer, message: string): void
-  /** Something is to be done later: set the alarm. */
+  /** Set the alarm: something is due later. */
   arm(): void
   /** A fresh token. */
   renew(peer: SocketPeer, token: string): void
 }
 
-/** Talks to every peer of a room. */
+/** Answers the frames of every peer of a room. */
 export class Dialogue {
   readonly #crowd: Crowd
   readonly #intake: Intake<SocketPeer>
@@ -54,7 +54,7 @@ export class Dialogue {
     this.#welcome = new Welcome(parts.replica)
   }
 
-  /** Say to someone who came in what a newcomer is told. */
+  /** Send a newcomer the room's step 1, if it may write, and everybody's presence. */
   greet(peer: SocketPeer): void {
     // A reader has nothing to give, so it is not asked.
     if (peer.grant.rights === "write") this.askForAll(peer)
@@ -62,13 +62,13 @@ export class Dialogue {
     if (clients.length > 0) peer.say({ type: "awareness", entries: this.#presence.encode(clients) })
   }
 
-  /** Ask for all that the room lacks, and for what others have carried under this subject's client ids. */
+  /** Ask a peer for all that the room lacks, and for the content that others have carried under its subject's client ids. */
   askForAll(peer: SocketPeer): void {
     const lowered = this.#authors.carriedOf(peer.grant.subject)
     peer.say({ type: "step-1", stateVector: this.#replica.stateVector(lowered) })
   }
 
-  /** A message has come. Never throws: what is wrong is answered. */
+  /** Handle one message. Never throws: errors are answered to the peer. */
   hear(peer: SocketPeer, message: Uint8Array | string): void {
     try {
       const now = Date.now()
@@ -81,7 +81,7 @@ export class Dialogue {
           "too-large",
           `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`,
         )
-      // Of one that was refused for good only signs of life are looked at.
+      // A peer that was refused for good is only answered, which keeps it from reconnecting.
       if (peer.standing !== "in") return this.#crowd.answerUnheard(peer, now)
       const said = peer.dialect.read(message)
       if (said !== null) this.#do(peer, said, now)
@@ -90,13 +90,13 @@ export class Dialogue {
     }
   }
 
-  /** Let the document go, and what is kept for newcomers: nobody has needed it for some time. */
+  /** Drop the Y.Doc and the bytes kept for newcomers from memory. */
   rest(): void {
     this.#replica.dehydrate()
     this.#welcome.forget()
   }
 
-  /** The document has changed: what was kept for newcomers is old. */
+  /** The document has changed: drop the bytes kept for newcomers. */
   changed(): void {
     this.#welcome.forget()
   }
@@ -131,7 +131,7 @@ export class Dialogue {
     }
   }
 
-  /** Updates that come within `originMs` share one origin: so exact is their time, and so few bytes does it take. */
+  /** Updates that come within `originMs` share one origin, which saves bytes in the log; their times are that exact. */
   #originOf(peer: SocketPeer, now: number): Origin {
     const { origin } = peer
     if (origin !== null && now - origin.at < this.#limits.originMs && now >= origin.at) return origin
@@ -157,13 +157,16 @@ export class Dialogue {
       peer,
     )
     // It has brought all it has, and nothing of that was refused.
-    if (whole) peer.owes = false
+    if (whole && peer.owes) {
+      peer.owes = false
+      this.#crowd.attachSoon(peer)
+    }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
     this.#stir(now)
   }
 
-  /** Answer a step 1: with the stored bytes where the other has nothing, else from the hydrated document. */
+  /** Answer a step 1: from the stored bytes where the peer has nothing, else from the hydrated document. */
   #sync(peer: SocketPeer, stateVector: Uint8Array): void {
     const hasNothing = stateVector.length === 1 && stateVector[0] === 0
     if (!hasNothing && !peer.frames.take(this.#limits.step1Frames, Date.now()))
@@ -180,14 +183,20 @@ export class Dialogue {
 
   #note(peer: SocketPeer, entries: Uint8Array): void {
     const visible = peer.grant.presence
-    const { changed, renewal, answer, proof, refused } = this.#presence.note(peer, entries, { visible })
+    const noted = this.#presence.note(peer, entries, { visible })
+    const { changed, withdrawn, renewal, answer, proof, refused } = noted
+    // A page that unloads says so before its socket closes.
+    for (const client of withdrawn) this.#intake.ownerLeft(client)
     if (proof) this.#crowd.markRead(peer)
     if (refused !== null) this.#crowd.notify(peer, refused)
     if (answer) this.#crowd.answer(peer)
     if (changed.length === 0) return
     this.#fanOut.awareness(changed, peer, { renewal })
     // A renewal is kept at once: a timer would keep the room awake for nothing but a clock.
-    if (renewal) return this.#crowd.attach(peer)
+    if (renewal) {
+      peer.renews = true
+      return this.#crowd.attach(peer)
+    }
     this.#crowd.attachSoon(peer)
     this.#stir(Date.now())
   }
@@ -220,13 +229,16 @@ export class Dialogue {
     this.#hooks.custom(peer, message)
   }
 
-  /** Answer those who asked whether what they sent is durable, but nobody of whose something waits or was refused (D9). */
+  /** Answer the peers who asked whether their updates are durable, except those of whom something waits or was refused (D9). */
   acknowledge(): void {
     const { waiting } = this.#replica
     for (const peer of this.#crowd.peers) {
       const { question } = peer
-      if (question === null || peer.owes) continue
-      if (waiting.size > 0 && waiting.isWaitingFor(peer.id)) continue
+      if (question === null) continue
+      if (peer.owes || waiting.isWaitingFor(peer.id)) {
+        this.#crowd.attachSoon(peer)
+        continue
+      }
       peer.question = null
       peer.say({ type: "saved", payload: question })
     }

@@ -1,30 +1,33 @@
 /**
- * Hydration: a Y.Doc of all that is stored and taken. What does not apply is found and set aside, and the rest of the
- * document loads (D6).
+ * Hydration: builds a Y.Doc from all that is stored and taken. An update that does not apply is found and set aside, and
+ * the rest of the document loads (D6).
  */
 import * as Y from "yjs"
 import { groupsOf } from "../update/merge.ts"
 import { createDocument } from "../update/settle.ts"
 import type { Entry, Log } from "./log.ts"
 
-/** A document, and what it cost to have it. */
+/** A document, and whether anything stored was lost on the way. */
 export interface Hydrated {
   readonly doc: Y.Doc
   /** Something stored failed its checksum or did not apply, and is in quarantine now. */
   readonly damaged: boolean
+  /** State vector of what is stored, without what was taken and is not in the log yet. */
+  readonly storedClocks: Uint8Array
 }
 
 /**
  * Build the document.
- * @param uncommitted what was taken and is not in the log yet; what of it does not apply is taken out and set aside
+ * @param uncommitted updates that were taken and are not in the log yet; one that does not apply is removed from it and
+ *   set aside
  */
 export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
   let damaged = false
   for (;;) {
     const loaded = log.load()
     damaged ||= loaded.damaged
-    const doc = buildInGroups(loaded, uncommitted)
-    if (doc !== null) return { doc, damaged }
+    const built = buildInGroups(loaded, uncommitted)
+    if (built !== null) return { ...built, damaged }
     damaged = true
     setAsideCulprit(log, loaded, uncommitted)
   }
@@ -33,15 +36,22 @@ export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
 type Loaded = ReturnType<Log["load"]>
 
 /** Null where a value does not apply. Fed in groups, which a document swallows fastest. */
-function buildInGroups({ snapshot, updates }: Loaded, uncommitted: readonly Entry[]): Y.Doc | null {
+function buildInGroups(
+  { snapshot, updates }: Loaded,
+  uncommitted: readonly Entry[],
+): Omit<Hydrated, "damaged"> | null {
   const doc = createDocument()
+  const apply = (entries: readonly Entry[]) => {
+    for (const update of groupsOf(entries.map(({ update }) => update))) Y.applyUpdate(doc, update)
+  }
   try {
     if (snapshot !== null) Y.applyUpdate(doc, snapshot)
-    const all = [...updates, ...uncommitted].map(({ update }) => update)
-    for (const update of groupsOf(all)) Y.applyUpdate(doc, update)
-    return doc
+    apply(updates)
+    const storedClocks = Y.encodeStateVector(doc)
+    apply(uncommitted)
+    return { doc, storedClocks }
   } catch {
-    // A group hides its culprit, and a Y.Doc is no good after a throw: the caller looks for it one by one.
+    // A throw does not say which update of the group caused it, and the Y.Doc is unusable: the caller tries one by one.
     doc.destroy()
     return null
   }
@@ -71,7 +81,7 @@ function setAsideCulprit(log: Log, { snapshot, updates }: Loaded, uncommitted: E
     uncommitted.splice(i, 1)
     return
   }
-  // Each applies by itself and only a group of them does not: Yjs' merge is at fault. The newest commit goes.
+  // Each update applies alone, and only their merge does not, so Yjs' merge is at fault. The newest commit is set aside.
   const newest = updates.at(-1)
   if (newest !== undefined) log.quarantine(newest.revision, "applies alone, but not merged with others")
   else throw new Error("the stored document loads in no way")

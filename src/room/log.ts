@@ -1,14 +1,13 @@
 /**
- * The log of a room in Durable Object SQLite: append, load, compact, quarantine, and the small tables beside it. The
- * only file of the room that writes SQL; one schema, so one file of over 450 lines.
+ * The log of a room in Durable Object SQLite: append, load, compact, quarantine, and the small tables beside it. No other
+ * file of the room writes SQL. The schema is one, so this is one file, of more than 450 lines.
  *
- * A document is a snapshot (one update, split at `valueBytes`) and a log of what came after it. One log row holds one
- * commit: the updates of one or several ticks, each as it was vetted (D3), length-prefixed, and in `who` for each of
- * them the time, the subject and the way it came by. A commit too large for a row is split over several rows of one
- * revision.
+ * A document is a snapshot (one update, split at `valueBytes`) and a log of the commits after it. One log row holds one
+ * commit: its updates as they were vetted (D3), each with its length before it, and in `who` the origin of each. A commit
+ * too large for a row is split over several rows of one revision.
  *
- * The newest log row also carries what a waking room must know: bytes, rows and weight since the snapshot, and the
- * clocks that moved. So a wake reads the head of that row and a few lines of `meta`, and nothing of the document.
+ * The newest log row also carries what a waking room must know: bytes, rows and weight since the snapshot, and the clocks
+ * that moved. So a wake reads the head of that row, the clocks and a few notes, and nothing of the document.
  *
  * Nothing is written before the first commit, so asking for a document does not create one.
  *
@@ -57,12 +56,13 @@ const MIGRATIONS = [
    ) WITHOUT ROWID;
    DROP TABLE waiting;
    CREATE TABLE waiting (
-     id INTEGER PRIMARY KEY, peer TEXT NOT NULL, subject TEXT, missing TEXT NOT NULL, size INTEGER NOT NULL,
-     crc INTEGER NOT NULL, who BLOB NOT NULL
-   );`,
+     id INTEGER PRIMARY KEY, size INTEGER NOT NULL, crc INTEGER NOT NULL, peers TEXT NOT NULL, subject TEXT,
+     roots TEXT, who BLOB NOT NULL, missing TEXT NOT NULL
+   );
+   CREATE INDEX waiting_by_bytes ON waiting (size, crc);`,
 ]
 
-/** What the log knows without reading the document. */
+/** The state of the log, known without reading the document. */
 export interface LogState {
   /** Count of the room's commits; grows only, also over a deletion. */
   readonly revision: number
@@ -94,9 +94,11 @@ export interface LoggedUpdate extends Entry {
 /** An update, or a part of one, that waits for ids that have not arrived. Its bytes are read when it is looked at. */
 export interface Waiting {
   readonly id: number
-  /** The peer that brought it (its id), and on whose behalf. */
-  readonly peer: string
+  /** The peers that have brought it (their ids, the newest last), and on whose behalf the first of them did. */
+  readonly peers: readonly string[]
   readonly subject: string | null
+  /** The only roots it may change; null: all. */
+  readonly roots: readonly string[] | null
   /** The ids whose arrival makes it worth another look: client, clock, client, clock, … */
   readonly missing: readonly number[]
   readonly bytes: number
@@ -131,12 +133,12 @@ export class Log {
     this.#state = this.#created ? this.#readState() : EMPTY
   }
 
-  /** What the log knows without reading the document. */
+  /** The state, known without reading the document. */
   get state(): LogState {
     return this.#state
   }
 
-  /** A document is stored here. */
+  /** Whether a document is stored here. */
   get exists(): boolean {
     return this.#state.snapshotBytes > 0 || this.#state.logRows > 0
   }
@@ -229,8 +231,8 @@ export class Log {
   }
 
   /**
-   * Start from a document that lived elsewhere: its bytes become the snapshot, its revision goes on.
-   * @param options.alongside writes that belong to the same step
+   * Start from an archived document: its bytes become the snapshot, and the revision counts on from its own.
+   * @param options.alongside writes that belong to the same transaction
    */
   adopt(
     snapshot: Uint8Array,
@@ -240,7 +242,7 @@ export class Log {
     this.#replace(snapshot, { ...options, revision })
   }
 
-  /** Go on above this revision, without a document: where an archive remembers a deletion or holds something newer. */
+  /** Count on from this revision, because the archive has a higher one. */
   raise(revision: number): void {
     if (revision <= this.#state.revision) return
     this.#state = { ...this.#state, revision }
@@ -248,8 +250,8 @@ export class Log {
   }
 
   /**
-   * Drop the document. Its revision, the clocks of what was deleted and the notes of the archive stay, so that the
-   * revision never goes back and a deleted letter is known again (D8).
+   * Delete the document. The revision, the clocks of its content and the archive's notes stay, so that the revision never
+   * goes back and deleted content is known when it is brought back (D8).
    *
    * @param dead state vector of all that was ever deleted here, encoded
    * @param options.aside keep the document's bytes in quarantine, for a person to look at, with this reason
@@ -276,7 +278,7 @@ export class Log {
     this.#state = { ...EMPTY, revision }
   }
 
-  /** Move a revision of the log out of the document's way; it is kept for a person to look at. The mark of damage stays. */
+  /** Move a revision of the log into quarantine, for a person to look at, and mark the room as damaged (D6, D7). */
   quarantine(revision: number, reason: string): void {
     this.#write(() => {
       this.#setAside(
@@ -290,7 +292,7 @@ export class Log {
     })
   }
 
-  /** Move the snapshot out of the way. The log after it stays. */
+  /** Move the snapshot into quarantine, and mark the room as damaged. The log after it stays. */
   quarantineSnapshot(reason: string): void {
     this.#write(() => {
       const revision = this.#state.revision
@@ -300,6 +302,19 @@ export class Log {
       this.note("snapshot_weight", 0)
       this.#writeValue("snapshot_clocks", new Uint8Array())
       this.#reread()
+    })
+  }
+
+  /**
+   * Say what is still known after a quarantine: the clocks beside the newest row are those from before it.
+   * @param clocks state vector of all that is stored, encoded
+   */
+  setClocks(clocks: Uint8Array): void {
+    this.#write(() => {
+      const isEmpty = this.#state.logRows === 0
+      this.#writeValue(isEmpty ? "snapshot_clocks" : "moved_clocks", clocks)
+      this.#sql("UPDATE log SET clocks = NULL WHERE id = (SELECT max(id) FROM log)")
+      this.#state = this.#readState()
     })
   }
 
@@ -315,79 +330,86 @@ export class Log {
     return this.#created ? (this.#sql<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0) : 0
   }
 
-  /** Something stored was set aside and what it held has not been recovered (D7). Survives a restart. */
+  /** Whether something stored is in quarantine and its content has not been recovered (D7). Survives a restart. */
   get damaged(): boolean {
     return this.noted("damaged") !== null
   }
 
-  /** What could be had again has been had. */
+  /** Remove the mark of damage: the content was recovered as far as anyone has it. */
   repaired(): void {
     if (this.damaged) this.note("damaged", null)
   }
 
-  /**
-   * Keep an update that waits for another one, as it came (D3).
-   * @returns what waits now, and whether these very bytes waited already
-   */
+  /** Keep an update that waits for another one, as it came (D3). */
   hold(
     update: Uint8Array,
-    { peer, missing, origin }: { peer: string; missing: readonly number[]; origin: Origin },
-  ): { waiting: Waiting; isNew: boolean } {
-    const crc = crc32(update)
-    if (this.#created) {
-      const alike = this.#sql<WaitingRow>(
-        `SELECT ${WAITING_COLUMNS} FROM waiting WHERE size = ? AND crc = ?`,
-        ...[update.length, crc],
-      ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
-      if (alike !== undefined) {
-        const wanted = JSON.stringify(missing)
-        if (alike.missing !== wanted)
-          this.#sql("UPDATE waiting SET missing = ? WHERE id = ?", wanted, alike.id)
-        return { waiting: readWaiting({ ...alike, missing: wanted }), isNew: false }
-      }
-    }
+    { origin, ...rest }: Pick<Waiting, "peers" | "roots" | "missing"> & { readonly origin: Origin },
+  ): Waiting {
+    const { subject } = origin
+    const { peers, roots, missing } = rest
     let id = 0
     this.#write(() => {
       id = this.#sql<{ id: number }>(
-        "INSERT INTO waiting (peer, subject, missing, size, crc, who) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-        ...[peer, origin.subject, JSON.stringify(missing), update.length, crc, writeOrigins([origin])],
+        `INSERT INTO waiting (size, crc, peers, subject, roots, who, missing)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+        ...[update.length, crc32(update), peers.join(" "), subject, roots && JSON.stringify(roots)],
+        ...[writeOrigins([origin]), JSON.stringify(missing)],
       )[0]!.id
       this.#writeValue(`waiting ${id}`, update)
     })
-    return { waiting: { id, peer, subject: origin.subject, missing, bytes: update.length }, isNew: true }
+    return { id, subject, ...rest, bytes: update.length }
   }
 
-  /** It waits no longer. */
+  /** The id of these very bytes, where they wait already for this subject with the same rights; else null. */
+  findWaiting(
+    update: Uint8Array,
+    { subject, roots }: { subject: string | null; roots: readonly string[] | null },
+  ): number | null {
+    if (!this.#created) return null
+    const alike = this.#sql<{ id: number }>(
+      "SELECT id FROM waiting WHERE size = ? AND crc = ? AND subject IS ? AND roots IS ?",
+      ...[update.length, crc32(update), subject, roots && JSON.stringify(roots)],
+    ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
+    return alike?.id ?? null
+  }
+
+  /** Others have brought it too, or it waits for something else by now. */
+  holdOn({ id, peers, missing }: Waiting): void {
+    const changed = [peers.join(" "), JSON.stringify(missing), id]
+    this.#write(() => this.#sql("UPDATE waiting SET peers = ?, missing = ? WHERE id = ?", ...changed))
+  }
+
+  /** Delete a waiting update. */
   release(id: number): void {
     this.#sql("DELETE FROM waiting WHERE id = ?", id)
     this.#writeValue(`waiting ${id}`, new Uint8Array())
   }
 
-  /** What waits, without its bytes. */
+  /** The waiting updates, without their bytes. */
   waiting(): Waiting[] {
     if (!this.#created) return []
     return this.#sql<WaitingRow>(`SELECT ${WAITING_COLUMNS} FROM waiting ORDER BY id`).map(readWaiting)
   }
 
-  /** One that waits: its bytes, and where they came from. */
+  /** A waiting update: its bytes and its origin. */
   held(id: number): Entry {
     const row = this.#sql<{ who: ArrayBuffer }>("SELECT who FROM waiting WHERE id = ?", id)[0]
     if (row === undefined) throw new SyncError("internal", `Nothing waits under the id ${id}`)
     return { update: this.#readValue(`waiting ${id}`), origin: readOrigins(new Uint8Array(row.who))() }
   }
 
-  /** A small named value that belongs to the room, or null. */
+  /** Read a small named value of the room; null where there is none. */
   noted<Value extends SqlStorageValue>(key: string): Value | null {
     if (!this.#created) return null
     return this.#sql<{ value: Value }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value ?? null
   }
 
-  /** Keep a small named value. Joins the transaction of the turn. */
+  /** Store a small named value. Joins the transaction of the turn. */
   note(key: string, value: SqlStorageValue): void {
     this.#write(() => this.#sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))
   }
 
-  /** The clocks of all that was deleted under this id and must not come back, as Yjs encodes a state vector. */
+  /** The clocks of all content that was deleted under this id and must not come back, as Yjs encodes a state vector. */
   deadClocks(): Uint8Array {
     return this.#created ? this.#readValue("dead_clocks") : new Uint8Array()
   }
@@ -415,7 +437,7 @@ export class Log {
     )
   }
 
-  /** Say whom a client id belongs to from now on. Joins the transaction of the turn. */
+  /** Store whom a client id belongs to. Joins the transaction of the turn. */
   own(client: number, subject: string): void {
     this.#sql("INSERT OR REPLACE INTO owner VALUES (?, ?)", client, subject)
   }
@@ -425,18 +447,18 @@ export class Log {
     return this.#created ? this.#sql("SELECT client, subject FROM owner ORDER BY client") : []
   }
 
-  /** From which clock on, under a client id that belongs to `owner`, the content is not known to be hers. */
+  /** For each client id with carried content: the clock from which on it is not known to be the owner's. */
   carried(): { client: number; owner: string; clock: number }[] {
     return this.#created ? this.#sql("SELECT client, owner, clock FROM carried") : []
   }
 
-  /** Joins the transaction of the turn. `clock` null: all of it is known to be the owner's. */
+  /** Store that clock; null: all content is known to be the owner's. Joins the transaction of the turn. */
   setCarried(client: number, { owner, clock }: { owner: string; clock: number | null }): void {
     if (clock === null) this.#sql("DELETE FROM carried WHERE client = ? AND owner = ?", client, owner)
     else this.#sql("INSERT OR REPLACE INTO carried VALUES (?, ?, ?)", client, owner, clock)
   }
 
-  /** Awareness states that are too large for a socket's attachment, where they survive a hibernation. */
+  /** Storage for awareness states that are too large for a socket's attachment. */
   get shelf(): Shelf {
     return {
       put: (client, state) =>
@@ -450,7 +472,7 @@ export class Log {
     }
   }
 
-  /** Do writes that hold all or none. */
+  /** Run writes that hold all or none. */
   transact(change: () => void): void {
     this.#write(change)
   }
@@ -493,7 +515,8 @@ export class Log {
     return null
   }
 
-  /** The newest row may be the one that went: the revision is kept apart first, so that it never goes back. */
+  /** Read the state again after a row was removed. The revision is noted first: the removed row may be the newest one, and
+   * the revision must never go back. */
   #reread(): void {
     this.note("revision", this.#state.revision)
     this.note("damaged", this.#state.revision)
@@ -606,8 +629,15 @@ export class Log {
 }
 
 type Part = { part: number; crc: number; bytes: ArrayBuffer }
-const WAITING_COLUMNS = "id, peer, subject, missing, size"
-type WaitingRow = { id: number; peer: string; subject: string | null; missing: string; size: number }
+const WAITING_COLUMNS = "id, size, peers, subject, roots, missing"
+type WaitingRow = {
+  id: number
+  size: number
+  peers: string
+  subject: string | null
+  roots: string | null
+  missing: string
+}
 type LogRow = Part & { revision: number; parts: number; who: ArrayBuffer }
 
 /** The updates of a commit, each with its length before it, in one allocation: a paste is large, and keystrokes many. */
@@ -658,8 +688,13 @@ function gather(
   return at === bytes ? whole : `${at} of ${bytes} bytes are here`
 }
 
-function readWaiting({ id, peer, subject, missing, size }: WaitingRow): Waiting {
-  return { id, peer, subject, missing: JSON.parse(missing) as number[], bytes: size }
+function readWaiting({ id, size, peers, subject, roots, missing }: WaitingRow): Waiting {
+  return {
+    ...{ id, subject, bytes: size },
+    peers: peers === "" ? [] : peers.split(" "),
+    roots: roots === null ? null : (JSON.parse(roots) as string[]),
+    missing: JSON.parse(missing) as number[],
+  }
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

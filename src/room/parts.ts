@@ -1,6 +1,6 @@
 /**
- * The parts of a room and how they are joined: who calls whom is read here. Each part knows those below it, and what
- * goes up goes through a port that is filled in here.
+ * The parts of a room and how they are joined: this file shows who calls whom. A part knows the parts below it; calls
+ * upward go through ports, which are filled in here.
  */
 import type { Connection } from "partyserver"
 import type { Archive } from "../archive/archive.ts"
@@ -29,9 +29,9 @@ export interface Host {
   readonly limits: Limits
   readonly archive: Archive | null
   readonly emit: Emit
-  /** An application's own message has come. */
+  /** Handle a custom message. */
   custom(peer: SocketPeer, message: string): void
-  /** A fresh token has come. */
+  /** Handle a fresh token. */
   renew(peer: SocketPeer, token: string): void
   /** Drop the room's own storage. */
   retire(): Promise<void>
@@ -121,7 +121,7 @@ export function assemble(host: Host): Parts {
   // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
   for (const connection of host.connections()) crowd.recall(connection)
-  // What waited for its owner may wait for nobody now.
+  // Updates that waited for a connected owner may not have to wait any more.
   if (replica.waiting.size > 0) intake.lookAgain()
   return {
     ...{ log, replica, presence, authors, crowd, fanOut, intake, dialogue, archivist, outbox, idle, agenda },

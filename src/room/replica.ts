@@ -1,12 +1,14 @@
 /**
  * The document of a room: its log, the clocks it has reached, and a Y.Doc only while someone needs one.
  *
- * An update is judged against the clocks and goes to the log; nothing on that path needs a Y.Doc. One is hydrated for a
- * step 1 that has something, an export, a server-side edit, a compaction, and for the few updates that only the
- * document can judge; then it is fed in batches and let go when it rests.
+ * An update is judged against the clocks and goes to the log; that path needs no Y.Doc. A Y.Doc is hydrated for a step 1
+ * that is not empty, an export, a server-side edit, a compaction, and for the few updates that only the document can
+ * judge. While it is hydrated, updates are applied to it in batches; it is dropped when nobody needs it.
  *
  *     receive → (vet) → uncommitted → commit → log → compact → snapshot
  *                     ↘ waiting (until what it refers to arrives)
+ *
+ * Over 450 lines: clocks, log and Y.Doc have to agree after each step, and no other file can make them differ.
  */
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
@@ -22,7 +24,7 @@ import {
   weightOf,
 } from "../update/settle.ts"
 import { touchesOf } from "../update/touches.ts"
-import { type Accepted, type Section, vet } from "../update/vet.ts"
+import { type Accepted, type Section, vet, type Waiting as Waits } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { hydrate } from "./hydration.ts"
@@ -30,18 +32,22 @@ import type { Entry, Log } from "./log.ts"
 import type { Origin } from "./origin.ts"
 import { WaitingRoom } from "./waiting.ts"
 
-/** A copy that another room has taken is bound by what a document may have, not by what an update may. */
+/** Limits of one update that do not apply to an archived copy: another room has taken it, bit by bit. */
 const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
 
-/** What became of an update. */
+/** The outcome of an update. */
 export interface Received {
-  /** What is new: relay these and commit. The first is the update's own, unless `released` says it has none. */
+  /** The news of the update itself, to be relayed and committed; null: it has none. */
   readonly taken: Uint8Array | null
-  /** What had waited for it, and is in as well. */
+  /** Updates that had waited for it and were taken as well, to be relayed and committed too. */
   readonly released: readonly Uint8Array[]
   /** A part waits for something that has not arrived: "new", or the same part waited before. */
   readonly waits: "new" | "before" | null
+  /** A part would have to wait, and there is no room for it: its sender is to be told. */
+  readonly overflow: SyncError | null
 }
+
+const NOTHING: Received = { taken: null, released: [], waits: null, overflow: null }
 
 /** How an update is received. */
 export interface Delivery {
@@ -51,13 +57,13 @@ export interface Delivery {
   readonly whole?: boolean
   /** The only roots this bearer may change; undefined: all. */
   readonly roots?: readonly string[] | undefined
-  /** Content that was deleted under this id is brought back on purpose. */
+  /** The bearer brings back, on purpose, content that was deleted with the document. */
   readonly revives?: boolean
   /** It comes from the archive, which holds what another room took: the wire's limits do not apply. */
   readonly archived?: boolean
 }
 
-/** Who may extend a client id, and who has. */
+/** Decides who may add under a client id, and records who has: see authors.ts. */
 export interface Claims {
   judge(client: number, bearer: Bearer): "own" | "carried" | "waits"
   took(section: Section, bearer: Bearer): void
@@ -65,7 +71,7 @@ export interface Claims {
   wrote(): void
 }
 
-/** The document of a room. */
+/** The document of a room: takes, commits, compacts and hydrates. */
 export class Replica {
   readonly #log: Log
   readonly #limits: Limits
@@ -74,9 +80,9 @@ export class Replica {
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
   readonly #moved: Map<number, number>
-  /** Clocks below which content was deleted with the document and must not come back (D8). */
+  /** Client → clock below which content was deleted with the document and must not come back (D8). */
   #dead: Map<number, number>
-  /** Clocks below which a restore has brought it back, so that whoever still has that may give it back after damage. */
+  /** Client → clock below which a restore has brought deleted content back: peers may send that again after damage. */
   #restored: Map<number, number>
   #restoredChanged = false
   readonly #waiting: WaitingRoom
@@ -84,17 +90,18 @@ export class Replica {
   #uncommittedBytes = 0
   #uncommittedWeight = 0
   #doc: Y.Doc | null = null
-  /** Taken by the room, not yet by the hydrated document. */
+  /** Updates that the room has taken and the hydrated document has not applied yet. */
   #feed: Uint8Array[] = []
   #neededAt = 0
-  /** No shared type lies deeper than this; null until a document was looked at. */
+  /** Upper bound of how deep shared types lie; null until a document was measured. */
   #depth: number | null = null
-  /** The client id of what the server writes; null until it writes. A new one at each hydration would grow the state vector. */
+  /** The one client id of server-side edits, since a new one per hydration would grow the state vector; null before the first. */
   #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
+  #erasures = 0
 
-  /** @param options.emit hears what happens; "quarantined" means that the clocks went back and others may hold what is missing */
+  /** @param options.emit after "quarantined" the clocks have gone back, and peers or the archive may hold what is missing */
   constructor(log: Log, { limits, claims, emit }: { limits: Limits; claims: Claims; emit: Emit }) {
     this.#log = log
     this.#limits = limits
@@ -110,12 +117,12 @@ export class Replica {
     this.#waiting = new WaitingRoom(log, limits)
   }
 
-  /** A document exists: something is stored or about to be. */
+  /** Whether the document exists: something is in the log, or taken and uncommitted. */
   get exists(): boolean {
     return this.#log.exists || this.#uncommitted.length > 0
   }
 
-  /** There is something here, be it only something that waits. */
+  /** Whether the room holds anything, waiting updates included. */
   get holds(): boolean {
     return this.exists || this.#waiting.size > 0
   }
@@ -125,12 +132,12 @@ export class Replica {
     return this.#uncommittedBytes
   }
 
-  /** Something taken is not yet committed. */
+  /** Whether something taken is not yet committed. */
   get hasUncommitted(): boolean {
     return this.#uncommitted.length > 0
   }
 
-  /** What is kept that waits for another update. */
+  /** The updates that wait for others. */
   get waiting(): WaitingRoom {
     return this.#waiting
   }
@@ -155,7 +162,7 @@ export class Replica {
     return this.#doc !== null
   }
 
-  /** A Y.Doc is in memory that nobody has needed for some time. */
+  /** Whether a Y.Doc is in memory that nobody has needed for `dehydrateMs`. */
   get rests(): boolean {
     return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
   }
@@ -166,8 +173,8 @@ export class Replica {
   }
 
   /**
-   * The state vector, encoded by Yjs; needs no document.
-   * @param lowered clocks to be named instead of those reached: what the receiver is to bring again
+   * The state vector, encoded by Yjs; needs no Y.Doc.
+   * @param lowered clients for which a lower clock is given, so that the receiver sends content from there on again
    */
   stateVector(lowered: ReadonlyMap<number, number> | null = null): Uint8Array {
     if (lowered === null || lowered.size === 0) return Y.encodeStateVector(this.#clocks)
@@ -177,8 +184,8 @@ export class Replica {
   }
 
   /**
-   * Judge an update and take what can be taken; what refers to something that has not arrived waits (D9). Nothing has
-   * changed when it throws.
+   * Judge an update and take what integrates; the part that refers to something missing waits (D9). Nothing has changed
+   * when it throws.
    *
    * @throws SyncError bad-update | too-large | pending-full | document-full | deleted | forbidden
    */
@@ -189,7 +196,7 @@ export class Replica {
     for (;;) {
       const setbacks = this.#setbacks
       const received = this.#tryReceive(update, delivery)
-      // Judging needed the document, and the document was damaged: what was known is not, so judge again (D7).
+      // Judging hydrated the document, which turned out damaged: the clocks went back, so judge again (D7).
       if (setbacks === this.#setbacks && received !== null) return received
     }
   }
@@ -214,13 +221,13 @@ export class Replica {
       }
       return { result, update }
     } catch (thrown) {
-      // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
+      // Yjs keeps what a transaction did before it threw. Drop this Y.Doc; the log has the state before.
       this.dehydrate()
       throw thrown
     }
   }
 
-  /** Take the newest uncommitted update back, as if it had not been made: its commit failed and nobody has seen it. */
+  /** Undo an uncommitted server-side edit: its commit failed, and nobody has seen it. */
   takeBack(update: Uint8Array): void {
     this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
     this.#uncommittedBytes -= update.length
@@ -234,7 +241,7 @@ export class Replica {
 
   /**
    * Look at the document.
-   * @throws TypeError where `look` changed it: such a change would be in no log, and in nobody else's document
+   * @throws TypeError where `look` changed it: the change would be in no log and in nobody else's document
    */
   read<Result>(look: (doc: Y.Doc) => Result): Result {
     const { result, update } = capture(this.document(), () => look(this.document()))
@@ -243,7 +250,7 @@ export class Replica {
     throw new TypeError("read() changed the document; use edit()")
   }
 
-  /** The Y.Doc, hydrated from the log if it is not in memory. Lives until it rests; do not keep it. */
+  /** The Y.Doc, hydrated from the log if it is not in memory. Do not keep it: it is dropped when nobody needs it. */
   document(): Y.Doc {
     this.#neededAt = Date.now()
     if (this.#doc !== null) {
@@ -252,20 +259,23 @@ export class Replica {
         this.#feed = []
         return this.#doc
       } catch (cause) {
-        // A vetted update did not apply. The document is built anew, and what is to blame is found on the way.
+        // A vetted update did not apply. Hydrating anew finds the one to blame and sets it aside.
         this.#emit({ type: "unapplied", cause })
         this.dehydrate()
       }
     }
-    const { doc, damaged } = hydrate(this.#log, this.#uncommitted)
+    const { doc, damaged, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
-    if (damaged) this.#setBack(doc)
+    if (damaged) this.#setBack(doc, storedClocks)
     else doc.clientID = this.#server ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
   }
 
-  /** What someone with this state vector lacks, as one update. */
+  /**
+   * One update with everything that a document with this state vector lacks.
+   * @throws SyncError bad-frame where the state vector cannot be read
+   */
   diff(stateVector: Uint8Array): Uint8Array {
     try {
       return Y.encodeStateAsUpdate(this.document(), stateVector)
@@ -276,7 +286,7 @@ export class Replica {
     }
   }
 
-  /** The whole document as updates that follow one another, read from the log without a Y.Doc. At least one. */
+  /** The whole document as consecutive updates, at least one; read from the log, without a Y.Doc. */
   whole(): Uint8Array[] {
     const { snapshot, updates, damaged } = this.#log.load()
     if (damaged) return [Y.encodeStateAsUpdate(this.#rebuild())]
@@ -286,21 +296,28 @@ export class Replica {
     return all.length > 0 ? all : [EMPTY_UPDATE]
   }
 
-  /** The whole document as one update, compacted, with what waits for something in it as Yjs keeps it: after a gap. */
+  /**
+   * The whole document as one update, compacted, with what waits for something in it as Yjs keeps it: after a gap. What
+   * waits for nothing but its author stays here, since whoever opens the update would take it for granted (R5).
+   */
   encode(): Uint8Array {
     const update = Y.encodeStateAsUpdate(this.document())
-    return this.#waiting.size === 0 ? update : Y.mergeUpdates([update, ...this.#waiting.updates()])
+    const behindGaps = this.#waiting.updates().filter((waiting) => {
+      const verdict = vet(waiting, this.#clocks, { limits: { ...this.#limits, ...ARCHIVED } })
+      return verdict.kind === "accept" && verdict.news === null
+    })
+    return behindGaps.length === 0 ? update : Y.mergeUpdates([update, ...behindGaps])
   }
 
   /**
-   * Write what was taken to the log, as one commit. A frame sent after it leaves once it is durable. Only `intake`
-   * calls it.
+   * Write the taken updates to the log as one commit. Frames sent afterwards leave once it is durable. Called by the
+   * intake alone.
    * @returns the room's revision
    * @throws whatever the database throws; then nothing has changed
    */
   commit(): number {
     if (this.#uncommitted.length === 0) {
-      // What turned out to be known leaves the waiting room without a commit of its own.
+      // A waiting update whose content turned out to be known is dropped without a commit.
       if (this.#waiting.hasSettled) this.#log.transact(() => this.#waiting.write())
       this.#waiting.wrote()
       return this.#log.state.revision
@@ -325,7 +342,7 @@ export class Replica {
   }
 
   /**
-   * The log has outgrown the snapshot. Compacting when the log reaches half of the snapshot bounds what is
+   * Whether the log has outgrown the snapshot. Compacting when the log reaches half of the snapshot bounds what is
    * written: each byte received is written once to the log, and a snapshot S is rewritten after S/2 of
    * log, so at most 1 + (S + S/2) / (S/2) = 4 bytes are written per byte received (rows and clocks counted with
    * their overhead; a document below the floor costs less than a row a second).
@@ -335,7 +352,7 @@ export class Replica {
     return logBytes > Math.max(this.#limits.compactFloorBytes, snapshotBytes / 2)
   }
 
-  /** The log is worth folding in when nobody is here: the next one to open it reads one value. */
+  /** Whether compacting an empty room is worth it: the next one to open it then reads one value. */
   get untidy(): boolean {
     const { snapshotBytes, logBytes } = this.#log.state
     return logBytes * 16 > snapshotBytes
@@ -343,8 +360,7 @@ export class Replica {
 
   /**
    * Fold the log into a new snapshot, which is first proven to load in a fresh Y.Doc to the same state (D4).
-   * Does nothing where the log is empty, and where something stored was found damaged and is not recovered (D7).
-   * What was taken must be committed.
+   * Does nothing where the log is empty, or where damage is not recovered yet (D7). The caller has committed what was taken.
    */
   compact(): void {
     if (this.#log.state.logRows === 0) return
@@ -362,8 +378,8 @@ export class Replica {
   }
 
   /**
-   * Start from a document that lived elsewhere. What waits inside it waits here.
-   * @param options.alongside writes that belong to the same step
+   * Start from an archived document. Updates that are pending inside it wait here.
+   * @param options.alongside writes that belong to the same transaction
    * @throws SyncError bad-update where the bytes are no document: never start empty over one that exists
    */
   adopt(
@@ -397,15 +413,20 @@ export class Replica {
     this.#readClocks(doc)
     this.#moved.clear()
     this.#dead = decodeClocks(this.#log.deadClocks())
-    // What is archived is alive, whatever of its clients was deleted.
+    // Archived content is alive, whatever was deleted under its client ids.
     this.#restore([...this.#clocks].map(([client, end]) => ({ client, end })))
     if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
     this.#restoredChanged = false
   }
 
-  /** Look again at what waits for more of this client: its owner has left, so what others carried is taken. */
+  /** Judge again what waits for this client: its owner has left, so content that others carried can be taken. */
   release(client: number): readonly Uint8Array[] {
     return this.#release(this.#waiting.waitingFor(client))
+  }
+
+  /** Look again at everything that waits. */
+  releaseAll(): readonly Uint8Array[] {
+    return this.#release([...this.#waiting.ids])
   }
 
   /** Let the Y.Doc go. */
@@ -416,7 +437,7 @@ export class Replica {
   }
 
   /**
-   * Forget the document and drop what is stored of it, but for the clocks of what was in it.
+   * Delete the document. The clocks of its content are kept, so that it is known when somebody brings it back (D8).
    * @param options.aside keep its bytes in quarantine, with this reason
    */
   erase(options: { aside?: string; dead?: Uint8Array } = {}): void {
@@ -429,6 +450,7 @@ export class Replica {
     this.#dead = dead
     this.#restored.clear()
     this.#server = null
+    this.#erasures++
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -438,29 +460,34 @@ export class Replica {
     this.#depth = null
   }
 
+  /** Counts how often the document was dropped: what was asked about the one before it says nothing of this one. */
+  get erasures(): number {
+    return this.#erasures
+  }
+
   /** The clocks of what was deleted here, encoded as a state vector. */
   get dead(): Uint8Array {
     return Y.encodeStateVector(this.#dead)
   }
 
-  /** What was deleted elsewhere is deleted here. */
+  /** Note clocks of content that was deleted in another room. */
   bury(dead: Uint8Array): void {
     this.#dead = raiseClocks(this.#dead, decodeClocks(dead))
     this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
   }
 
-  /** Null where the document turned out to be damaged, so that the verdict is no longer true. */
+  /** @returns null where the document turned out to be damaged, so that the verdict no longer holds */
   #tryReceive(update: Uint8Array, delivery: Delivery): Received | null {
     const { bearer, origin, whole = false, roots } = delivery
     const setbacks = this.#setbacks
     const verdict = this.#vet(update, delivery)
     const { news, waiting } = verdict
-    if (news === null && waiting === null) return { taken: null, released: [], waits: null }
-    this.#checkAlive(verdict, delivery)
+    if (news === null && waiting === null) return NOTHING
+    if (delivery.revives !== true) this.#checkAlive(verdict)
     if (roots !== undefined && news !== null) {
-      const touched = rootsOf(touchesOf(news), this.document())
+      const document = this.document()
       if (setbacks !== this.#setbacks) return null
-      checkRoots(touched, roots)
+      checkRoots(news, { roots, document })
     }
     let taken: Uint8Array | null = null
     if (news !== null) {
@@ -474,14 +501,24 @@ export class Replica {
       } else taken = news
       if (taken !== null)
         this.#takeSections({ update: taken, origin }, verdict, { bearer, applied: needsDocument })
+      // After damage the document may have had it already, behind a gap.
+      else for (const { client, end } of verdict.sections) this.#advance(client, end)
     }
-    const waits =
-      waiting === null
-        ? null
-        : this.#waiting.keep(waiting, { bearer, origin, bounded: delivery.archived !== true })
+    if (delivery.revives === true) this.#restore(verdict.sections)
+    // From here on something was taken, so nothing may throw.
+    const kept = waiting === null ? NOTHING : this.#keep(waiting, delivery)
     const released =
       taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
-    return { taken, released, waits }
+    return { ...kept, taken, released }
+  }
+
+  #keep(waiting: Waits, { bearer, origin, roots, archived = false }: Delivery): Received {
+    try {
+      const waits = this.#waiting.keep(waiting, { bearer, roots: roots ?? null, origin, bounded: !archived })
+      return { ...NOTHING, waits }
+    } catch (thrown) {
+      return { ...NOTHING, overflow: asSyncError(thrown) }
+    }
   }
 
   #vet(update: Uint8Array, { bearer, archived = false }: Pick<Delivery, "bearer" | "archived">): Accepted {
@@ -500,9 +537,8 @@ export class Replica {
    * deletion stays deleted, whichever tab still has it.
    * @throws SyncError deleted
    */
-  #checkAlive({ sections, waiting }: Accepted, { revives = false }: Delivery): void {
+  #checkAlive({ sections, waiting }: Accepted): void {
     if (this.#dead.size === 0) return
-    if (revives) return this.#restore(sections)
     const clients = new Set(sections.map(({ client }) => client))
     for (const { client } of waiting?.missing ?? []) clients.add(client)
     if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
@@ -521,7 +557,7 @@ export class Replica {
     }
   }
 
-  /** @throws SyncError document-full. What only deletes is taken however full the document is (B2). */
+  /** @throws SyncError document-full; never for an update that only deletes (B2) */
   #checkSpace({ news, sections, weight }: Accepted): void {
     if (sections.length === 0) return
     const { documentBytes, documentWeight, clients } = this.#limits
@@ -539,7 +575,7 @@ export class Replica {
     throw new SyncError("document-full", said)
   }
 
-  /** An update of this size may not fit before the log is folded into the snapshot. */
+  /** Whether an update of this size may fit only after a compaction. */
   isNearlyFull(bytes: number): boolean {
     const { documentBytes, documentWeight, compactFloorBytes, editWeight } = this.#limits
     return (
@@ -549,8 +585,8 @@ export class Replica {
   }
 
   /**
-   * Let the document settle what the bytes alone cannot.
-   * @returns what the document made of the update; null where nothing of it is new
+   * Apply the update to the Y.Doc and check what its bytes alone cannot tell.
+   * @returns the update as the document emitted it; null where nothing of it is new
    */
   #judge(update: Uint8Array, { sections, doubts, levels }: Accepted): Uint8Array | null {
     const doc = this.document()
@@ -565,7 +601,7 @@ export class Replica {
       }
       return made === null || isEmpty(made) ? null : made
     } catch (cause) {
-      // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
+      // Yjs keeps what a transaction did before it threw. Drop this Y.Doc; the log has the state before.
       this.dehydrate()
       if (cause instanceof SyncError) throw cause
       throw new SyncError("bad-update", `Update of ${update.length} bytes does not apply`, { cause })
@@ -573,8 +609,8 @@ export class Replica {
   }
 
   /**
-   * Whether types that nest so many levels fit wherever in the document they go. Only a bound is kept, so that most new
-   * paragraphs and shapes need no document; when it is used up, the document is looked at.
+   * Whether types that nest this many levels are allowed wherever in the document they go. Only an upper bound is kept, so
+   * that most new paragraphs and shapes need no Y.Doc; once the bound is used up, the document is measured.
    */
   #hasDepthFor(levels: number): boolean {
     if (levels === 0) return true
@@ -590,7 +626,7 @@ export class Replica {
   ): void {
     for (const section of sections) {
       if (bearer.subject !== null) this.#claims.took(section, bearer)
-      // Somebody else has continued what the server wrote: it writes on under another id, so that theirs is not taken for its own.
+      // Somebody else has continued under the server's client id: server-side edits get another one, so that the two stay apart.
       if (section.client === this.#server) this.#writeUnder(createDocument().clientID)
       this.#advance(section.client, section.end)
     }
@@ -604,16 +640,22 @@ export class Replica {
     this.#uncommittedWeight += weight
   }
 
-  /** Take what no longer waits, and what waited for that; what turns out to be unsafe is dropped. */
+  /** Take these waiting updates, and those that wait for them. One that turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
-    // Loading the document may set the clocks back, so that comes before anything is judged (D7).
+    // Hydrating may set the clocks back, so it comes before anything is judged (D7).
     if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
-        const { update, origin, bearer } = this.#waiting.open(id)
+        // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
+        const document = this.document()
+        const { update, origin, bearer, roots } = this.#waiting.open(id)
         try {
           const verdict = this.#vet(update, { bearer })
+          if (verdict.news !== null) {
+            if (roots !== null) checkRoots(verdict.news, { roots, document })
+            this.#checkSpace(verdict)
+          }
           const made = verdict.news === null ? null : this.#judge(verdict.news, verdict)
           if (made !== null) {
             this.#takeSections({ update: made, origin }, verdict, { bearer, applied: true })
@@ -621,7 +663,10 @@ export class Replica {
           }
           this.#waiting.settle(id, verdict.waiting)
         } catch (thrown) {
-          this.#emit({ type: "dropped", bytes: update.length, reason: asSyncError(thrown).message })
+          const { code, message } = asSyncError(thrown)
+          // It waits on for space; dropped, it would be called saved.
+          if (code === "document-full") continue
+          this.#emit({ type: "dropped", bytes: update.length, reason: message })
           this.#waiting.settle(id, null)
         }
       }
@@ -649,15 +694,20 @@ export class Replica {
 
   #rebuild(): Y.Doc {
     this.dehydrate()
-    const { doc } = hydrate(this.#log, this.#uncommitted)
+    const { doc, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
-    this.#setBack(doc)
+    this.#setBack(doc, storedClocks)
     return doc
   }
 
-  /** After damage the clocks are those of what is left, and the server stops writing under an id that went back. */
-  #setBack(doc: Y.Doc): void {
+  /**
+   * After damage the clocks are those of what is left, also over a restart, and the revision is another, since it names
+   * another state. The server stops writing under an id that went back.
+   */
+  #setBack(doc: Y.Doc, storedClocks: Uint8Array): void {
     this.#setbacks++
+    this.#log.setClocks(storedClocks)
+    this.#log.raise(this.#log.state.revision + 1)
     this.#clocks.clear()
     this.#moved.clear()
     this.#readClocks(doc)
@@ -667,7 +717,7 @@ export class Replica {
   }
 }
 
-/** A document as bytes, and the clocks and deletes by which to know it again. */
+/** A document as bytes, and its state as Yjs compares it. */
 interface Folded {
   readonly snapshot: Uint8Array
   readonly state: Y.Snapshot
@@ -677,7 +727,11 @@ function fold(doc: Y.Doc): Folded {
   return { snapshot: Y.encodeStateAsUpdate(doc), state: Y.snapshot(doc) }
 }
 
-/** The snapshot loads in a fresh Y.Doc to the same structs and deletes. @returns that document */
+/**
+ * Prove that the snapshot loads in a fresh Y.Doc to the same structs and deletes.
+ * @returns that document
+ * @throws SyncError internal
+ */
 function prove({ snapshot, state }: Folded): Y.Doc {
   const doc = createDocument()
   Y.applyUpdate(doc, snapshot)
@@ -686,13 +740,16 @@ function prove({ snapshot, state }: Folded): Y.Doc {
   return doc
 }
 
-/** @throws SyncError forbidden where a root is touched that is not among those allowed */
-function checkRoots(touched: ReadonlySet<string>, allowed: readonly string[]): void {
-  for (const root of touched) {
-    if (!allowed.includes(root))
+/** @throws SyncError forbidden where the update touches a root that is not among those allowed */
+function checkRoots(
+  update: Uint8Array,
+  { roots, document }: { roots: readonly string[]; document: Y.Doc },
+): void {
+  for (const root of rootsOf(touchesOf(update), document)) {
+    if (!roots.includes(root))
       throw new SyncError(
         "forbidden",
-        `This connection may change ${allowed.join(", ")}, not ${JSON.stringify(root)}`,
+        `This connection may change ${roots.join(", ")}, not ${JSON.stringify(root)}`,
       )
   }
 }
@@ -701,7 +758,7 @@ function sectionsOf(update: Uint8Array): { client: number; clock: number }[] {
   return [...Y.parseUpdateMeta(update).from].map(([client, clock]) => ({ client, clock }))
 }
 
-/** Take out of a document what waits inside it for something that has not arrived. @returns whether there was anything */
+/** Remove what is pending inside a Y.Doc. @returns whether there was anything */
 function takePending({ store }: Y.Doc): boolean {
   if (store.pendingStructs === null && store.pendingDs === null) return false
   store.pendingStructs = null

@@ -1,9 +1,11 @@
 /**
- * The room: one Durable Object, one document, everyone who is connected to it. It receives the platform's events and
- * calls the parts in order; it decides nothing itself.
+ * The room: the Durable Object of one document. It receives the platform's events and calls the parts in order; it decides
+ * nothing itself.
  *
  *     socket → dialogue → intake (vet, relay, commit, "saved") → replica → log
  *     alarm  → agenda   → archivist → archive
+ *
+ * Over 450 lines: the platform, the Worker and a subclass each call a part of its methods, and find them documented.
  */
 import { type Connection, type ConnectionContext, Server, type WSMessage } from "partyserver"
 import type * as Y from "yjs"
@@ -41,8 +43,9 @@ import type { Peer } from "./peer.ts"
 const DONE = Promise.resolve()
 
 /**
- * A document: its room, with everyone who is connected to it. Subclass it, name an archive, and override the hooks you
- * need.
+ * The room of one document, to be subclassed: name an archive, and override the hooks you need (`onPost`,
+ * `onCustomMessage`, `onEvent`) and the tables (`limits`, `formats`). Change the document by `edit`, look at it by `read`.
+ * All other methods belong to the room or to partyserver; do not override or call them.
  *
  * @example
  * export class Room extends YurtRoom<Env> {
@@ -69,35 +72,42 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #started = false
   /** Resolves once the document is loaded, from storage or the archive. null before the first request and after a failed load. */
   #opening: Promise<void> | null = null
-  /** Who was dismissed lately, and when, ms since 1970. */
+  /** Recent dismissals, with their times, ms since 1970. */
   #dismissals: { readonly who: Revoked; readonly atMs: number }[] = []
   readonly #counts = new EventCounts()
 
   // ---- hooks and calls for a subclass
 
-  /** A custom message (`provider.send`, YProvider's `sendMessage`) from a peer. Override it. */
+  /**
+   * Called with a custom message of a peer (`provider.send`, YProvider's `sendMessage`). Override it.
+   * @param _message at most `messageLength` UTF-16 units
+   */
   onCustomMessage(_peer: Peer, _message: string): void {}
 
-  /** `POST` to the document's URL. Override it; by default there is nothing to post. */
+  /**
+   * Answers `POST` to the document's URL. Override it; by default the answer is 405. The caller has the right to write;
+   * the token has been taken out of the request.
+   */
   onPost(_request: Request): Response | Promise<Response> {
     throw new SyncError("method-not-allowed", "This room takes no POST")
   }
 
-  /** Something happened. Override it to count or forward; by default what an operator must know goes to the console. */
+  /** Called with all that happens. Override it to count or forward; by default what an operator must know is logged. */
   onEvent(event: RoomEvent): void {
     logEvent(this.name, event)
   }
 
-  /** Send a custom message to everyone connected, or to one. */
+  /** Send a custom message to everyone connected, or to one peer. */
   sendCustomMessage(message: string, only?: Peer): void {
     for (const peer of only === undefined ? this.#room.crowd.peers : [only])
       peer.say({ type: "custom", message })
   }
 
   /**
-   * Change the document on the server, in one transaction, all or nothing. Everyone connected sees it.
+   * Change the document on the server, in one transaction, all or nothing. Peers see it once it is committed.
    * @returns what `change` returned, once the change is durable
-   * @throws SyncError unavailable where the disk did not take it; then nothing was changed
+   * @throws SyncError unavailable where the disk did not take it, archive-unavailable where the document cannot be loaded;
+   *   whatever `change` throws. Then nothing was changed
    * @example await this.edit((doc) => doc.getMap("counter").set("n", 1))
    */
   async edit<Result>(change: (doc: Y.Doc) => Result): Promise<Result> {
@@ -109,7 +119,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /**
    * Look at the document. Do not keep the Y.Doc.
-   * @throws TypeError where `look` changed it
+   * @throws TypeError where `look` changed it; SyncError archive-unavailable where the document cannot be loaded
+   * @example const text = await this.read((doc) => doc.getText("text").toString())
    */
   async read<Result>(look: (doc: Y.Doc) => Result): Promise<Result> {
     await this.#ready()
@@ -125,7 +136,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const { replica, intake, log, archivist } = this.#room
       if (!replica.exists) return null
       for (;;) {
-        // A revision is of what is committed and never comes again, so it names the state.
+        // A revision is committed and is never used again, so it names the state.
         const revision = intake.commitOrThrow()
         const etag = entityTag(revision, { format: name, root: want.root })
         const { mediaType } = format
@@ -176,7 +187,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       const { replica, authors, crowd, dialogue, outbox, archivist, log } = this.#room
       if (!replica.holds) {
-        // The archive may not know of an earlier deletion yet.
+        // An earlier deletion may not have reached the archive yet.
         if (outbox.ledger.deleting) await archivist.remove()
         return false
       }
@@ -188,7 +199,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       try {
         if (this.archive !== null) await archivist.remove()
       } finally {
-        // What the archive did not take is tried again by the alarm.
+        // Where the archive failed, the alarm tries again.
         await this.#room.agenda.reset()
       }
       await this.ctx.storage.sync()
@@ -230,10 +241,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       const { replica, outbox, archivist, log } = this.#room
       if (!replica.holds) throw new SyncError("not-found", `There is no document ${this.name}.`)
-      // Whatever the archive is thought to hold: it may have been restored to an older state.
+      // Store even where the archive is thought to be up to date: it may have been restored to an older state.
       outbox.note({ archivedRevision: null })
       await archivist.flush()
-      // A conflict was merged, and is stored with the result.
+      // The first flush has met a conflict and merged it; the second stores the result.
       if (outbox.dirty && outbox.ledger.attempts === 0) await archivist.flush()
       this.#room.agenda.arm()
       return { revision: log.state.revision, archivedRevision: outbox.ledger.archivedRevision }
@@ -252,7 +263,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   override async fetch(request: Request): Promise<Response> {
     try {
-      // partyserver answers a throw of its start with the stack: start first, where it can be caught.
+      // partyserver answers an error at its start with the stack, so it is started here, where the error can be caught.
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
       checkQuery(new URL(request.url), this.limits)
@@ -277,7 +288,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     agenda.arm()
   }
 
-  /** The hot path skips partyserver, which reads the attachment and wraps the socket for every message. */
+  /** The hot path: partyserver would read the attachment and wrap the socket for every message. */
   override webSocketMessage(socket: WebSocket, message: WSMessage): Promise<void> {
     const peer = this.#started ? this.#room.crowd.find(socket) : undefined
     if (peer === undefined) return super.webSocketMessage(socket, message)
@@ -293,7 +304,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     crowd.answerStranger(connection)
   }
 
-  /** partyserver echoes a goodbye where its code can be sent; the others would be left waiting for an answer. */
+  /** partyserver answers a close only where its code can be sent; clients that used another would wait for an answer. */
   override async webSocketClose(
     socket: WebSocket,
     code: number,
@@ -309,7 +320,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     const peer = crowd.findOrRecall(connection)
     if (peer === undefined) return
     crowd.left(peer)
-    // What it sent and nobody has committed yet may be with nobody else.
+    // Nobody else may have what it sent and is not committed yet.
     intake.commit()
     if (crowd.peers.size > 0) return
     idle.empty()
@@ -325,7 +336,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     try {
       await super.alarm()
     } catch (cause) {
-      // It may have failed before `onAlarm` set the next one: at the start, or in a subclass.
+      // It may have failed before `onAlarm` set the next alarm: at the start, or in a subclass.
       this.#emit({ type: "chore-failed", chore: "alarm", cause })
       await this.ctx.storage.setAlarm(Date.now() + 2 * this.limits.archiveTimeoutMs)
     }
@@ -337,7 +348,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   // ---- the parts
 
-  /** The parts of this room. Made at the first event, since a subclass's fields are set after our constructor. */
+  /** The parts of this room. Made at the first event, because a subclass's fields are set after our constructor. */
   get #room(): Parts {
     this.#parts ??= this.#wake()
     return this.#parts
@@ -357,7 +368,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     })
   }
 
-  /** Drop the room's own storage. The next one to come finds a room that starts from the archive. */
+  /** Drop the room's own storage. The next visitor finds a room that starts from the archive. */
   async #retire(): Promise<void> {
     this.#emit({ type: "retired" })
     await this.#room.agenda.end()
@@ -367,13 +378,13 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   /**
-   * The document is here: stored, or looked up in the archive. A room that holds nothing looks again each time, since a
-   * row may have come meanwhile.
-   * @throws SyncError archive-unavailable: never start empty over a document that exists
+   * Resolves once the document is here: stored, or looked up in the archive. A room that holds nothing looks again each
+   * time, since a row may have been added meanwhile.
+   * @throws SyncError archive-unavailable: a room never starts empty over a document that exists
    */
   #ready(): Promise<void> {
     const { replica, crowd, archivist, intake } = this.#room
-    // Whoever is connected was let in after the archive was asked.
+    // Peers are let in only after the archive was asked.
     if (replica.holds || crowd.peers.size > 0) return this.#opening ?? DONE
     this.#opening ??= archivist
       .open()
@@ -384,9 +395,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return this.#opening
   }
 
-  /** A fresh token for an open socket. Verified outside of the turn; meanwhile the old grant holds. */
+  /** Take a fresh token for an open socket. Verifying is asynchronous; meanwhile the old grant holds. */
   async #renew(peer: SocketPeer, token: string): Promise<void> {
-    // In open mode there is nothing to renew; one at a time, for each asks the registries.
+    // In open mode there is nothing to renew. One renewal at a time, because each asks the registries.
     if (peer.grant.subject === null || peer.renewing) return
     const { crowd, fanOut, presence, agenda } = this.#room
     peer.renewing = true
@@ -407,7 +418,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       agenda.arm()
       if (grant.expiresAtMs !== null) peer.say({ type: "renewed", expiresAtMs: grant.expiresAtMs })
     } catch (thrown) {
-      // The key server or a registry is out, which says nothing of the token: the old grant holds until it ends (R7).
+      // An outage of the key server or a registry says nothing of the token: the old grant holds until it ends (R7).
       if (!isOutage(thrown)) crowd.close(peer, asSyncError(thrown))
     } finally {
       peer.renewing = false
@@ -433,7 +444,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     this.onEvent(event)
   }
 
-  /** At once, and by the alarm for as long as it takes. */
+  /** Recover at once; where that fails the alarm tries again, for as long as it takes. */
   async #recoverSoon(): Promise<void> {
     const { archivist, agenda, log } = this.#room
     try {
@@ -445,7 +456,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 }
 
-/** Ours by the subprotocol it offers; every other client speaks the stock dialect. */
+/** Our provider offers the subprotocol `yurt`; every other client speaks the stock dialect. */
 function dialectOf(request: Request): Dialect {
   const offered = request.headers.get("sec-websocket-protocol") ?? ""
   return offered.split(",").some((one) => one.trim() === "yurt") ? yurt : yWebsocket

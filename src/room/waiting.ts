@@ -2,8 +2,8 @@
  * The waiting room: updates, or parts of updates, that refer to something that has not arrived (D9). They are stored as
  * they came, and neither relayed nor given to a Y.Doc, which would integrate them later without asking the vet.
  *
- * What waits is found by the client it waits for, so that it costs nothing until that client moves. Each sender has a
- * share of the room, and fills nobody else's.
+ * Waiting updates are indexed by the client they wait for, so that they cost nothing until that client moves. Each
+ * sender has a share of its own.
  */
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
@@ -18,6 +18,16 @@ interface Part {
   readonly missing: readonly Id[]
 }
 
+/** How something is kept that waits. */
+interface Keeping {
+  readonly bearer: Bearer
+  /** The only roots it may change; null: all. */
+  readonly roots?: readonly string[] | null
+  readonly origin: Origin
+  /** It counts against its sender's share. */
+  readonly bounded: boolean
+}
+
 /** What waits in a room, by id. */
 export class WaitingRoom {
   readonly #log: Log
@@ -27,6 +37,8 @@ export class WaitingRoom {
   readonly #byClient = new Map<number, Set<number>>()
   /** Clients that have moved since `ready` was asked. */
   readonly #arrived = new Set<number>()
+  /** Peer → how many wait that it has brought. */
+  readonly #byPeer = new Map<string, number>()
   /** What waits no longer, and leaves in the transaction that commits it, not before. */
   #settled: number[] = []
 
@@ -34,48 +46,48 @@ export class WaitingRoom {
     this.#log = log
     this.#limits = limits
     for (const one of log.waiting()) this.#add(one)
-    // What it waits for may have come in the commit before a restart.
+    // What they wait for may have been committed just before a restart.
     for (const client of this.#byClient.keys()) this.#arrived.add(client)
   }
 
-  /** How many wait. */
+  /** How many updates wait. */
   get size(): number {
     return this.#waiting.size
   }
 
-  /** Something of this peer waits, so nothing it sent may be called saved. */
+  /** Whether an update of this peer waits: then nothing it sent may be called saved. */
   isWaitingFor(peer: string): boolean {
-    for (const one of this.#waiting.values()) if (one.peer === peer) return true
-    return false
+    return this.#byPeer.has(peer)
   }
 
-  /** Everything that waits, as it came. */
+  /** Every waiting update, as it was sent. */
   updates(): Uint8Array[] {
     return [...this.#waiting.keys()].map((id) => this.#log.held(id).update)
   }
 
   /**
-   * Keep what waits.
-   * @returns "before" where these bytes wait already: their sender need not be asked again
-   * @throws SyncError pending-full where it is more than the sender's share
+   * Store an update that waits.
+   * @returns "before" where the same bytes wait already: then the sender need not be asked again
+   * @throws SyncError pending-full where it exceeds the sender's share
    */
-  keep(
-    { update, missing }: Part,
-    { bearer, origin, bounded }: { bearer: Bearer; origin: Origin; bounded: boolean },
-  ): "new" | "before" {
-    const peer = bearer.peer ?? ""
-    if (bounded) this.#checkShare(update.length, { ...bearer, peer })
-    const { waiting, isNew } = this.#log.hold(update, { peer, missing: flatten(missing), origin })
-    if (isNew) this.#add(waiting)
-    return isNew ? "new" : "before"
+  keep({ update, missing }: Part, { bearer, roots = null, origin, bounded }: Keeping): "new" | "before" {
+    const known = this.#log.findWaiting(update, { subject: bearer.subject, roots })
+    if (known !== null) {
+      this.#bringAgain(known, { peer: bearer.peer, missing: flatten(missing) })
+      return "before"
+    }
+    if (bounded) this.#checkShare(update.length, bearer)
+    const peers = bearer.peer === null ? [] : [bearer.peer]
+    this.#add(this.#log.hold(update, { peers, roots, missing: flatten(missing), origin }))
+    return "new"
   }
 
-  /** This client has moved: what waits for it may be worth another look. */
+  /** Note that this client has moved: updates that wait for it may be ready. */
   arrived(client: number): void {
     if (this.#byClient.has(client)) this.#arrived.add(client)
   }
 
-  /** Ids of what waits for something that is here by now. */
+  /** Ids of the updates for which something they lacked has arrived. */
   ready(clockOf: (client: number) => number): number[] {
     if (this.#arrived.size === 0) return []
     const ready = new Set<number>()
@@ -88,70 +100,73 @@ export class WaitingRoom {
     return [...ready]
   }
 
-  /** Ids of what waits for more of this client. */
+  /** Ids of the updates that wait for more of this client. */
   waitingFor(client: number): number[] {
     return [...(this.#byClient.get(client) ?? [])]
   }
 
-  /** Every client that something waits for. */
-  get clients(): Iterable<number> {
-    return this.#byClient.keys()
+  /** The ids of everything that waits. */
+  get ids(): Iterable<number> {
+    return this.#waiting.keys()
   }
 
   /** One that waits, to be judged again. */
-  open(id: number): { update: Uint8Array; origin: Origin; bearer: Bearer } {
-    const { peer, subject } = this.#waiting.get(id)!
-    return { ...this.#log.held(id), bearer: { subject, peer: peer === "" ? null : peer } }
+  open(id: number): { update: Uint8Array; origin: Origin; bearer: Bearer; roots: readonly string[] | null } {
+    const { peers, subject, roots } = this.#waiting.get(id)!
+    return { ...this.#log.held(id), bearer: { subject, peer: peers.at(-1) ?? null }, roots }
   }
 
-  /** It was judged again. @param rest what of it still waits */
+  /** Take one out after it was judged again. @param rest the part that still waits; null: none */
   settle(id: number, rest: Part | null): void {
     const before = this.#waiting.get(id)!
     this.#drop(before)
     this.#settled.push(id)
     if (rest === null) return
-    const { origin } = this.#log.held(id)
-    const { waiting, isNew } = this.#log.hold(rest.update, {
-      peer: before.peer,
-      missing: flatten(rest.missing),
-      origin,
-    })
-    // The very same bytes still wait, and for the same.
-    if (!isNew) this.#settled = this.#settled.filter((one) => one !== waiting.id)
-    if (!this.#waiting.has(waiting.id)) this.#add(waiting)
+    const { subject, peers, roots } = before
+    const missing = flatten(rest.missing)
+    const known = this.#log.findWaiting(rest.update, { subject, roots })
+    if (known === null) {
+      const { origin } = this.#log.held(id)
+      this.#add(this.#log.hold(rest.update, { peers, roots, missing, origin }))
+      return
+    }
+    // The very same bytes still wait, its own or those of another.
+    const waiting = this.#waiting.get(known) ?? { ...before, id: known }
+    this.#return({ ...waiting, missing, peers: [...new Set([...waiting.peers, ...peers])] })
   }
 
-  /** Something leaves with the next commit. */
+  /** Whether rows are to be deleted with the next commit. */
   get hasSettled(): boolean {
     return this.#settled.length > 0
   }
 
-  /** Writes that belong to the commit; called inside its transaction. */
+  /** Delete the settled rows; called inside the commit's transaction. */
   write(): void {
     for (const id of this.#settled) this.#log.release(id)
   }
 
-  /** The commit held. */
+  /** The commit has held: forget which rows were to go. */
   wrote(): void {
     this.#settled = []
   }
 
-  /** The document was erased, and what waited with it. */
+  /** Forget all: the document was erased. */
   clear(): void {
     this.#waiting.clear()
     this.#byClient.clear()
+    this.#byPeer.clear()
     this.#arrived.clear()
     this.#settled = []
   }
 
-  #checkShare(bytes: number, { subject, peer }: { subject: string | null; peer: string }): void {
-    const { pendingBytes, pendingUpdates, pendingTotalBytes } = this.#limits
+  #checkShare(bytes: number, { subject, peer }: Bearer): void {
+    const { pendingBytes, pendingUpdates, pendingTotalBytes, pendingOverheadBytes } = this.#limits
     let own = bytes
     let ownCount = 1
-    let all = bytes
+    let all = bytes + pendingOverheadBytes
     for (const one of this.#waiting.values()) {
-      all += one.bytes
-      if (subject === null ? one.peer !== peer : one.subject !== subject) continue
+      all += one.bytes + pendingOverheadBytes
+      if (subject === null ? peer === null || !one.peers.includes(peer) : one.subject !== subject) continue
       own += one.bytes
       ownCount++
     }
@@ -162,8 +177,25 @@ export class WaitingRoom {
     )
   }
 
+  /** It waits already, and a peer that comes back with it waits for it as well. */
+  #bringAgain(id: number, { peer, missing }: { peer: string | null; missing: readonly number[] }): void {
+    const held = this.#waiting.get(id) ?? this.#log.waiting().find((one) => one.id === id)!
+    const peers = peer === null || held.peers.includes(peer) ? held.peers : [...held.peers, peer]
+    this.#return({ ...held, peers: peers.slice(-this.#limits.pendingPeers), missing })
+  }
+
+  /** It waits on, also where it was to leave with the next commit. */
+  #return(waiting: Waiting): void {
+    const before = this.#waiting.get(waiting.id)
+    if (before !== undefined) this.#drop(before)
+    this.#settled = this.#settled.filter((id) => id !== waiting.id)
+    if (before === undefined || !isSame(before, waiting)) this.#log.holdOn(waiting)
+    this.#add(waiting)
+  }
+
   #add(waiting: Waiting): void {
     this.#waiting.set(waiting.id, waiting)
+    for (const peer of waiting.peers) this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1)
     for (let i = 0; i < waiting.missing.length; i += 2) {
       const client = waiting.missing[i]!
       const ids = this.#byClient.get(client) ?? new Set()
@@ -173,6 +205,11 @@ export class WaitingRoom {
 
   #drop(waiting: Waiting): void {
     this.#waiting.delete(waiting.id)
+    for (const peer of waiting.peers) {
+      const left = this.#byPeer.get(peer)! - 1
+      if (left === 0) this.#byPeer.delete(peer)
+      else this.#byPeer.set(peer, left)
+    }
     for (let i = 0; i < waiting.missing.length; i += 2) {
       const client = waiting.missing[i]!
       const ids = this.#byClient.get(client)
@@ -184,6 +221,10 @@ export class WaitingRoom {
 
 function flatten(ids: readonly Id[]): number[] {
   return ids.flatMap(({ client, clock }) => [client, clock])
+}
+
+function isSame(one: Waiting, other: Waiting): boolean {
+  return one.peers.join() === other.peers.join() && one.missing.join() === other.missing.join()
 }
 
 function isMet(missing: readonly number[], client: number, clock: number): boolean {

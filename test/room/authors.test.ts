@@ -1,7 +1,9 @@
 /** Who carries an update is not who originated it (R5). */
+import { env } from "cloudflare:workers"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
 import type { Grant } from "../../src/access/rights.ts"
+import { d1Archive } from "../../src/archive/d1.ts"
 import { openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
 
 const as = (subject: string): Grant => ({ ...WRITER, subject, admin: false })
@@ -168,4 +170,48 @@ it("[R5] keeps owners through a start from the archive", async () => {
   expect(await room.rows("SELECT client, owner FROM carried")).toEqual([
     { client: room.client(0), owner: "ada" },
   ])
+})
+
+it("[R5] takes what waited for an author who says goodbye before her socket closes, as a page that unloads does", async () => {
+  const room = await openForTwo()
+  const copy = new Y.Doc()
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(room.visitors[0]!.doc))
+  copy.clientID = room.client(0)
+  copy.getText("text").insert(copy.getText("text").length, "ada2 ")
+  Y.applyUpdate(room.visitors[1]!.doc, Y.encodeStateAsUpdate(copy), "past the room")
+  await until(async () => (await room.status())!.waiting > 0, "it waits for Ada")
+  room.point(0, null)
+  await room.leave(0)
+  await until(async () => (await room.status())!.waiting === 0, "nobody else can bring it")
+  expect(await newcomerReads(room)).toBe("ada1 bob1 ada2 ")
+})
+
+it("[R5] takes what waited for an author who was gone when the room restarted", async () => {
+  const room = await openForTwo()
+  const copy = new Y.Doc()
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(room.visitors[0]!.doc))
+  copy.clientID = room.client(0)
+  copy.getText("text").insert(copy.getText("text").length, "ada2 ")
+  Y.applyUpdate(room.visitors[1]!.doc, Y.encodeStateAsUpdate(copy), "past the room")
+  await until(async () => (await room.status())!.waiting > 0, "it waits for Ada")
+  await room.evict()
+  expect(await newcomerReads(room)).toBe("ada1 bob1 ada2 ")
+})
+
+it("[R5] archives nothing that waits for its author, where it would be taken for hers", async () => {
+  const room = await openForTwo()
+  const forger = new Y.Doc()
+  Y.applyUpdate(forger, Y.encodeStateAsUpdate(room.visitors[0]!.doc))
+  forger.clientID = room.client(0)
+  forger.getText("text").insert(0, "EVIL ")
+  room.visitors[1]!.sendUpdate(Y.encodeStateAsUpdate(forger))
+  await until(async () => (await room.status())!.waiting === 1, "what was forged waits for the owner")
+  room.type(1, "bob2 ")
+  const archived = new Y.Doc()
+  await until(async () => {
+    const found = await d1Archive(env.DB).load(room.id, new AbortController().signal)
+    if (found.kind === "found") Y.applyUpdate(archived, found.document.update)
+    return archived.getText("text").toString().includes("bob2")
+  }, "it is archived")
+  expect(archived.getText("text").toString()).toBe("ada1 bob1 bob2 ")
 })

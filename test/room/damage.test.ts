@@ -151,3 +151,41 @@ it("[D10] names no state in an export that is not committed, archives none, and 
   await until(() => room.visitors[0]!.saved === room.visitors[0]!.asked, "it is tried again by itself")
   expect((await room.export(asText))?.body).toBe("kept and not yet kept")
 })
+
+it("[D7] asks the archive for what it lost also where the room restarts between finding out and recovering", async () => {
+  const room = await openRoom({ peers: 1 })
+  for (const word of ["one ", "two ", "three "]) {
+    room.type(0, word)
+    await room.saves(0)
+  }
+  await until(async () => (await archivedText(room.id)) === "one two three ", "it is archived")
+  await room.evict()
+  expect((await room.rows("SELECT revision FROM log")).length).toBeGreaterThan(1)
+  await room.damage("UPDATE log SET bytes = zeroblob(length(bytes)) WHERE id = 1")
+  faults.failures = 1_000
+  await expect(room.export(asText)).rejects.toMatchObject({ code: "archive-unavailable" })
+  await room.evict()
+  faults.failures = 0
+  await room.alarm()
+  await until(async () => (await room.status())?.damaged === false, "it has recovered")
+  expect((await room.export(asText))?.body).toBe("one two three ")
+  expect(await archivedText(room.id)).toBe("one two three ")
+})
+
+it("[D7] asks a client for what it lost also where the room restarts before the client is there", async () => {
+  const room = await openRoom({ peers: 1 })
+  for (const word of ["one ", "two ", "three "]) {
+    room.type(0, word)
+    await room.saves(0)
+  }
+  await until(async () => (await archivedText(room.id)) === "one two three ", "it is archived")
+  await room.evict()
+  await room.damage("UPDATE log SET bytes = zeroblob(length(bytes)) WHERE id = 1")
+  // The archive has lost it as well.
+  await env.DB.exec("DELETE FROM yurt_documents")
+  await room.export(asText)
+  await until(async () => (await room.status())?.damaged !== true, "it has recovered what there is")
+  await room.evict()
+  await room.rejoin(0)
+  await until(async () => (await room.export(asText))?.body === "one two three ", "the client gives it back")
+})

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
 import { d1Archive } from "../../src/archive/d1.ts"
-import { openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
+import { openRoom, TestRoom, until, WRITER } from "./vocabulary.ts"
 import { faults } from "./worker.ts"
 
 const nothing = { format: "text", accept: null, root: null, ifNoneMatch: null }
@@ -182,4 +182,48 @@ it("[D8] gives back to a restored document after damage what a page of it holds"
   await room.export(nothing)
   room.visitors[fresh]!.sendUpdate(Y.encodeStateAsUpdate(doc))
   await until(async () => (await exportedText(room)) === "as it was", "it is there again")
+})
+
+it("[D8] gives up what another room has deleted and begun anew, and mixes nothing of it into the new document", async () => {
+  const one = await openRoom({ peers: 1 })
+  one.type(0, "deleted soon")
+  await until(async () => (await one.status())?.archivedRevision !== null, "it is archived")
+  const other = new TestRoom(one.id, env.Retiring)
+  await other.join()
+  expect(other.text(0)).toBe("deleted soon")
+  await one.remove()
+  const fresh = await one.join()
+  one.type(fresh, "new")
+  await until(async () => (await one.status())?.archivedRevision !== null, "the new one is archived")
+  // The other room has heard of nothing, and somebody writes on there.
+  other.type(0, ", or not")
+  await until(async () => (await exportedText(other)) === "new", "the other room has the new document")
+  expect((await other.rows("SELECT reason FROM quarantine")).length).toBeGreaterThan(0)
+  one.type(fresh, " and more")
+  await until(async () => {
+    const { revision, archivedRevision } = (await one.status())!
+    return archivedRevision === revision
+  }, "it is archived")
+  expect(await exportedText(one)).toBe("new and more")
+})
+
+it("[D8] merges what another room brought back on purpose after a deletion that both know of", async () => {
+  const one = await openRoom({ peers: 1 })
+  one.type(0, "old")
+  await one.saves(0)
+  const bytes = Y.encodeStateAsUpdate(one.visitors[0]!.doc)
+  await one.leave(0)
+  await one.remove()
+  const fresh = await one.join()
+  const other = new TestRoom(one.id, env.Retiring)
+  await other.join()
+  await other.merge(bytes)
+  await until(async () => (await other.status())?.archivedRevision !== null, "it is archived")
+  one.type(fresh, "new")
+  await until(async () => {
+    const { revision, archivedRevision } = (await one.status())!
+    return archivedRevision === revision
+  }, "it is archived as well")
+  expect(await exportedText(one)).toContain("old")
+  expect(await exportedText(one)).toContain("new")
 })

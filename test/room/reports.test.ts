@@ -224,7 +224,7 @@ it("[B2] takes deletions in a document that is full, and edits again after them"
   await room.saves(0)
   room.type(0, "y".repeat(60_000))
   await until(() => room.visitors[0]!.refusals.length > 0, "it is told that the document is full")
-  const length = () => room.export(asText).then((exported) => (exported?.body as string).length)
+  const length = async () => ((await room.export(asText))!.body as string).length
   expect(await length()).toBe(60_000)
   const fresh = await room.join()
   const text = room.visitors[fresh]!.doc.getText("text")

@@ -1,7 +1,7 @@
 /** What waits for something that has not come is never called saved, and costs its sender, not the room (D9). */
 import { expect, it } from "vitest"
 import * as Y from "yjs"
-import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+import { openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
 
 const asText = { format: "text", accept: null, root: null, ifNoneMatch: null }
 
@@ -130,3 +130,58 @@ it("[B1] bounds what one sender may let wait, and leaves the others their share"
   await until(async () => (await room.export(asText))?.body === "fine", "the second one works on")
   expect(room.visitors[1]!.refusals).toEqual([])
 })
+
+it("[D9] calls nothing saved that a client brings again over a new connection while it waits", async () => {
+  const { room, missing } = await openWithGap()
+  const [ada] = room.visitors
+  ada!.sendUpdate(Y.encodeStateAsUpdate(ada!.doc))
+  await until(async () => (await room.status())?.waiting === 1, "it waits")
+  await room.leave(0)
+  await room.rejoin(0)
+  room.type(0, "mine")
+  ada!.askSaved()
+  await room.join()
+  room.type(1, "!")
+  await room.saves(1)
+  expect(ada!.saved).toBe(0)
+  await room.hibernate()
+  room.type(1, "!")
+  await room.saves(1)
+  expect(ada!.saved).toBe(0)
+  await room.merge(missing)
+  await until(() => ada!.saved === ada!.asked, "what was asked before the room slept is answered")
+})
+
+it("[D9] shows everyone what it takes of an update whose rest has no room to wait", async () => {
+  const room = await openRoom({ peers: 2 })
+  const doc = new Y.Doc()
+  doc.getText("gap").insert(0, "x")
+  const before = Y.encodeStateVector(doc)
+  doc.getText("gap").insert(1, "y".repeat(1_100_000))
+  room.visitors[0]!.sendUpdate(
+    Y.mergeUpdates([Y.encodeStateAsUpdate(doc, before), Y.encodeStateAsUpdate(typedDoc("shown"))]),
+  )
+  await room.reads(1, "shown")
+  await until(() => room.visitors[0]!.refusals.length > 0, "its sender is told of the rest")
+})
+
+it("[R5] holds what waited to the roots that its sender may change", async () => {
+  const room = await openRoom()
+  await room.join({ ...WRITER, subject: "ada", roots: ["notes"] })
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on("update", (update: Uint8Array) => updates.push(update))
+  doc.getText("notes").insert(0, "allowed")
+  doc.getText("secret").insert(0, "forbidden")
+  room.visitors[0]!.sendUpdate(updates[1]!)
+  await until(async () => (await room.status())?.waiting === 1, "it waits")
+  room.visitors[0]!.sendUpdate(updates[0]!)
+  await until(async () => (await room.status())?.waiting === 0, "it was looked at")
+  expect((await room.export({ ...asText, format: "json" }))?.body).toBe('{"notes":"allowed"}')
+})
+
+function typedDoc(text: string): Y.Doc {
+  const doc = new Y.Doc()
+  doc.getText("text").insert(0, text)
+  return doc
+}
