@@ -93,7 +93,13 @@ export const NETWORK: readonly Fault[] = [
       // Stock clients pass on whatever presence they learn: of a thousand that is a million frames for each move.
       for (const { awareness } of crowd) awareness.setLocalState(null)
       const writers = crowd.slice(0, 4)
-      const enter = () => Promise.all(crowd.map((editor) => editor.connect(server, id)))
+      const enter = async () => {
+        for (const editor of crowd) editor.open(server, id)
+        // With tokens a registry of each one's own is made first, and here all of them are on one disk.
+        await until(() => crowd.every(({ synced, given }) => synced && given), "everyone is in sync", {
+          timeoutMs: 90_000,
+        })
+      }
       await enter()
       for (const writer of writers) writer.write(20)
       await Promise.all(writers.map((writer) => writer.allSaved()))
