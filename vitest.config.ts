@@ -27,7 +27,7 @@ export default defineConfig({
       {
         test: {
           name: "journey",
-          include: ["test/{journey,hostile,faults}/**/*.test.ts"],
+          include: ["test/{journey,hostile,faults,package}/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           ...ALONE,

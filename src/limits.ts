@@ -1,13 +1,13 @@
 /**
  * Every number of the server, with its unit and its source. An operator changes one by a variable
- * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = { ...LIMITS, sockets: 50 }`.
+ * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = readLimits(this.env, { sockets: 50 })`.
  */
 import { SyncError } from "./errors.ts"
 
 const KB = 1024
 const MB = 1024 * KB
 
-/** The numbers where nobody has set others. */
+/** The defaults. */
 export const LIMITS = {
   // ---- bytes on the wire
   /** A WebSocket frame, bytes. The platform takes 32 MiB. @source Cloudflare Workers limits, WebSocket message size */
@@ -37,10 +37,25 @@ export const LIMITS = {
   bytesPerSecond: 4 * MB,
   /** A step 1 with something in it costs this many frames: it hydrates the document. */
   step1Frames: 100,
+  /** A fresh token costs this many frames, since the registries are asked: ten at once, and then one in six seconds. */
+  renewalFrames: 30_000,
+
+  /** The `_pk` of a socket's URL, characters: partyserver makes a tag of it. @source Durable Objects limits: a tag holds 256 */
+  connectionIdLength: 128,
+  /** The query of a socket's URL, characters: partyserver keeps it in the attachment, which holds 16 KB in all. */
+  queryLength: 2_048,
+  /** A grant that was dismissed is refused at the room's door for this long, ms: it may have passed the Worker just before. */
+  dismissalMs: 60_000,
 
   // ---- storage
+  /** Bytes that a row of SQLite counts beside its value: many tiny rows cost more to read back than their bytes say. */
+  rowOverheadBytes: 200,
+  /** Estimated bytes of memory per byte of a server-side edit's update: right for map entries, too much for text. */
+  editWeight: 15,
   /** A log smaller than this is not worth a compaction, bytes with row overhead. */
   compactFloorBytes: 128 * KB,
+  /** Updates of one peer that come within this time are logged with the time of the first, ms. */
+  originMs: 100,
   /** Clocks larger than this have rows of their own beside the log's, bytes. */
   rowClocksBytes: 256 * KB,
   /** One stored value, bytes. @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB */
@@ -48,9 +63,9 @@ export const LIMITS = {
   /** A commit starts at once when this much waits for it, bytes. */
   commitBytes: 256 * KB,
   /**
-   * While edits keep coming, a commit follows the first of them after this long, ms; the first one after a pause comes at
-   * once. Below a second, so that every edit is durable within one; not less, because many rooms share one disk (a commit
-   * costs it 0.4–1 ms), and every commit is a billed row.
+   * While edits keep coming, they are committed this long after the first of them, ms; the first edit after a pause is
+   * committed at once. Under 1 s, so that every edit is durable within a second. Not shorter: rooms share a disk (0.4–1 ms
+   * a commit), and each commit is a billed row.
    */
   commitWindowMs: 800,
   /**
@@ -84,10 +99,10 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
-  /** Connections one subject (in open mode: one address) may open to a room at once, and each second for as long as it likes. */
+  /** Connections that one subject may open to a room from one address at once, and each second for as long as it likes. */
   dialBurst: 60,
   dialsPerSecond: 2,
-  /** Sockets of one room, and of one subject in it. */
+  /** Sockets of one room, and of one subject that may write in it. */
   sockets: 1000,
   socketsPerSubject: 100,
   /** A receiver is asked for a sign that it reads after this many bytes ... */
@@ -106,6 +121,8 @@ export const LIMITS = {
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
   retryCeilingMs: 5 * 60_000,
+  /** Times that a deletion reads and tries again where other rooms keep writing to the archive meanwhile. */
+  removeAttempts: 5,
   /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
   archiveVerifyMs: 24 * 3_600_000,
   /**
@@ -173,9 +190,14 @@ export const LIMITS = {
   silentMs: 40_000,
   /** ... and closed when none came for this long after, ms. */
   silentAnswerMs: 15_000,
+  /** Checks for silent peers after something happened: the first asks them, the second closes them. Then the room may sleep. */
+  silentLooks: 2,
 
   // ---- the document in memory
-  /** A hydrated document is let go when nobody has needed it for this long, ms. */
+  /**
+   * A hydrated document is dropped where nobody has needed it for this long, ms. No timer does it: a commit, a presence frame
+   * or the alarm of an empty room looks.
+   */
   dehydrateMs: 5_000,
   /** Bytes of updates of one sender that wait for a dependency. */
   pendingBytes: 1 * MB,

@@ -13,7 +13,7 @@ export const INDEX_ROOM = "-"
 /** On a forwarded request: who asks, as `encodeGrant` writes it. The Worker sets it; a client's own is dropped. */
 export const GRANT_HEADER = "x-yurt-grant"
 
-/** What an export asks for, as it stands in the request; the room knows which formats there are. */
+/** What an export asks for, as written in the request; the room knows which formats exist. */
 export interface ExportRequest {
   /** `?format=`; null where `Accept` decides. */
   readonly format: string | null
@@ -23,7 +23,7 @@ export interface ExportRequest {
   readonly ifNoneMatch: string | null
 }
 
-/** The preconditions of a change, as they stand in the request. */
+/** The preconditions of a change, as written in the request. */
 export interface Conditions {
   readonly ifMatch: string | null
   readonly ifNoneMatch: string | null
@@ -39,7 +39,7 @@ export interface Exported {
   readonly revision: number
 }
 
-/** How a document is: what `GET /docs/{id}/-/status` answers. */
+/** The state of a document and its room: what `GET /docs/{id}/-/status` answers. */
 export interface DocumentStatus {
   readonly connections: number
   readonly revision: number
@@ -60,7 +60,7 @@ export interface DocumentStatus {
   readonly waiting: number
   /** Stored values set aside because they could not be read [D6]. */
   readonly quarantined: number
-  /** What was set aside has not been recovered yet; until then nothing is archived or compacted [D7]. */
+  /** Content in quarantine has not been recovered yet; until it is, nothing is archived or compacted [D7]. */
   readonly damaged: boolean
   /** A Y.Doc is in memory; most of a room's life needs none. */
   readonly hydrated: boolean
@@ -69,12 +69,12 @@ export interface DocumentStatus {
 }
 
 /**
- * What a room answers. A refusal is a value: what is thrown through RPC, workerd logs as uncaught, with its stack,
- * and a bad request is no fault of the server.
+ * What a room answers. A refusal is a value, because workerd logs whatever is thrown through RPC as uncaught, with its
+ * stack, and a bad request is no fault of the server.
  */
 export type Answer<Value> = { readonly value: Value } | { readonly refused: ReturnType<SyncError["toJSON"]> }
 
-/** Do something and answer with what came of it; a fault of the server is thrown on. */
+/** Run `act` and answer with its value or its SyncError; any other error is a fault of the server and is thrown on. */
 export async function answer<Value>(act: () => Promise<Value>): Promise<Answer<Value>> {
   try {
     return { value: await act() }
@@ -110,11 +110,11 @@ export interface RoomRpc {
   status(): Promise<Answer<DocumentStatus | null>>
   /** The archive's index; asked of INDEX_ROOM. */
   list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>>
-  /** Writes what the archive lacks now. Refuses with "not-found" where there is no such document. */
+  /** Writes to the archive now what it lacks. Refuses with "not-found" where there is no such document. */
   flush(grant: Grant): Promise<Answer<{ revision: number; archivedRevision: number | null }>>
   /**
-   * Closes the sockets of a subject or a token with 4401. Who was let in at the door before the revocation and has not
-   * opened yet is refused as well.
+   * Closes the sockets of a subject or a token with 4401, and refuses one that passed the door before the revocation and
+   * opens its socket after it.
    */
   dismiss(who: Revoked): Promise<void>
   /** Upgrades and POST, with GRANT_HEADER set. */
@@ -131,10 +131,10 @@ export interface RoomNamespace {
   idFromName(name: string): object
 }
 
-/** An answer of RPC holds at most 32 MiB; a string may count twice. A larger body is streamed, which has no limit. */
+/** The largest body that is answered in one piece, bytes. RPC takes 32 MiB, and a string may count twice; a stream has no limit. */
 const ANSWER_BYTES = 8 * 1024 * 1024
 
-/** A body of any size in a shape that reaches the Worker. @source Workers RPC limits: 32 MiB serialized */
+/** A body in a form that reaches the Worker whatever its size. @source Workers RPC limits: 32 MiB serialized */
 export function portableBody(body: Uint8Array | string): Uint8Array | ReadableStream | string {
   if (body.length <= ANSWER_BYTES) return body
   return new Response(body as BodyInit).body ?? body
@@ -161,8 +161,8 @@ export function findRooms(env: object, binding: string): RoomNamespace | null {
 }
 
 /**
- * The binding by which a room is reached. Nobody tells the room, and nobody has to: of all the bindings only its own
- * makes its id out of its name.
+ * The binding by which a room is reached. Of all bindings, only the room's own turns its name into its id, so the room can
+ * find it without being told.
  *
  * @param room `ctx.id` and `name` of the room
  * @throws TypeError where no binding does, which is a fault of the deployment
@@ -178,6 +178,6 @@ export function findOwnBinding(env: object, room: { readonly id: object; readonl
 function isRoomNamespace(value: unknown): value is RoomNamespace {
   const { getByName, idFromName } = Object(value) as Partial<RoomNamespace>
   if (typeof getByName !== "function" || typeof idFromName !== "function") return false
-  // A service binding has every method one asks it for, and would call it elsewhere.
+  // A service binding claims to have every method, and would call it in another Worker.
   return typeof Reflect.get(Object(value), "noSuchMethod") !== "function"
 }

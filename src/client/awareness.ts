@@ -61,7 +61,7 @@ export function forgetOthers(awareness: Awareness, origin: unknown): void {
   for (const client of others) awareness.meta.delete(client)
 }
 
-/** The awareness goes on with another document, whose client id its own state now has. */
+/** Move an awareness to another document: its own state gets that document's client id. */
 export function moveAwareness(awareness: Awareness, doc: Y.Doc): void {
   const state = awareness.getLocalState()
   awareness.setLocalState(null)

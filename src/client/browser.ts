@@ -1,4 +1,4 @@
-/** What a provider has in this browser, as one person's: the copy of the document and the other tabs that show it. */
+/** What one person has of a document in this browser: the offline copy, and the other tabs that show it. */
 
 import type { Awareness } from "y-protocols/awareness"
 import type * as Y from "yjs"
@@ -10,7 +10,7 @@ import type { ProviderOptions } from "./options.ts"
 import { listenToWindow } from "./page.ts"
 import { Tabs } from "./tabs.ts"
 
-/** What is shared, and whom the browser tells. */
+/** What is shared, and the callbacks of the browser. */
 export interface BrowserOptions {
   /** The document's address. */
   readonly name: string

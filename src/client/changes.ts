@@ -1,4 +1,4 @@
-/** The way of a change made here: counted, told to the other tabs, sent to the room, and asked about. */
+/** The way of a local change: it is counted, told to the other tabs, sent to the room, and asked about. */
 import * as Y from "yjs"
 import * as wire from "../wire/y-websocket.ts"
 import type { PresenceSender } from "./awareness.ts"
@@ -13,7 +13,7 @@ const GROUP = 32
 
 const NO_CLOCKS: Clocks = new Map()
 
-/** Who carries the changes, and whom they tell. */
+/** What the changes of a document need of the provider. */
 export interface ChangesOptions {
   /** The origin of what the room has brought. */
   readonly room: unknown
@@ -27,7 +27,7 @@ export interface ChangesOptions {
   readonly onUnsaved: () => void
 }
 
-/** The changes of one document. */
+/** Follows the local changes of one document. */
 export class Changes {
   readonly ledger = new Ledger()
   readonly #options: ChangesOptions
@@ -36,7 +36,7 @@ export class Changes {
   #outgoing: Uint8Array[] = []
   #isFlushDue = false
 
-  /** Follows the document; what is in it already may be nowhere else. */
+  /** Starts to follow the document. Content that is in it already counts as unsaved. */
   constructor(doc: Y.Doc, options: ChangesOptions) {
     this.#options = options
     this.#doc = doc
@@ -47,14 +47,14 @@ export class Changes {
     doc.on("update", this.#onUpdate)
   }
 
-  /** A change that is ours to save. @param from see `Ledger.add` */
+  /** Count a change that this tab has to save. @param from see `Ledger.add` */
   count(before: Clocks, from: Clocks): void {
     if (!this.ledger.add(before, from)) return
     this.#options.browser.record()
     this.#options.onUnsaved()
   }
 
-  /** A change of another tab's that is ours to save now. @param frame carries it to the room */
+  /** Take over a change of another tab, to save it. @param frame carries it to the room */
   adopt(frame: Uint8Array, before: Clocks, from: Clocks): void {
     const { isReadOnly, session, send } = this.#options
     if (isReadOnly()) return
@@ -74,7 +74,7 @@ export class Changes {
     })
   }
 
-  /** Send what there is to send, and ask whether it is saved. */
+  /** Send the gathered changes, and ask whether they are saved. */
   flush(): void {
     const { browser, presence, send, isReadOnly } = this.#options
     const session = this.#options.session()
@@ -100,14 +100,14 @@ export class Changes {
     session?.askSaved()
   }
 
-  /** Leave what may be lost with this tab to whoever else is connected. */
+  /** Hand unsaved changes over to the other tabs, since this one may close. */
   handOver(): void {
     if (!this.ledger.hasUnsaved || this.#options.session()?.takesChanges !== true) return
     const before = Y.encodeStateVector(new Map(this.ledger.savedClocks))
     this.#options.browser.handOver(() => Y.encodeStateAsUpdate(this.#doc, before))
   }
 
-  /** Follow another document, in which what was unsaved stands under other client ids. */
+  /** Follow another document, which has the unsaved changes under other client ids. */
   replace(doc: Y.Doc, renamed: Clocks): void {
     this.stop()
     this.#doc = doc
@@ -116,7 +116,7 @@ export class Changes {
     doc.on("update", this.#onUpdate)
   }
 
-  /** Follow the document no more. */
+  /** Stop following the document. */
   stop(): void {
     this.#doc.off("update", this.#onUpdate)
   }

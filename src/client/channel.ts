@@ -1,6 +1,6 @@
 /**
- * A BroadcastChannel by name that also reaches others in the same page, at once. As lib0's, which is not used: it
- * brings a substitute for BroadcastChannel whose globals React Native does not have, and 1 KB that every page would load.
+ * A BroadcastChannel by name that also reaches subscribers in the same page, synchronously. lib0 has one too, which is not
+ * used: it brings a substitute for BroadcastChannel that needs globals React Native lacks, and adds 1 KB to every page.
  */
 
 /** Hears a message. @param origin who has sent it in this page; null from another */
@@ -18,7 +18,7 @@ export function hasChannels(): boolean {
   return typeof globalThis.BroadcastChannel === "function"
 }
 
-/** Hear what is sent on this channel from now on. */
+/** Subscribe to a channel. */
 export function subscribe(name: string, listener: Listener): void {
   const known = channels.get(name)
   if (known !== undefined) {
@@ -40,7 +40,7 @@ export function publish(name: string, message: Uint8Array, origin: unknown): voi
   for (const listener of [...(channel?.listeners ?? [])]) listener(message, origin)
 }
 
-/** Hear it no more. */
+/** Unsubscribe from a channel. */
 export function unsubscribe(name: string, listener: Listener): void {
   const channel = channels.get(name)
   if (channel === undefined || !channel.listeners.delete(listener) || channel.listeners.size > 0) return

@@ -1,9 +1,9 @@
 /**
- * A conflict: under clocks of a client id at which we have made something, the room holds something else. A room that
- * lost what it had shown, or somebody who wrote under our id, brings it about.
+ * A conflict: the room holds other content than we made under the same clocks of a client id. It happens after a room has
+ * lost what it had shown, or when somebody else has written under our id.
  *
- * Yjs takes what is known by its id for known by its content: both sides would stay as they are for ever, and ours
- * would be called saved. So the contents are compared; remake.ts has the way out.
+ * Yjs compares ids, never content: both sides would stay different for ever, and ours would be called saved. So the contents
+ * are compared here; remake.ts resolves the conflict.
  */
 import * as encoding from "lib0/encoding"
 import * as Y from "yjs"
@@ -37,7 +37,7 @@ export function findConflicts(doc: Y.Doc, update: Uint8Array, only?: Clocks): Ma
   return conflicts
 }
 
-/** A piece of two structs that both know: [at, to). */
+/** Clocks that two structs have in common: [at, to). */
 interface Piece {
   readonly at: number
   readonly to: number

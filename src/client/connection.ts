@@ -24,7 +24,7 @@ export interface SocketClose {
   readonly reason: string
 }
 
-/** What a connection needs to know, and whom it tells. */
+/** The options and callbacks of a connection. */
 export interface ConnectionOptions {
   /** Asked before each attempt; a rejection counts as a failed attempt. */
   readonly address: () => Promise<Address>
@@ -100,7 +100,7 @@ export class Connection {
     void this.#attempt()
   }
 
-  /** @returns whether it went out; what does not is dropped, for the next sync brings it */
+  /** Send a message. @returns whether it was sent; one that was not is dropped, because the next sync brings its content */
   send(message: string | Uint8Array): boolean {
     if (this.#socket?.readyState !== OPEN) return false
     this.#socket.send(message)
@@ -112,7 +112,7 @@ export class Connection {
     const socket = this.#socket
     if (socket === null) return
     this.#lose({ code: 4000, reason })
-    // The other side may be gone: its close is not waited for.
+    // The other side may be gone, so its close is not awaited.
     socket.close(4000, reason)
   }
 

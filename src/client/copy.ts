@@ -5,7 +5,7 @@
 import type * as Y from "yjs"
 import type { OfflineCopy, OpenOfflineCopy, Unsaved } from "./options.ts"
 
-/** Which copy is opened, and when. */
+/** How a copy is opened. */
 export interface CopyOptions {
   readonly name: string
   readonly doc: Y.Doc
@@ -15,14 +15,17 @@ export interface CopyOptions {
 
 /** One document's copy, from its opening on. */
 export class DocumentCopy {
-  /** Resolves when the copy is loaded, or cannot be: with what was not saved in it, null where that is not known. */
+  /** Resolves once the copy is loaded or has failed to load, with the unsaved part of it; null where that is unknown. */
   readonly opened: Promise<Unsaved | null>
   readonly #copy: Promise<OfflineCopy | null>
   readonly #onError: (problem: unknown) => void
   /** Whether the document's changes may come from the copy. */
   isLoading = true
 
-  /** @param options.after the copy is opened when this is done · @param options.onError the provider goes on without it */
+  /**
+   * @param options.after the copy is opened once this has resolved
+   * @param options.onError called where the copy fails; the provider goes on without it
+   */
   constructor(open: OpenOfflineCopy, { name, doc, after, onError }: CopyOptions) {
     this.#onError = onError
     this.#copy = this.#guard(after === undefined ? open(name, doc) : after.then(() => open(name, doc)))
@@ -42,7 +45,7 @@ export class DocumentCopy {
     return this.#use((copy) => copy.clear())
   }
 
-  /** Lets go of the document; what is kept stays. */
+  /** Stops following the document; the stored copy stays. */
   close(): Promise<void> {
     return this.#use((copy) => copy.close())
   }

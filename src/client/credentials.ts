@@ -1,4 +1,4 @@
-/** What a provider shows at the door: its address with the parameters of the moment, its token, and whose that is. */
+/** A provider's credentials: its address with the current parameters, its token, and the token's subject. */
 import { SyncError } from "../errors.ts"
 import type { Address } from "./connection.ts"
 import type { ProviderOptions } from "./options.ts"
@@ -17,7 +17,7 @@ export function locate(url: string, docId: string): { name: string; address: str
   return { name: `${base}/${docId}`, address: `${base}/${segments.map(encodeURIComponent).join("/")}` }
 }
 
-/** Whom the credentials tell. */
+/** Callbacks of the credentials. */
 export interface CredentialsOptions {
   /** A fresh token, shortly before the one in use ends. */
   readonly onRenewed: (token: string) => void
@@ -41,12 +41,12 @@ export class Credentials {
     if (typeof token !== "function") this.#subject = token === undefined ? null : readClaims(token).subject
   }
 
-  /** Who this page is for; null for nobody in particular, undefined before the first token has come. */
+  /** Who uses this page; null: nobody in particular; undefined: not known before the first token. */
   get user(): string | null | undefined {
     return this.#options.user ?? this.#subject
   }
 
-  /** For the next attempt. */
+  /** The address and subprotocols of the next attempt. */
   async address(): Promise<Address> {
     const { params, token } = this.#options
     const query = new URLSearchParams(typeof params === "function" ? await params() : params).toString()
@@ -70,17 +70,17 @@ export class Credentials {
     return !mayRetry
   }
 
-  /** The token was good, or somebody asks to try again all the same. */
+  /** The token was accepted, or the caller wants another attempt: allow one fresh token again. */
   accept(): void {
     this.#triedFreshToken = false
   }
 
-  /** The token in use ends then. */
+  /** Plan the renewal of a token that ends at this time, ms since 1970; null: it has no known end. */
   planRenewal(expiresAtMs: number | null): void {
     if (typeof this.#options.token === "function") this.#renewal.plan(expiresAtMs)
   }
 
-  /** The connection is gone: the next attempt asks for a token anyway. */
+  /** Cancel the renewal: the connection is gone, and the next attempt asks for a token anyway. */
   stopRenewal(): void {
     this.#renewal.stop()
   }

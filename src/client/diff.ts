@@ -18,7 +18,7 @@ export interface RoomState {
   readonly update: Uint8Array
 }
 
-/** The step 2 for this room, or null when it has everything. Rather says too much than too little. */
+/** The step 2 that brings a room what it lacks, or null when it has everything. It may repeat, and never leaves out. */
 export function missingUpdate(doc: Y.Doc, room: RoomState): Uint8Array | null {
   return lacksStructs(doc, room.stateVector) || lacksDeletions(doc, room.update)
     ? Y.encodeStateAsUpdate(doc, room.stateVector)

@@ -1,4 +1,4 @@
-/** What a provider tells, and in which words. */
+/** The events of a provider. */
 import type * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import type { SocketClose } from "./connection.ts"
@@ -14,7 +14,7 @@ export interface Closed {
   readonly reason: string
 }
 
-/** Why nothing is saved any more, after the room has closed for good. */
+/** The error of `whenSaved` after the room has closed for good. */
 export function toError(name: string, { code, reason }: Closed): SyncError {
   const kind = code === 4401 ? "unauthorized" : code === 4404 ? "deleted" : "forbidden"
   return new SyncError(kind, `${name} closed for good: ${code} ${reason}`)
@@ -23,17 +23,17 @@ export function toError(name: string, { code, reason }: Closed): SyncError {
 /** A conflict with the room: under our client ids it holds something else than we made. */
 export interface Conflict {
   /**
-   * The document as it was. It is not followed any more: what is typed into it goes nowhere. Destroying it still destroys
-   * the provider.
+   * The document as it was. It is no longer followed: changes of it are not sent. Destroying it still destroys the
+   * provider.
    */
   readonly before: Y.Doc
-  /** The room's version, in it what was made here and not saved, under other client ids. `provider.doc` from now on. */
+  /** The room's version, with the unsaved changes of this page made again under other client ids. Now `provider.doc`. */
   readonly doc: Y.Doc
   /** The client ids given up → those that replace them. */
   readonly renamed: ReadonlyMap<number, number>
 }
 
-/** The provider's events and what their listeners are given. */
+/** Event name → listener. */
 export interface ProviderEvents {
   status: (event: { status: Status }) => void
   /** True after the room's step 2, on every connection; false when it is lost. */
@@ -46,7 +46,7 @@ export interface ProviderEvents {
   unsaved: () => void
   /** The room refused a change: this connection only reads from now on, and no change is sent on it. */
   refused: (event: { reason: string }) => void
-  /** Something was not taken, for example a presence that is too large; the connection goes on. Codes: src/errors.ts. */
+  /** The room did not take one thing, for example a presence that is too large; the connection goes on. Codes: src/errors.ts. */
   notice: (event: { code: string; message: string }) => void
   /** `readOnly` has changed. */
   "read-only": (readOnly: boolean) => void
@@ -54,7 +54,7 @@ export interface ProviderEvents {
   message: (message: string) => void
   /** An update that came from the room. */
   update: (update: Uint8Array) => void
-  /** What was made here and not saved did not fit what the room holds, and was made again; see `reload`. */
+  /** The room holds other content under this page's client id, so the unsaved changes were made again; see `reload`. */
   conflict: (event: Conflict) => void
   /**
    * After a conflict: `provider.doc` is this document now, and editors have to be bound to it (Lexical does so by

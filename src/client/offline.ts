@@ -3,15 +3,15 @@ import { IndexeddbPersistence } from "y-indexeddb"
 import type * as Y from "yjs"
 import type { OfflineCopy, Unsaved } from "./options.ts"
 
-/** Where the browser forbids IndexedDB, opening it may never end, and must not keep a socket from opening. A guess. */
+/** How long loading may delay the socket, ms: where a browser forbids IndexedDB, opening it may never end. A guess. */
 const LOAD_MS = 3_000
 
-/** Where the provider's own record lies in y-indexeddb's store for such things. */
+/** The key of the provider's record in y-indexeddb's store for custom values. */
 const RECORD = "yurt"
 
 /**
- * Opens the database of this name and loads what it holds into the document; from then on it keeps every change.
- * To be handed to the provider, so that only a page that wants it needs y-indexeddb.
+ * Opens the database of this name, loads its content into the document, and keeps every change from then on. Hand it to
+ * the provider as `offline`, so that only a page that wants it needs y-indexeddb.
  *
  * @example
  * import { Provider } from "yurt/client"

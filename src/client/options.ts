@@ -1,4 +1,4 @@
-/** What a provider can be told. */
+/** The options of a provider, and the interface of an offline copy. */
 import type { Awareness } from "y-protocols/awareness"
 import type * as Y from "yjs"
 import type { WebSocketClass } from "./connection.ts"
@@ -6,22 +6,22 @@ import type { WebSocketClass } from "./connection.ts"
 /** Query parameters of the socket's URL. */
 export type Params = Record<string, string>
 
-/** What of a copy is not on the room's disk yet. */
+/** The part of a copy that is not on the room's disk yet. */
 export interface Unsaved {
   readonly isUnsaved: boolean
-  /** Of each client id under which unsaved structs were made here: the clock of the first of them. */
+  /** Client id → clock of the first unsaved struct that was made here under it. */
   readonly from: ReadonlyMap<number, number>
 }
 
 /** A copy of one document in this browser, which keeps every change of it. `yurt/offline` has one. */
 export interface OfflineCopy {
-  /** What `record` was given last, before this copy was opened; null if nothing. */
+  /** The last value given to `record` before this copy was opened; null: none. */
   readonly unsaved: Unsaved | null
   /** Keeps this beside the document, in the order of the document's own changes. */
   record(unsaved: Unsaved): Promise<void>
-  /** Deletes what is kept, and lets go of the document. */
+  /** Deletes the stored copy, and stops following the document. */
   clear(): Promise<void>
-  /** Lets go of the document; what is kept stays. */
+  /** Stops following the document; the stored copy stays. */
   close(): Promise<void>
 }
 
@@ -35,7 +35,7 @@ export type OpenOfflineCopy = (name: string, doc: Y.Doc) => Promise<OfflineCopy 
 export interface ProviderOptions {
   /** Connect at once. Default true. */
   connect?: boolean | undefined
-  /** Presence of your own making; default a new one. Its timer is stopped: the room says who leaves. */
+  /** An Awareness of yours; default a new one. Its timer is stopped, because the room says who leaves. */
   awareness?: Awareness | undefined
   /** Query parameters, or a function that is asked for them at each attempt. */
   params?: Params | (() => Params | Promise<Params>) | undefined
@@ -53,15 +53,15 @@ export interface ProviderOptions {
   WebSocketPolyfill?: WebSocketClass | undefined
   /** Do not talk to other tabs of this browser. Default false. */
   disableBc?: boolean | undefined
-  /** No wait between two attempts is longer, ms. Default 5,000. */
+  /** The longest wait between two attempts, ms. Default 5,000. */
   maxBackoffTime?: number | undefined
   /** Ask the room for what is missing here this often, ms. Default never: it sends what happens as it happens. */
   resyncInterval?: number | undefined
   /** Ping the room this often, ms; the ping does not wake it. Default 20,000. */
   heartbeatInterval?: number | undefined
   /**
-   * Keep a copy of the document in this browser: `indexedDb` of `yurt/offline`. It is opened at the first `connect()`,
-   * before the socket. It is deleted when the room closes with 4404, and stays the person's own otherwise.
+   * Keeps a copy of the document in this browser: `indexedDb` of `yurt/offline`. It is opened at the first `connect()`,
+   * before the socket, and deleted when the room closes with 4404. It belongs to one person, see `user`.
    */
   offline?: OpenOfflineCopy | undefined
   /** Ask before the page is left with unsaved changes. Default false. */

@@ -1,8 +1,8 @@
 /**
  * The provider: keeps a Y.Doc the same as the document behind a URL, and says when that is true.
  *
- * It speaks the y-websocket dialect and has the shape of y-websocket's provider, so every editor binding takes it.
- * What it adds: a change counts as saved only when the room has it on its disk.
+ * It speaks the y-websocket dialect and has the interface of y-websocket's provider, so every editor binding accepts it.
+ * Beyond that, a change counts as saved only when the room has it on its disk.
  *
  *     session.ts     one connection's dialogue        connection.ts  the socket that comes back
  *     changes.ts     the way of a change              credentials.ts address and token; token.ts: what is in one
@@ -41,7 +41,7 @@ export type { Closed, Conflict, ProviderEvents, Status } from "./events.ts"
 export type { OfflineCopy, OpenOfflineCopy, Params, ProviderOptions } from "./options.ts"
 
 /**
- * Keeps a document the same as the one behind a URL.
+ * Keeps a Y.Doc the same as the document behind a URL.
  *
  * @example
  * const doc = new Y.Doc()
@@ -51,6 +51,8 @@ export type { OfflineCopy, OpenOfflineCopy, Params, ProviderOptions } from "./op
  * await provider.whenSaved() // on the room's disk
  */
 export class Provider extends ObservableV2<ProviderEvents> {
+  /** Who is here: hand it to an editor binding. */
+  /** Who is here: hand it to an editor binding. */
   readonly awareness: ProviderAwareness
   /** `url/docId`: the document's address, and the name of the tabs' channel and of the offline copy. */
   readonly name: string
@@ -68,13 +70,14 @@ export class Provider extends ObservableV2<ProviderEvents> {
   #closed: Closed | null = null
   #destroyed = false
 
-  /** After a conflict that nobody listened to: the page shows a document that nobody follows. */
+  /** There was a conflict and nobody listened to `reload`, so the page shows a document that is no longer followed. */
   #isStale = false
   #resync: ReturnType<typeof setInterval> | undefined
 
   /**
    * @param url where the rooms are: `wss://host/docs`
-   * @param docId which of them, as people write it; a slash in it stays one
+   * @param docId the document's id, as people write it, not percent-encoded; slashes stay slashes
+   * @param doc the document to keep the same; what is in it already is sent as well
    * @throws SyncError "bad-id" where a segment of the id is `.` or `..`, which no URL can carry
    */
   constructor(url: string, docId: string, doc: Y.Doc, options: ProviderOptions = {}) {
@@ -123,6 +126,8 @@ export class Provider extends ObservableV2<ProviderEvents> {
     return this.#doc
   }
 
+  /** The state of the connection. */
+  /** The state of the connection. */
   get status(): Status {
     return this.#status
   }
@@ -155,7 +160,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     return this.#closed
   }
 
-  /** Connect, and again after every loss, until `disconnect()` or a final close. Does nothing when it does so already. */
+  /** Connect, and reconnect after every loss, until `disconnect()` or a final close. Does nothing where that is under way. */
   connect(): void {
     if (this.#connection !== null || this.#destroyed) return
     const { WebSocketPolyfill, maxBackoffTime = 5_000, heartbeatInterval = 20_000 } = this.#options
@@ -181,11 +186,11 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#announce()
   }
 
-  /** Stop, also while connecting or waiting to. Changes that are not saved stay, and go out after the next `connect()`. */
+  /** Close the connection, or end the attempt. Unsaved changes stay, and are sent after the next `connect()`. */
   disconnect(): void {
     const connection = this.#connection
     if (connection === null) return
-    // What was changed in this turn is still to be sent.
+    // Changes of this turn have not been sent yet.
     this.#changes.flush()
     this.#endSession()
     this.#connection = null
@@ -194,7 +199,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#setStatus("disconnected")
   }
 
-  /** Disconnect and let go of the document. An awareness that was handed in lives on. */
+  /** Disconnect and release the document for good. An awareness that was handed in is not destroyed. */
   override destroy(): void {
     if (this.#destroyed) return
     this.disconnect()
@@ -209,8 +214,8 @@ export class Provider extends ObservableV2<ProviderEvents> {
   }
 
   /**
-   * Send a custom message to the room, which hands it to its `onCustomMessage`.
-   * @returns whether it went out; without a connection it is dropped
+   * Send a custom message to the room's `onCustomMessage`.
+   * @returns whether it was sent; without a connection it is dropped
    */
   send(message: string): boolean {
     return this.#send(wire.writeCustom(message))
@@ -231,7 +236,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
 
   async #address(): Promise<Address> {
     const address = await this.#credentials.address()
-    // What this browser has kept comes first: then only the difference is fetched.
+    // The browser's own copy is loaded first, so that only the difference is fetched.
     if (this.#connection !== null) await this.#browser.actFor(this.#credentials.user ?? null)
     return address
   }
@@ -300,19 +305,19 @@ export class Provider extends ObservableV2<ProviderEvents> {
     }
   }
 
-  /** A frame could not be handled: by its own fault, or by that of a listener. */
+  /** A frame could not be handled: find out whether the frame or a listener is at fault. */
   async #judge(frame: wire.Frame | null, error: unknown): Promise<void> {
     const session = this.#session
     const isReadable = frame !== null && (await import("./readable.ts")).isReadable(frame)
     if (isReadable) {
-      // The application's affair: thrown where nothing of ours is in its way.
+      // A listener of the application threw: rethrow its error where it stops nothing of ours.
       setTimeout(() => {
         throw error
       })
     } else if (this.#session === session) this.#restart(error)
   }
 
-  /** What was to come is missing here now: only a new connection brings it. */
+  /** The content of the frame is missing here now, and only a new connection brings it. */
   #restart(error: unknown): void {
     this.#report(error)
     this.#connection?.restart("error")
@@ -333,7 +338,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     if (this.#closed !== null) this.emit("closed", [this.#closed, this])
   }
 
-  /** Nothing more will come of this by itself. */
+  /** The connection has ended for good. */
   #end(closed: Closed): void {
     this.#closed = closed
     this.#browser.leaveTabs()
@@ -366,7 +371,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#lockStale()
   }
 
-  /** The page shows what nobody follows, and everything of it is durable: it can only be loaded again. */
+  /** After a conflict without a listener, once all is saved: end, so that the page is loaded again. */
   #lockStale(): void {
     if (!this.#isStale) return
     this.disconnect()
@@ -387,7 +392,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     return this.#closed === null ? null : toError(this.name, this.#closed)
   }
 
-  /** The document was in conflict with the room's: go on with the one made again. */
+  /** After a conflict: go on with the document that was made again. */
   #startAnew({ doc, update, renamed }: Remade): void {
     const before = this.#doc
     this.#doc = doc
@@ -415,7 +420,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.emit("status", [{ status }])
   }
 
-  /** Tell what has changed of `readOnly` and `synced`, and whoever waits in vain. */
+  /** Emit what has changed of `readOnly` and `synced`, and reject `whenSaved` where nothing more will be saved. */
   #announce(): void {
     const { synced, readOnly } = this
     const before = this.#announced
@@ -429,7 +434,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
 
   #report(problem: unknown): void {
     const told = typeof problem === "object" ? problem : new Error(String(problem))
-    // reason: what is thrown or told by a socket is an Error or an Event, which has no class in React Native.
+    // reason: a socket throws or reports an Error or an Event, and Event has no class in React Native.
     this.emit("connection-error", [told as Event | Error, this])
   }
 }

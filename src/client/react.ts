@@ -3,10 +3,10 @@ import { useEffect, useSyncExternalStore } from "react"
 import type * as Y from "yjs"
 import { type Closed, Provider, type ProviderOptions, type Status } from "./provider.ts"
 
-/** What a component sees of a provider. The same object until something of it changes. */
+/** The state of a provider as `useProvider` returns it: the same object until something of it changes. */
 export interface ProviderState {
   readonly provider: Provider
-  /** What the provider follows: another document after a conflict, see the event `reload`. */
+  /** The document that the provider follows: after a conflict another one, see the event `reload`. */
   readonly doc: Y.Doc
   readonly status: Status
   /** The connection has brought everything the room had. */
@@ -31,14 +31,14 @@ interface Shared {
 }
 
 /**
- * One for each document and address, found again by whoever renders next: strict mode renders twice, mounts, unmounts
- * and mounts again. It lives as long as its document; unused, it holds no socket and no timer.
+ * One provider for each document and address, shared by all that render it: strict mode renders twice, mounts, unmounts and
+ * mounts again. It lives as long as its document; while no component uses it, it holds no socket and no timer.
  */
 const providers = new WeakMap<Y.Doc, Map<string, Shared>>()
 
 /**
- * A provider that is connected while a component is mounted that uses it. All that name the same document and address
- * share one. It ends with `doc.destroy()`.
+ * A provider that is connected while a component that uses it is mounted. Components with the same document and address
+ * share it. It ends with `doc.destroy()`.
  *
  * @example
  * function Editor({ doc }: { doc: Y.Doc }) {
@@ -64,7 +64,7 @@ export function useProvider(
     if (connects) shared.provider.connect()
     return () => {
       shared.users--
-      // Not at once: the next to mount, often in the same commit, takes the connection over.
+      // Deferred, so that a component that mounts in the same commit takes the connection over.
       setTimeout(() => {
         if (shared.users === 0) shared.provider.disconnect()
       })

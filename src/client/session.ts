@@ -1,11 +1,11 @@
 /**
  * One connection's dialogue with the room about the document: who has what, and what of it is saved.
  *
- * We open with step 1; the room sends its own step 1 and its step 2. With its step 2 we are synced, and once both
- * have come we know what the room lacks, and send that. A room that sends no step 1 takes no changes from us.
+ * We open with step 1; the room answers with step 2, and sends a step 1 of its own. Its step 2 makes us synced. Once both
+ * have come we know what the room lacks, and send it. A room that sends no step 1 takes no changes from us.
  *
- * What is not saved yet we ask for as if we did not have it: where the room's step 2 brings other content under our
- * clocks, the two are in conflict (conflict.ts), the whole document is fetched, and what is ours is made again.
+ * Our step 1 leaves out what is not saved yet, so that the room sends its version of it. Where that has other content under
+ * our clocks, the two are in conflict (conflict.ts): the whole document is fetched, and our changes are made again.
  */
 import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
@@ -16,22 +16,22 @@ import { isEmpty, lacksStructs, lowerClocks, missingUpdate } from "./diff.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Remade, remake } from "./remake.ts"
 
-/** Where the dialogue stands. */
+/** The state of the dialogue. */
 type Phase =
-  /** The step 2 has not come. `asked`: the room's step 1, if that has. */
+  /** The room's step 2 has not come. `asked`: the state vector of its step 1, null before that has come. */
   | { readonly kind: "opening"; readonly asked: Uint8Array | null }
-  /** The whole document is awaited, to be compared with ours. */
+  /** We wait for the whole document, to compare it with ours. */
   | { readonly kind: "comparing"; readonly synced: boolean; readonly writes: boolean }
-  /** The room has not asked for changes. `lacks`: whether we have any; null while that is not known. */
+  /** The room has not asked for changes. `lacks`: whether we have changes that it lacks; null: not known. */
   | { readonly kind: "reading"; readonly lacks: boolean | null }
   /** The room has been sent all it lacked, and gets changes as they are made. */
   | { readonly kind: "level" }
-  /** As level, but part of what the room lacked is still to be sent: so nothing is known to be saved. */
+  /** As `level`, but part of what the room lacked is still to be sent, so nothing is known to be saved. */
   | { readonly kind: "bringing" }
   /** The room has refused a change. */
   | { readonly kind: "refused"; readonly reason: string; readonly synced: boolean }
 
-/** A step 1 of ours that waits for its step 2: what the answer will bring. */
+/** What the answer to a step 1 of ours brings. */
 type Question = "difference" | "whole"
 
 /** The frames that are about the document. */
@@ -40,7 +40,7 @@ export type DocumentFrame = Extract<
   { type: "step-1" | "step-2" | "update" | "refusal" | "saved" }
 >
 
-/** What a session works on, and whom it tells. */
+/** What a session works on, and its callbacks. */
 export interface SessionOptions {
   readonly doc: Y.Doc
   readonly ledger: Ledger
@@ -50,7 +50,7 @@ export interface SessionOptions {
   readonly apply: (update: Uint8Array) => void
   /** `synced` or `readOnly` may have changed. */
   readonly onPhase: () => void
-  /** The room takes changes now: send what there is, and ask whether it is saved. */
+  /** The room takes changes now: send the gathered changes, and ask whether they are saved. */
   readonly onLevel: () => void
   readonly onRefused: (reason: string) => void
   /** Everything made here is on the room's disk. */
@@ -64,7 +64,7 @@ export interface SessionOptions {
 }
 
 /**
- * The largest part of what we bring, bytes: well below the 26 MB of a frame, and a quarter of a second of a room's
+ * The largest part of a step 2 of ours, bytes: well below the 26 MB of a frame, and about a quarter of a second of a room's
  * time. A guess.
  */
 const PART_BYTES = 8 * 1024 * 1024
@@ -72,22 +72,22 @@ const PART_BYTES = 8 * 1024 * 1024
 /** The state vector of an empty document. */
 const NOTHING = new Uint8Array([0])
 
-/** From the opening of a socket to its end. */
+/** The dialogue of one socket, from its opening to its end. */
 export class Session {
   readonly #options: SessionOptions
   #doc: Y.Doc
   #phase: Phase = { kind: "opening", asked: null }
   /** Loaded at the first conflict. */
   #remake: typeof remake | null = null
-  /** Whether the document was empty when it opened, and all there is has come from the room. */
+  /** Whether the document was empty at the opening, so that all its content has come from the room. */
   readonly #wasEmpty: boolean
   readonly #questions: Question[] = []
   #hasCompared = false
   #refusals = 0
-  /** The last step 1 that was answered after the first, and our clocks then: the same gap is answered once. */
+  /** The last answered step 1 with our clocks at the time: the same gap is answered once. */
   #answered = ""
 
-  /** Sends step 1. @param compare whether to compare the whole document first, for it may be in conflict */
+  /** Sends step 1. @param compare whether to compare the whole document first, because it may be in conflict */
   constructor(options: SessionOptions, compare: boolean) {
     this.#options = options
     this.#doc = options.doc
@@ -119,12 +119,12 @@ export class Session {
     return this.#phase.kind === "reading" && this.#phase.lacks ? "takes no changes" : null
   }
 
-  /** Whether a change that is sent now gets into the room. */
+  /** Whether the room takes a change that is sent now. */
   get takesChanges(): boolean {
     return this.#phase.kind === "level" || this.#phase.kind === "bringing"
   }
 
-  /** Whether a change is sent now; to a room that takes none as well, so that it says so. */
+  /** Whether a change is to be sent now: also to a room that takes none, so that it refuses visibly. */
   get sendsChanges(): boolean {
     return this.takesChanges || this.#phase.kind === "reading"
   }
@@ -143,14 +143,14 @@ export class Session {
     this.#ask("whole", NOTHING)
   }
 
-  /** A change was made here. @param isLocal by this page; else it came from a store of the page's, and may be known */
+  /** Note a change of the document. @param isLocal made by this page; else it came from its stored copy, and the room may know it */
   noteChange(isLocal: boolean): void {
     if (this.#phase.kind !== "reading" || this.#phase.lacks) return
     this.#phase = { kind: "reading", lacks: isLocal || null }
     if (!isLocal) this.#compareOnce()
   }
 
-  /** Ask whether all is saved that was sent. */
+  /** Ask the room whether everything sent is saved. */
   askSaved(): void {
     const question = this.#phase.kind === "level" ? this.#options.ledger.ask() : null
     if (question === null) return
@@ -159,7 +159,7 @@ export class Session {
     )
   }
 
-  /** Take what the room says of the document. */
+  /** Handle a frame of the room that is about the document. */
   receive(frame: DocumentFrame): void {
     switch (frame.type) {
       case "step-1":
@@ -169,7 +169,7 @@ export class Session {
         this.#receiveStep2(frame.update)
         break
       case "update":
-        // The whole document that is awaited has it as well.
+        // While comparing, the whole document that we wait for includes this update.
         if (this.#phase.kind !== "comparing") this.#options.apply(frame.update)
         break
       case "refusal":
@@ -194,7 +194,7 @@ export class Session {
         this.#phase = { ...phase, writes: true }
         break
       case "refused":
-        // Once: a refusal may have been about one update only, and the room asks for the rest.
+        // A refusal may be about one update only, and the room asks for the rest: answered once.
         if (this.#refusals > 1) break
         this.#answered = ""
         if (phase.synced) this.#answer(stateVector, null)
@@ -229,7 +229,7 @@ export class Session {
     try {
       apply(update)
     } finally {
-      // An observer that throws is the application's affair; the document has the update all the same.
+      // Where an observer of the application threw, the document has the update all the same.
       this.#applied(update, question)
     }
   }
@@ -247,7 +247,7 @@ export class Session {
   #receiveRefusal(reason: string): void {
     this.#refusals++
     this.#phase = { kind: "refused", reason, synced: this.synced }
-    // Its answer would only say that what was not refused is saved.
+    // An answer would only mean that what was not refused is saved.
     this.#options.ledger.forgetQuestion()
     this.#options.onRefused(reason)
     this.#options.onPhase()
@@ -276,13 +276,13 @@ export class Session {
     this.#options.onPhase()
   }
 
-  /** The room takes nothing: whether it lacks something of what we have, only the whole of it tells. */
+  /** The room takes no changes. Whether it lacks something of ours can only be told from its whole document. */
   #read(): void {
     this.#phase = { kind: "reading", lacks: null }
     if (this.#options.ledger.hasUnsaved) this.#compareOnce()
   }
 
-  /** A store may bring one change after another, and each comparison costs the whole document. */
+  /** Compare at most once a connection: a stored copy may bring many changes, and each comparison costs the whole document. */
   #compareOnce(): void {
     if (this.#hasCompared) return
     this.#hasCompared = true
@@ -300,7 +300,7 @@ export class Session {
     this.#options.onSaved()
   }
 
-  /** The room has said what it has: bring it the rest. @param update its step 2, where that is worth comparing */
+  /** Answer the room's state vector with what it lacks. @param update its step 2, to compare deletes with; null: not needed */
   #answer(stateVector: Uint8Array, update: Uint8Array | null): void {
     const isFirst = !this.takesChanges
     const gap = `${stateVector} ${Y.encodeStateVector(this.#doc)}`
@@ -315,10 +315,10 @@ export class Session {
   #missing(stateVector: Uint8Array, update: Uint8Array | null): Uint8Array | null {
     if (update !== null) return missingUpdate(this.#doc, { stateVector, update })
     if (this.#phase.kind === "opening") {
-      // All there is came from the room.
+      // All content came from the room.
       if (!this.#options.ledger.hasUnsaved) return null
     } else if (this.takesChanges && !lacksStructs(this.#doc, stateVector)) {
-      // Asked again: something has not reached the room, or all has by now.
+      // The room asks again and lacks no structs.
       return null
     }
     return Y.encodeStateAsUpdate(this.#doc, stateVector)
@@ -339,7 +339,7 @@ export class Session {
       this.#options.onFailure(error)
       return
     }
-    // A refusal or a comparison may have come between, or more to bring.
+    // A refusal or a comparison may have changed the phase meanwhile, or another step 2 may be on its way.
     if (this.#phase !== phase) return
     this.#phase = { kind: "level" }
     this.#options.onLevel()
@@ -348,7 +348,7 @@ export class Session {
   async #loadRemake(): Promise<void> {
     try {
       this.#remake = (await import("./remake.ts")).remake
-      // Once more, for what the room has sent meanwhile was not taken.
+      // Ask once more: updates that came while the module was loading were not taken.
       if (this.#phase.kind === "comparing") this.#ask("whole", NOTHING)
     } catch (error) {
       this.#options.onFailure(error)

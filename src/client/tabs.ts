@@ -25,7 +25,7 @@ export const TAB_SAVES = Symbol("tab saves")
 /** Origin of what another tab has and the room may lack. */
 export const TAB_GIVES = Symbol("tab gives")
 
-/** What is shared with other tabs, and whom the tabs tell. */
+/** What is shared with other tabs, and the callbacks of the tabs. */
 export interface TabsOptions {
   readonly doc: Y.Doc
   readonly awareness: Awareness
@@ -60,7 +60,7 @@ export class Tabs {
     this.tell(wire.writeSaved(update))
   }
 
-  /** Our cursor goes from their screens; for them only, for a page that is hidden now may come back. */
+  /** Remove our cursor in the other tabs only: a page that is hidden now may come back. */
   tellLeaving(): void {
     this.tell(wire.writeAwareness(encodeLeaving(this.#options.awareness)))
   }

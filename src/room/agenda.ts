@@ -1,30 +1,31 @@
 /**
- * The agenda: one alarm for many chores. Each chore says when it is due and has a try of its own, so that one that
- * fails keeps none of the others from being done.
+ * The agenda: one alarm for many chores. Each chore says when it is due and runs in a `try` of its own, so that a failing
+ * chore keeps no other from running.
  *
- * The platform repeats a throwing alarm six times and then forgets it. So the next alarm is set before anything is
- * done, and nothing is thrown (A2).
+ * The platform repeats a throwing alarm six times and then forgets it. So the next alarm is set before any chore runs, and
+ * nothing is thrown (A2).
  */
 import type { Limits } from "../limits.ts"
 import type { Emit } from "./events.ts"
 
-/** Something to be done at a time. */
+/** A task with a due time. */
 export interface Chore {
   /** For events and logs. */
   readonly name: string
-  /** When it is due, ms since 1970; null: not as things are. */
+  /** When it is due, ms since 1970; null: nothing to do. */
   readonly dueAtMs: () => number | null
   readonly run: () => void | Promise<void>
 }
 
-/** The alarm of a room. */
+/** Runs the chores of a room by its one alarm. */
 export class Agenda {
   readonly #storage: DurableObjectStorage
   readonly #chores: readonly Chore[]
   readonly #limits: Limits
   readonly #emit: Emit
   #alarmAt: number | null = null
-  /** Chores that failed: not before this time, and how often in a row. */
+  #ended = false
+  /** Failed chores: the earliest time of the next try, and the failures in a row. */
   readonly #failed = new Map<Chore, { readonly notBeforeMs: number; readonly times: number }>()
 
   constructor(
@@ -43,9 +44,9 @@ export class Agenda {
     if (dueAtMs !== null && (this.#alarmAt === null || dueAtMs < this.#alarmAt)) this.#set(dueAtMs)
   }
 
-  /** The alarm has come: do what is due. Never throws. */
+  /** Run the chores that are due; called by the alarm. Never throws. */
   async run(): Promise<void> {
-    // When every call to the archive has had its time, whatever happens below.
+    // Late enough for every call to the archive to have ended; whatever happens below, the alarm comes again.
     this.#set(Date.now() + 2 * this.#limits.archiveTimeoutMs)
     for (const chore of this.#chores) {
       try {
@@ -64,15 +65,21 @@ export class Agenda {
     await this.reset()
   }
 
-  /** Set the alarm to the earliest chore, be it later than the alarm that is set; drop it where nothing is due. */
-  async reset(): Promise<void> {
-    const dueAtMs = this.#earliest()
-    if (dueAtMs !== null) this.#set(dueAtMs)
-    else await this.clear()
+  /** Run no more chores: the room's storage is about to be dropped. */
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.#clear()
   }
 
-  /** Nothing is to be done any more. */
-  async clear(): Promise<void> {
+  /** Set the alarm to the earliest chore, even where an earlier alarm is set; delete it where nothing is due. */
+  async reset(): Promise<void> {
+    if (this.#ended) return
+    const dueAtMs = this.#earliest()
+    if (dueAtMs !== null) this.#set(dueAtMs)
+    else await this.#clear()
+  }
+
+  async #clear(): Promise<void> {
     this.#alarmAt = null
     await this.#storage.deleteAlarm()
   }

@@ -23,18 +23,18 @@ import { Outbox } from "./outbox.ts"
 import type { Replica } from "./replica.ts"
 import { readSidecar, writeSidecar } from "./sidecar.ts"
 
-/** How often a deletion looks again at an archive that changes under its hands. */
-const REMOVE_ATTEMPTS = 5
-
-/** What the archivist asks of the room. */
+/** What the archivist calls in the room. */
 export interface Keeper {
-  /** Something was damaged: everyone who may write is asked for all they have. */
+  /** Ask every writer for all they have: something stored was damaged. */
   askEveryone(): void
-  /** The document was deleted elsewhere. */
+  /** Tell the peers that the document was deleted, by another room. */
   buried(): void
-  /** The document is another than it was: what was kept of it is old. */
+  /** Drop what was derived from the document: its content has changed. */
   changed(): void
 }
+
+/** The way in for what the archive holds. */
+type Taking = Pick<Intake<never>, "take" | "commitOrThrow">
 
 /** Between a room and its archive. */
 export class Archivist {
@@ -44,7 +44,7 @@ export class Archivist {
   readonly #log: Log
   readonly #replica: Replica
   readonly #authors: Authors
-  readonly #intake: Intake
+  readonly #intake: Taking
   readonly #limits: Limits
   readonly #emit: Emit
   readonly #keeper: Keeper
@@ -58,7 +58,7 @@ export class Archivist {
       log: Log
       replica: Replica
       authors: Authors
-      intake: Intake
+      intake: Taking
       limits: Limits
       emit: Emit
       keeper: Keeper
@@ -83,14 +83,14 @@ export class Archivist {
   }
 
   /**
-   * The room was asked for and holds nothing: look the document up.
+   * Look the document up in the archive: the room holds nothing.
    * @throws SyncError archive-unavailable: never start empty over a document that exists
    */
   async open(): Promise<void> {
-    // What the archive still holds of a document that was deleted here is as good as gone.
+    // A deletion here has not reached the archive yet: its copy is not to be loaded.
     if (!this.gives || this.outbox.ledger.deleting) return
     const found = await this.#load()
-    // Somebody else was faster.
+    // An update was taken while the archive was asked.
     if (this.#replica.exists) return
     switch (found.kind) {
       case "absent":
@@ -107,11 +107,11 @@ export class Archivist {
       default:
         throw new TypeError(`unknown lookup ${JSON.stringify(found satisfies never)}`)
     }
-    // Where all that was stored was damaged, this is the recovery.
+    // Where everything stored had been damaged, loading the archive's copy is the recovery.
     this.#log.repaired()
   }
 
-  /** Hand the archive what it lacks. One call at a time; a failure is noted and retried, never thrown. */
+  /** Store in the archive what it lacks. One call at a time; a failure is noted and retried, never thrown. */
   flush(): Promise<void> {
     this.#flight ??= this.#tryFlush().finally(() => {
       this.#flight = null
@@ -155,12 +155,13 @@ export class Archivist {
   }
 
   /**
-   * The document was deleted here: let the archive know. What it holds meanwhile from another room is deleted as well.
+   * Delete the document in the archive, after it was deleted here. What another room has stored there meanwhile is deleted
+   * as well.
    * @throws SyncError archive-unavailable; it is tried again until the archive knows
    */
   async remove(): Promise<void> {
     this.outbox.note({ deleting: true, dueAtMs: Date.now() })
-    // A store that is under way is not waited for: it may hang, and comes too late to replace the mark.
+    // A store that is under way is not awaited: it may hang, and if it arrives later it cannot replace the mark.
     await this.#tryRemove()
     if (this.outbox.ledger.deleting)
       throw new SyncError(
@@ -178,7 +179,7 @@ export class Archivist {
   }
 
   #tryFlush(): Promise<void> {
-    // What began anew after a deletion is flushed once the deletion is known.
+    // A document that began anew after a deletion is stored once the archive knows of the deletion.
     if (this.outbox.ledger.deleting) return this.#tryRemove()
     return this.#attempt(() => this.#storeOnce())
   }
@@ -207,7 +208,7 @@ export class Archivist {
     const revision = this.#intake.commitOrThrow()
     if (this.#log.damaged) throw damaged()
     const update = this.#replica.encode()
-    // Making the bytes may have been what found the damage (D7).
+    // Encoding may have found damage (D7).
     if (this.#log.damaged) throw damaged()
     const doc = this.#replica.document()
     const version = { writer: this.#writer, revision }
@@ -229,14 +230,14 @@ export class Archivist {
     this.#emit({ type: "archived", revision })
   }
 
-  /** The archive holds what this room has not seen. Merge it, and store the result above it. */
+  /** Merge the archive's copy, which this room has not seen, so that the next store goes above it. */
   async #resolve(): Promise<void> {
     const { erasures } = this.#replica
     const found = await this.#load()
     if (erasures !== this.#replica.erasures) return
     switch (found.kind) {
       case "absent":
-        // It went between two looks.
+        // The copy was removed between two calls.
         return this.outbox.note({ held: null, dueAtMs: Date.now() })
       case "deleted":
         return this.#meetDeletion(found.version, found.sidecar)
@@ -251,8 +252,8 @@ export class Archivist {
   }
 
   /**
-   * Another room of this document deleted it. Where what is here was in it, it is deleted here as well (D8), and its
-   * bytes are kept aside, since somebody may have written on; a document that began anew goes on.
+   * Another room of this document deleted it. Where this room's content was part of what was deleted, it is deleted here
+   * as well (D8), and its bytes are kept aside, since somebody may have written on. A document that began anew goes on.
    */
   #meetDeletion(version: Version, sidecar: Uint8Array | null): void {
     const { dead } = readSidecar(sidecar)
@@ -292,12 +293,12 @@ export class Archivist {
   }
 
   async #removeOnce(): Promise<void> {
-    for (let attempt = 1; attempt <= REMOVE_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= this.#limits.removeAttempts; attempt++) {
       const version = { writer: this.#writer, revision: this.#log.state.revision }
       const mark = { ...version, sidecar: this.#sidecar() }
       const { held } = this.outbox.ledger
       const outcome = await this.#call((archive, signal) => archive.remove(this.#name, mark, held, signal))
-      // What began anew meanwhile is flushed next.
+      // A document that began anew meanwhile is stored next.
       if (outcome === "stored") return this.outbox.confirmed(version, null)
       const found = this.gives ? await this.#load() : ({ kind: "absent" } as const)
       if (found.kind === "absent") this.outbox.note({ held: null })
@@ -305,7 +306,7 @@ export class Archivist {
         this.#bury(found.sidecar)
         return this.outbox.confirmed(found.version, null)
       } else {
-        // Another room has written on: its letters are deleted with the document.
+        // Another room has written on: that content is deleted with the document.
         this.#replica.bury(Y.encodeStateVectorFromUpdate(found.document.update))
         this.#bury(found.document.sidecar)
         this.#log.raise(found.document.revision + 1)

@@ -1,18 +1,18 @@
 /**
- * Whose content is whose (R5). Who carries an update is not who originated it: a peer gives back what the room lost, a
- * WebRTC neighbour is faster, an import brings everybody's. So nobody is refused for carrying, and carrying makes
- * nobody an author.
+ * Whose content is whose (R5). The peer that carries an update is often not the one that wrote it: a peer gives back
+ * what the room lost, a WebRTC neighbour is faster, an import brings everybody's. So nobody is refused for carrying, and
+ * nobody becomes an author by it.
  *
  * A client id belongs to the subject whose socket announces it (in its awareness) and writes under it. It moves to
- * another subject who announces it, once the old one has no socket under it: a guest who logs in. What somebody else
- * brings under an owned client id
+ * another subject who announces it once the old one has no socket under it, as when a guest logs in. Content that
+ * somebody else brings under an owned client id
  *
  *     waits     while the owner is connected under it: the owner brings the same, or it was forged and is dropped
  *     is taken  while the owner is away, as carried: it is left out of the state vector that the owner is sent, so
  *               that the owner's client gives it again. Equal content makes it the owner's; other content is a
  *               conflict, and the owner is told
  *
- * In open mode nobody has a name, and nothing of this is kept.
+ * In open mode nobody has a name, and none of this is recorded.
  */
 import type { Log } from "./log.ts"
 
@@ -31,17 +31,17 @@ export type AnnouncedBy = (client: number) => { readonly id: string; readonly su
 /** A change that the next commit writes. */
 type Change = (log: Log) => void
 
-/** The table of whose client ids are whose, and what of them was carried by others. */
+/** Knows whom each client id belongs to, and from which clock on others have carried its content. */
 export class Authors {
   readonly #log: Log
   readonly #announcedBy: AnnouncedBy
-  /** Whom a client id belongs to, as far as it was asked since the wake; null: to nobody. */
+  /** Cache of table `owner`: client id → subject, null: nobody. Empty after a wake. */
   readonly #owners = new Map<number, string | null>()
   /** Owner → client → the clock from which on the content is not known to be the owner's. */
   #carried: Map<string, Map<number, number>>
   #changes: Change[] = []
 
-  /** @param announcedBy who shows themselves under a client id now */
+  /** @param announcedBy who announces a client id now */
   constructor(log: Log, announcedBy: AnnouncedBy) {
     this.#log = log
     this.#announcedBy = announcedBy
@@ -54,7 +54,7 @@ export class Authors {
     const owner = this.#ownerOf(client)
     if (owner === subject) return "own"
     const speaker = this.#announcedBy(client)
-    // An id that nobody has written under yet is that of whoever shows themselves under it.
+    // Where nobody has written under the id yet, it belongs to the subject that announces it.
     if (speaker !== null && speaker.subject !== subject && (owner ?? speaker.subject) === speaker.subject)
       return "waits"
     if (owner === null) return "own"
@@ -68,7 +68,7 @@ export class Authors {
     const owner = this.#ownerOf(client)
     if (owner === subject) return
     const announces = this.#announcedBy(client)?.id === peer && peer !== null
-    // Whoever is the owner no longer, or has not written this: their client is asked for it when it is back.
+    // The owner did not write this, or is about to lose the id: their client is asked for it when it is back.
     if (owner !== null && this.#carried.get(owner)?.has(client) !== true)
       this.#setCarried(client, { owner, clock })
     if (announces) {
@@ -82,17 +82,17 @@ export class Authors {
     return subject === null ? null : (this.#carried.get(subject) ?? null)
   }
 
-  /** Up to this clock the owner has brought the same content; `known`: the clock that the room has reached. */
+  /** The owner has brought equal content up to the clock `end`. @param options.known the clock that the room has reached */
   verified(client: number, { owner, end, known }: { owner: string; end: number; known: number }): void {
     this.#setCarried(client, { owner, clock: end >= known ? null : end })
   }
 
-  /** Writes that belong to the commit; called inside its transaction. */
+  /** Write the changes; called inside the commit's transaction. */
   write(): void {
     for (const change of this.#changes) change(this.#log)
   }
 
-  /** The commit held: what `write` wrote is stored. */
+  /** The commit has held: forget the changes that `write` wrote. */
   wrote(): void {
     this.#changes = []
   }

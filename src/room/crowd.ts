@@ -1,10 +1,12 @@
 /**
- * The crowd: who is connected, through which socket. Sockets, what their attachments keep through a hibernation, back
- * pressure, silence, refusing and closing. Everything that works round partyserver's sockets is here.
+ * The crowd: who is connected, through which socket. It handles sockets, the attachments that survive a hibernation, back
+ * pressure, silence, refusing and closing. All code that works around partyserver's sockets is here.
  *
- * The platform has no `bufferedAmount`, and a peer that never reads grows the process without bound. So after so many
- * bytes a peer is asked for something only a reader can answer (a probe), and closed when that many more went out
- * without it (F3).
+ * The platform has no `bufferedAmount`, and a peer that never reads grows the process without bound. So after `probeBytes`
+ * a peer is sent a probe, which only a reader can answer, and it is closed when `unreadBytes` more went out without an
+ * answer (F3).
+ *
+ * Over 450 lines: a socket's attachment, silence, back pressure and closing look at one another's state.
  */
 import type { Connection } from "partyserver"
 import type { Grant } from "../access/rights.ts"
@@ -13,14 +15,16 @@ import type { Limits } from "../limits.ts"
 import { NO_ENTRIES } from "../wire/awareness.ts"
 import type { Dialect, Told } from "../wire/dialect.ts"
 import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import type { Bearer } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import { judgeSilence } from "./liveness.ts"
+import type { Origin } from "./origin.ts"
 import type { Peer, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
 import { Throttle } from "./throttle.ts"
 
-/** What a socket's attachment keeps through a hibernation. Never a token. */
+/** What a socket's attachment keeps through a hibernation; never a token. */
 interface Attachment {
   readonly id: string
   readonly grant: Grant
@@ -34,21 +38,21 @@ interface Attachment {
 
 const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
 
-/** How far a peer has read: bytes sent since it last proved it, and whether it is asked for a proof. */
+/** How far a peer has read: the bytes sent since its last proof, and whether a probe is under way. */
 interface Reading {
   readonly kind: "unasked" | "probed"
   readonly bytes: number
-  /** What our own clients are to echo. */
+  /** The probe that our own client is to echo; null for stock ones. */
   readonly nonce: Uint8Array | null
 }
 
 const READ: Reading = { kind: "unasked", bytes: 0, nonce: null }
 
-/** What a peer left behind. */
+/** What has to be done after a peer has gone. */
 export interface Left {
   /** Clients whose awareness entry changed: relay these. */
   readonly clients: readonly number[]
-  /** The client id it showed itself under; null: none. */
+  /** The client id it had announced; null: none. */
   readonly announced: number | null
 }
 
@@ -59,18 +63,24 @@ export class SocketPeer implements Peer {
   readonly dialect: Dialect
   grant: Grant
   standing: Standing = "in"
-  /** A `saved` question that waits for the next commit; a newer one includes an older one. */
+  /** The bearer of what it sends: made once, because every frame asks for it. */
+  readonly bearer: Bearer
+  /** The origin of its newest update, shared by updates that come at once. */
+  origin: Origin | null = null
+  /** A `saved` question that waits for the next commit; a newer one covers the older ones. */
   question: Uint8Array | null = null
-  /** Something it sent was refused, so nothing may be called saved before it has brought all it has again. */
+  /** Something it sent was refused: nothing is called saved before it has sent a step 2 that is taken whole. */
   owes = false
+  /** It has been heard to renew its presence by itself. */
+  renews = false
   /** It was told that it may not write. */
   warned = false
   /** A renewal of its token is under way. */
   renewing = false
   reading: Reading = READ
-  /** How much may be unread: more while a first sync is on its way. */
+  /** How many bytes may be unread: more while a first sync is on its way. */
   allowedBytes: number
-  /** Its last message, ms since 1970; the platform knows of heartbeats it answered. */
+  /** When its last message came, ms since 1970. Heartbeats that the platform answers are not seen here. */
   heardAtMs = Date.now()
   askedAtMs: number | null = null
   readonly frames: TokenBucket
@@ -85,6 +95,7 @@ export class SocketPeer implements Peer {
     const { limits } = crowd
     this.#crowd = crowd
     this.id = id
+    this.bearer = { subject: grant.subject, peer: id }
     this.connection = connection
     this.grant = grant
     this.dialect = dialect
@@ -101,7 +112,7 @@ export class SocketPeer implements Peer {
 
 /** The peers of a room. */
 export class Crowd {
-  /** Heard and told; those that are only kept open are not among them. */
+  /** The peers that take part; sockets that are only kept open are not among them. */
   readonly peers: Set<SocketPeer> = new Set()
   readonly limits: Limits
   readonly #ctx: DurableObjectState
@@ -109,20 +120,20 @@ export class Crowd {
   readonly #presence: Presence<SocketPeer>
   readonly #onLeft: (left: Left) => void
   readonly #peerOf = new WeakMap<WebSocket, SocketPeer>()
-  /** Sockets this room has let go: a late close event of theirs changes nothing. */
+  /** Sockets that this room has closed: their late close events change nothing. */
   readonly #dismissed = new WeakSet<WebSocket>()
-  /** Peers whose presence their attachments do not have yet. */
+  /** Peers whose presence is not in their attachment yet. */
   readonly #unattached = new Set<SocketPeer>()
   readonly #attaches: Throttle
   /** Sockets that are only kept open: when they were last answered, ms since 1970. */
   readonly #answeredAtMs = new WeakMap<WebSocket, number>()
   readonly #dials = new Map<string, TokenBucket>()
   #silenceCheckedAtMs = Date.now()
-  /** Looks at who is silent that are still to come after the last time something happened. */
+  /** How many more checks of silence are due since something last happened. */
   #looksLeft = 0
   #activeAtMs = 0
 
-  /** @param options.onLeft a peer has gone */
+  /** @param options.onLeft called when a peer has gone */
   constructor(
     ctx: DurableObjectState,
     options: {
@@ -140,18 +151,18 @@ export class Crowd {
     this.#attaches = new Throttle(() => this.#attachAll())
   }
 
-  /** The peer of a socket, or undefined where it is none of this room's any more. */
+  /** The peer of a socket; undefined where the socket was closed or never admitted. */
   find(socket: WebSocket): SocketPeer | undefined {
     return this.#peerOf.get(socket)
   }
 
-  /** The peer of a socket whose event woke the room: the platform lists a closed socket no more. */
+  /** The peer of a socket whose event woke the room, from its attachment: the platform no longer lists a closed socket. */
   findOrRecall(connection: Connection): SocketPeer | undefined {
     if (this.#dismissed.has(connection)) return undefined
     return this.#peerOf.get(connection) ?? this.recall(connection)
   }
 
-  /** Someone has come in. */
+  /** Add a new socket. */
   admit(connection: Connection, grant: Grant, dialect: Dialect): SocketPeer {
     const peer = new SocketPeer(this, connection, { id: crypto.randomUUID(), grant, dialect })
     this.#add(peer)
@@ -160,7 +171,7 @@ export class Crowd {
     return peer
   }
 
-  /** A socket that outlived the room's memory. Its attachment says who it is. */
+  /** Add a socket that outlived the room's memory; its attachment says whose it is. */
   recall(connection: Connection): SocketPeer | undefined {
     const attachment = connection.state as Attachment | null
     if (attachment === null) return undefined
@@ -177,25 +188,26 @@ export class Crowd {
   }
 
   /**
-   * May another one come in? Refused at the upgrade: stock clients reset their backoff on open.
-   * @param options.address where the request came from; counts where nobody has a name
+   * Check whether another socket may come in. Called at the upgrade, since stock clients reset their backoff on open.
+   * @param options.address where the request came from; null where the platform does not say
    * @throws SyncError room-full | rate-limited
    */
-  checkSpace({ subject }: Grant, { address }: { address: string | null }): void {
+  checkSpace({ subject, rights }: Grant, { address }: { address: string | null }): void {
     const { sockets, socketsPerSubject } = this.limits
     if (this.peers.size >= sockets)
       throw new SyncError("room-full", `The room has ${this.peers.size} sockets; at most ${sockets}`)
-    const dialer = subject ?? address
-    if (dialer !== null && !this.#mayDial(dialer))
+    // A token may be shared by all who view a page, and an address by all of an office.
+    if ((subject !== null || address !== null) && !this.#mayDial(JSON.stringify([subject, address])))
       throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
-    if (subject === null) return
+    // Readers are bounded by the room alone.
+    if (subject === null || rights === "read") return
     let own = 0
-    for (const peer of this.peers) if (peer.grant.subject === subject) own++
+    for (const { grant } of this.peers) if (grant.subject === subject && grant.rights === "write") own++
     if (own >= socketsPerSubject)
       throw new SyncError("room-full", `${own} sockets are open; at most ${socketsPerSubject} of one subject`)
   }
 
-  /** Hand one message to one peer. */
+  /** Send one message to one peer. */
   send(peer: SocketPeer, message: Uint8Array | string): void {
     if (peer.standing === "closing" || peer.standing === "out") return
     if (!sendQuietly(peer.connection, message)) return
@@ -208,8 +220,8 @@ export class Crowd {
   }
 
   /**
-   * A first sync is on its way: so much more may be unread.
-   * @throws SyncError slow-receiver where it asks faster than it reads
+   * Allow this many more unread bytes: a first sync is on its way.
+   * @throws SyncError slow-receiver where the peer asks faster than it reads
    */
   allow(peer: SocketPeer, bytes: number): void {
     const { unreadBytes } = this.limits
@@ -217,25 +229,25 @@ export class Crowd {
     peer.allowedBytes = Math.max(unreadBytes, peer.reading.bytes + bytes)
   }
 
-  /** It has read up to the last probe. What was sent after that may still be unread. */
+  /** Note that the peer has read up to the last probe. What was sent after it may still be unread. */
   markRead(peer: SocketPeer): void {
     if (peer.reading.kind === "unasked") return
     peer.reading = { kind: "unasked", bytes: peer.reading.bytes, nonce: null }
     peer.allowedBytes = this.limits.unreadBytes
   }
 
-  /** The echo of a probe of ours; a wrong one proves nothing. */
+  /** Take an echo of our probe; a wrong one proves nothing. */
   markEchoed(peer: SocketPeer, nonce: Uint8Array): void {
     const { nonce: asked } = peer.reading
     if (asked !== null && asked.length === nonce.length && asked.every((byte, i) => byte === nonce[i]))
       this.markRead(peer)
   }
 
-  /** Stock clients reconnect after 30 s in which they hear nothing (P5). */
+  /** Send an empty awareness frame as a sign of life: stock clients reconnect after 30 s of silence (P5). */
   answer(peer: SocketPeer): void {
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message === null || peer.standing === "closing") return
-    // Also one that is out: it is kept open so that it does not come back.
+    // Peers that are `out` are answered too, so that they do not reconnect.
     if (peer.standing === "in") this.send(peer, message)
     else this.#keepOpen(peer.connection, message)
   }
@@ -248,7 +260,7 @@ export class Crowd {
     sendQuietly(connection, message)
   }
 
-  /** Answer an error: with a frame, and where it cannot go on, with a close. */
+  /** Tell a peer of an error: with a frame, or with a close where the connection cannot go on. */
   refuse(peer: SocketPeer, error: SyncError): void {
     const { code, message, cause } = error
     this.#emit({ type: "refused", code, message, subject: peer.grant.subject, cause })
@@ -256,7 +268,7 @@ export class Crowd {
     peer.owes = true
     switch (code) {
       case "forbidden":
-        // Once is enough: a reader's page goes on typing.
+        // Told once: a reader's page may go on sending.
         if (!peer.warned) peer.say({ type: "refusal", reason: message })
         peer.warned = true
         return
@@ -275,7 +287,7 @@ export class Crowd {
     }
   }
 
-  /** A message of a socket that is only kept open, since the room woke: its sender lives on an answer. */
+  /** Answer a socket that is only kept open and has no peer since the room woke, so that it does not reconnect. */
   answerStranger(connection: Connection): void {
     const attachment = connection.state as Attachment | null
     const dialect = DIALECTS.find(({ name }) => name === attachment?.dialect)
@@ -283,7 +295,7 @@ export class Crowd {
     if (message !== null) this.#keepOpen(connection, message)
   }
 
-  /** One thing was not taken; the connection goes on. */
+  /** Tell a peer that one thing was not taken; the connection goes on. */
   notify(peer: SocketPeer, { code, message }: { code: SyncError["code"]; message: string }): void {
     if (peer.dialect === yurt) peer.say({ type: "notice", code, message })
     else peer.say({ type: "refusal", reason: message })
@@ -301,23 +313,23 @@ export class Crowd {
     closeQuietly(peer.connection, { code: error.closeCode, reason: closeReason(error.message) })
   }
 
-  /** Everyone is told that their document is gone. */
+  /** End everyone's part in a document that is gone. */
   closeAll(error: SyncError): void {
     for (const peer of [...this.peers]) this.#end(peer, error, "out")
   }
 
-  /** Its socket has closed. */
+  /** Forget a peer whose socket has closed. */
   left(peer: SocketPeer): void {
     this.#dismiss(peer, "closing")
   }
 
-  /** Keep its presence where it survives a hibernation, soon: at once after a pause, then once a window for all. */
+  /** Write a peer's presence into its attachment: at once after a pause, then once a window for all. */
   attachSoon(peer: SocketPeer): void {
     this.#unattached.add(peer)
     this.#attaches.soon()
   }
 
-  /** @throws whatever the platform throws where the attachment is too large */
+  /** Write what the room knows of a peer into its attachment. @throws what the platform throws where it is too large */
   attach(peer: SocketPeer): void {
     const { id, grant, standing, owes, question } = peer
     const attachment: Attachment = {
@@ -328,7 +340,7 @@ export class Crowd {
     peer.connection.setState(attachment)
   }
 
-  /** The token of someone ends next, ms since 1970; null where none does. */
+  /** When the next token ends, ms since 1970; null: none does. */
   get nextExpiryMs(): number | null {
     let next: number | null = null
     for (const { grant } of this.peers) {
@@ -351,28 +363,37 @@ export class Crowd {
   }
 
   /**
-   * A peer said something. Where it was more than a sign of life, the silent are looked at some time after; where it was
-   * not, they are looked at now, since the room is awake anyway.
+   * Note that a peer said something. The room is awake now, so this is a good moment to look for silent peers, if the last
+   * look was `silentAnswerMs` ago.
    */
   heard(peer: SocketPeer, nowMs: number): void {
     peer.heardAtMs = nowMs
     if (nowMs - this.#silenceCheckedAtMs >= this.limits.silentAnswerMs) this.checkSilence(nowMs)
   }
 
-  /** Something happened that people see: who has fallen silent since is to be noticed, and then the room may sleep. */
-  stirred(nowMs: number): void {
+  /**
+   * Note that something visible happened: plan checks for peers that have fallen silent, then let the room sleep.
+   * @returns whether no check was planned before, so that the alarm has to be set
+   */
+  stirred(nowMs: number): boolean {
+    const rested = this.#looksLeft === 0
     this.#activeAtMs = nowMs
-    this.#looksLeft = LOOKS
+    this.#looksLeft = this.limits.silentLooks
+    return rested
   }
 
-  /** When the silent are to be looked at next, ms since 1970; null: when somebody says something. */
+  /**
+   * When the silent are to be looked at next, ms since 1970; null: when somebody says something. y-websocket renews its
+   * presence every 15 s, so where all do, the one that lives tells on the others. YProvider and ours never do.
+   */
   get nextLookMs(): number | null {
     if (this.#looksLeft === 0 || this.peers.size < 2) return null
+    if ([...this.peers].every(({ renews }) => renews)) return null
     const { silentMs, silentAnswerMs } = this.limits
     return Math.max(this.#activeAtMs + silentMs, this.#silenceCheckedAtMs + silentAnswerMs) + 1
   }
 
-  /** Ask those who have been silent for a sign of life, and close those who gave none. */
+  /** Ask silent peers for a sign of life, and close those that gave none. */
   checkSilence(nowMs: number): void {
     this.#silenceCheckedAtMs = nowMs
     let isAsking = false
@@ -397,7 +418,7 @@ export class Crowd {
     this.#peerOf.set(peer.connection, peer)
   }
 
-  /** End it for good. Our own client understands the close; a stock one would come back at once, and stays open. */
+  /** End a peer's part for good. Our client understands the close; a stock one would reconnect at once, so it stays open. */
   #end(peer: SocketPeer, error: SyncError, standing: "unheard" | "out"): void {
     if (peer.dialect === yurt) return this.close(peer, error)
     peer.say({ type: "refusal", reason: error.message })
@@ -447,16 +468,13 @@ export class Crowd {
       try {
         this.attach(peer)
       } catch (cause) {
-        // One socket whose attachment is too large must not cost the others theirs.
+        // A socket whose attachment is too large must not keep the others from being attached.
         this.refuse(peer, new SyncError("internal", "The presence could not be kept", { cause }))
       }
     }
     return this.limits.attachMs
   }
 }
-
-/** How often the silent are looked at after something happened: once they may still be in time, twice they are not. */
-const LOOKS = 2
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
 function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {

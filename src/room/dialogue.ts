@@ -1,4 +1,4 @@
-/** The dialogue: what a peer said → may it? → do it. For any dialect; which bytes it said is the dialect's affair. */
+/** The dialogue: a frame of a peer → its right → an act. For any dialect: the dialect alone knows the bytes. */
 import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { Said } from "../wire/dialect.ts"
@@ -6,22 +6,25 @@ import type { Authors } from "./authors.ts"
 import type { Crowd, SocketPeer } from "./crowd.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Intake } from "./intake.ts"
+import type { Origin } from "./origin.ts"
 import type { Presence } from "./presence.ts"
 import type { Replica } from "./replica.ts"
 import { Welcome } from "./welcome.ts"
 
-/** What the room itself does for a peer. */
+/** Frames that the room itself handles. */
 export interface Hooks {
   /** An application's own message. */
   custom(peer: SocketPeer, message: string): void
+  /** Set the alarm: something is due later. */
+  arm(): void
   /** A fresh token. */
   renew(peer: SocketPeer, token: string): void
 }
 
-/** Talks to every peer of a room. */
+/** Answers the frames of every peer of a room. */
 export class Dialogue {
   readonly #crowd: Crowd
-  readonly #intake: Intake
+  readonly #intake: Intake<SocketPeer>
   readonly #replica: Replica
   readonly #authors: Authors
   readonly #presence: Presence<SocketPeer>
@@ -32,7 +35,7 @@ export class Dialogue {
 
   constructor(parts: {
     crowd: Crowd
-    intake: Intake
+    intake: Intake<SocketPeer>
     replica: Replica
     authors: Authors
     presence: Presence<SocketPeer>
@@ -51,7 +54,7 @@ export class Dialogue {
     this.#welcome = new Welcome(parts.replica)
   }
 
-  /** Say to someone who came in what a newcomer is told. */
+  /** Send a newcomer the room's step 1, if it may write, and everybody's presence. */
   greet(peer: SocketPeer): void {
     // A reader has nothing to give, so it is not asked.
     if (peer.grant.rights === "write") this.askForAll(peer)
@@ -59,13 +62,13 @@ export class Dialogue {
     if (clients.length > 0) peer.say({ type: "awareness", entries: this.#presence.encode(clients) })
   }
 
-  /** Ask for all that the room lacks, and for what others have carried under this subject's client ids. */
+  /** Ask a peer for all that the room lacks, and for the content that others have carried under its subject's client ids. */
   askForAll(peer: SocketPeer): void {
     const lowered = this.#authors.carriedOf(peer.grant.subject)
     peer.say({ type: "step-1", stateVector: this.#replica.stateVector(lowered) })
   }
 
-  /** A message has come. Never throws: what is wrong is answered. */
+  /** Handle one message. Never throws: errors are answered to the peer. */
   hear(peer: SocketPeer, message: Uint8Array | string): void {
     try {
       const now = Date.now()
@@ -78,29 +81,37 @@ export class Dialogue {
           "too-large",
           `Frame of ${message.length} bytes; at most ${this.#limits.frameBytes}`,
         )
-      // Of one that was refused for good only signs of life are looked at.
+      // A peer that was refused for good is only answered, which keeps it from reconnecting.
       if (peer.standing !== "in") return this.#crowd.answer(peer)
       const said = peer.dialect.read(message)
-      if (said !== null) this.#do(peer, said)
+      if (said !== null) this.#do(peer, said, now)
     } catch (thrown) {
       this.#crowd.refuse(peer, asSyncError(thrown))
     }
   }
 
-  /** The document has changed: what was kept for newcomers is old. */
+  /** Drop the Y.Doc and the bytes kept for newcomers from memory. */
+  rest(): void {
+    this.#replica.dehydrate()
+    this.#welcome.forget()
+  }
+
+  /** The document has changed: drop the bytes kept for newcomers. */
   changed(): void {
     this.#welcome.forget()
   }
 
-  #do(peer: SocketPeer, said: Said): void {
+  #do(peer: SocketPeer, said: Said, now: number): void {
     switch (said.type) {
       case "update":
-        return this.#take(peer, said.update, false)
+        return this.#take(peer, said.update, { whole: false, now })
       case "step-2":
-        return this.#take(peer, said.update, true)
+        return this.#take(peer, said.update, { whole: true, now })
       case "step-1":
         return this.#sync(peer, said.stateVector)
       case "awareness":
+        // A room that is awake for cursors alone need not keep a document in memory.
+        if (this.#replica.rests) this.rest()
         return this.#note(peer, said.entries)
       case "query":
         return peer.say({ type: "awareness", entries: this.#presence.encode(this.#presence.clients()) })
@@ -109,7 +120,7 @@ export class Dialogue {
       case "probe":
         return this.#crowd.markEchoed(peer, said.nonce)
       case "renewal":
-        return this.#hooks.renew(peer, said.token)
+        return this.#renew(peer, said.token)
       case "custom":
         return this.#custom(peer, said.message)
       case "ping":
@@ -120,7 +131,15 @@ export class Dialogue {
     }
   }
 
-  #take(peer: SocketPeer, update: Uint8Array, whole: boolean): void {
+  /** Updates that come within `originMs` share one origin, which saves bytes in the log; their times are that exact. */
+  #originOf(peer: SocketPeer, now: number): Origin {
+    const { origin } = peer
+    if (origin !== null && now - origin.at < this.#limits.originMs && now >= origin.at) return origin
+    peer.origin = { at: now, subject: peer.grant.subject, via: "socket" }
+    return peer.origin
+  }
+
+  #take(peer: SocketPeer, update: Uint8Array, { whole, now }: { whole: boolean; now: number }): void {
     const { grant } = peer
     if (grant.rights !== "write") {
       // Stock clients answer a step 1 with what they have, be it nothing.
@@ -130,8 +149,8 @@ export class Dialogue {
     const received = this.#intake.take(
       update,
       {
-        bearer: { subject: grant.subject, peer: peer.id },
-        origin: { at: Date.now(), subject: grant.subject, via: "socket" },
+        bearer: peer.bearer,
+        origin: this.#originOf(peer, now),
         whole,
         roots: grant.roots,
       },
@@ -144,10 +163,10 @@ export class Dialogue {
     }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
-    this.#crowd.stirred(Date.now())
+    this.#stir(now)
   }
 
-  /** Answer a step 1: with the stored bytes where the other has nothing, else from the hydrated document. */
+  /** Answer a step 1: from the stored bytes where the peer has nothing, else from the hydrated document. */
   #sync(peer: SocketPeer, stateVector: Uint8Array): void {
     const hasNothing = stateVector.length === 1 && stateVector[0] === 0
     if (!hasNothing && !peer.frames.take(this.#limits.step1Frames, Date.now()))
@@ -174,9 +193,16 @@ export class Dialogue {
     if (changed.length === 0) return
     this.#fanOut.awareness(changed, peer, { renewal })
     // A renewal is kept at once: a timer would keep the room awake for nothing but a clock.
-    if (renewal) return this.#crowd.attach(peer)
+    if (renewal) {
+      peer.renews = true
+      return this.#crowd.attach(peer)
+    }
     this.#crowd.attachSoon(peer)
-    this.#crowd.stirred(Date.now())
+    this.#stir(Date.now())
+  }
+
+  #stir(now: number): void {
+    if (this.#crowd.stirred(now)) this.#hooks.arm()
   }
 
   #ask(peer: SocketPeer, payload: Uint8Array): void {
@@ -190,6 +216,12 @@ export class Dialogue {
     else this.#intake.commit()
   }
 
+  #renew(peer: SocketPeer, token: string): void {
+    if (!peer.frames.take(this.#limits.renewalFrames, Date.now()))
+      throw new SyncError("rate-limited", "Too many fresh tokens in a short time")
+    this.#hooks.renew(peer, token)
+  }
+
   #custom(peer: SocketPeer, message: string): void {
     const { messageLength } = this.#limits
     if (message.length > messageLength)
@@ -197,7 +229,7 @@ export class Dialogue {
     this.#hooks.custom(peer, message)
   }
 
-  /** Answer those who asked whether what they sent is durable, but nobody of whose something waits or was refused (D9). */
+  /** Answer the peers who asked whether their updates are durable, except those of whom something waits or was refused (D9). */
   acknowledge(): void {
     const { waiting } = this.#replica
     for (const peer of this.#crowd.peers) {

@@ -1,6 +1,6 @@
 /**
- * What happens in a room: a closed set of events (O1). Logs, `status` and tests all read these, and a subclass hears
- * them in `onEvent`, so whatever goes wrong is counted and visible without a log.
+ * What happens in a room: a closed set of events (O1). Logs, `status` and tests read them, and a subclass receives them in
+ * `onEvent`, so whatever goes wrong is counted and visible without a log.
  */
 import type { ErrorCode } from "../errors.ts"
 
@@ -23,9 +23,9 @@ export type RoomEvent =
   | { readonly type: "hydrated" }
   /** Something stored is damaged and was set aside; `values` are in quarantine now. */
   | { readonly type: "quarantined"; readonly values: number }
-  /** What was damaged has been merged back from the archive, or there is nothing to merge. */
+  /** The damaged part was merged back from the archive, as far as the archive has it. */
   | { readonly type: "recovered" }
-  /** A vetted update did not apply to the hydrated document, which is built anew: a fault of the vet. */
+  /** A vetted update did not apply to the hydrated document, which is a fault of the vet. The document is built anew. */
   | { readonly type: "unapplied"; readonly cause: unknown }
   /** An update that had waited turned out to be unsafe. */
   | { readonly type: "dropped"; readonly bytes: number; readonly reason: string }
@@ -48,7 +48,7 @@ export type RoomEvent =
   /** A chore of the alarm failed and comes again. */
   | { readonly type: "chore-failed"; readonly chore: string; readonly cause: unknown }
 
-/** Where events go. */
+/** Receives events. */
 export type Emit = (event: RoomEvent) => void
 
 /** How often each event happened since the room woke. */

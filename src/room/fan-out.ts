@@ -1,17 +1,15 @@
 /**
  * Fan-out: what goes out to the peers of a room, one frame a tick instead of one a keystroke.
  *
- * Every `send` costs about as much as the work behind it (20–30 µs), so what arrives together leaves together: the
- * updates of a tick merged into one, the awareness of a tick as the newest state of each client, each encoded once per
- * dialect for all of its receivers (F2).
+ * Every `send` costs about as much as the work behind it (20–30 µs), so a tick sends at most two frames: its updates merged
+ * into one, and the newest awareness state of each client. Each is encoded once per dialect for all receivers (F2).
  *
  * A quiet room relays in the very event that brought the message. After a tick that cost c ms the next one waits
  * `tickRest` × c ms. A window that gathered more than `tickCrowd` items doubles; one that gathered less than half of
- * that halves; `tickCeilingMs` is its ceiling. So it grows with receivers, bytes and load, and is not felt in a room
- * where less comes than fits between two ticks (F1).
+ * that halves; `tickCeilingMs` is its ceiling. So the window grows with receivers, bytes and load (F1).
  *
- * A renewal of presence that nothing else waits with is relayed at once and leaves no timer behind: a room that only
- * listens sleeps again in the same turn.
+ * A renewal of presence is relayed at once where nothing else is gathered, and leaves no timer behind, so that an idle room
+ * sleeps again in the same turn.
  *
  * Peers see an edit before it is on disk. That is safe: an update is a fact about its author's document, which the
  * author resends until it is acknowledged, and applying it twice changes nothing. If the room dies in between, the
@@ -23,13 +21,13 @@ import { mergeUpdates } from "../update/merge.ts"
 import type { Dialect, Told } from "../wire/dialect.ts"
 import { CrowdWindow, Throttle } from "./throttle.ts"
 
-/** Where frames go. */
+/** What the fan-out needs of a room. */
 export interface Outlet<Peer> {
   /** The peers that are open now. */
   readonly peers: ReadonlySet<Peer>
   /** What this peer speaks. */
   dialectOf(peer: Peer): Dialect
-  /** Hand one message to one peer. */
+  /** Send one message to one peer. */
   send(peer: Peer, message: Uint8Array | string): void
   /** Encode the newest awareness entries of these clients. */
   encodePresence(clients: readonly number[]): Uint8Array
@@ -74,7 +72,7 @@ export class FanOut<Peer> {
     else this.#ticks.soon()
   }
 
-  /** Send now what waits. */
+  /** Send now what is gathered. */
   flush(): void {
     this.#ticks.now()
   }
@@ -127,7 +125,7 @@ export class FanOut<Peer> {
   }
 }
 
-/** What waits for a tick, and its sender while it has only one: that one does not get its own back. */
+/** What a tick gathers, and its sender while it has only one: that peer is not sent its own items. */
 class Batch<Peer, Item> {
   #items: Item[] = []
   #sender: Peer | null = null

@@ -1,13 +1,13 @@
 /**
- * Hydration: a Y.Doc of all that is stored and taken. What does not apply is found and set aside, and the rest of the
- * document loads (D6).
+ * Hydration: builds a Y.Doc from all that is stored and taken. An update that does not apply is found and set aside, and
+ * the rest of the document loads (D6).
  */
 import * as Y from "yjs"
 import { groupsOf } from "../update/merge.ts"
 import { createDocument } from "../update/settle.ts"
 import type { Entry, Log } from "./log.ts"
 
-/** A document, and what it cost to have it. */
+/** A document, and whether anything stored was lost on the way. */
 export interface Hydrated {
   readonly doc: Y.Doc
   /** Something stored failed its checksum or did not apply, and is in quarantine now. */
@@ -18,7 +18,8 @@ export interface Hydrated {
 
 /**
  * Build the document.
- * @param uncommitted what was taken and is not in the log yet; what of it does not apply is taken out and set aside
+ * @param uncommitted updates that were taken and are not in the log yet; one that does not apply is removed from it and
+ *   set aside
  */
 export function hydrate(log: Log, uncommitted: Entry[]): Hydrated {
   let damaged = false
@@ -50,7 +51,7 @@ function buildInGroups(
     apply(uncommitted)
     return { doc, storedClocks }
   } catch {
-    // A group hides its culprit, and a Y.Doc is no good after a throw: the caller looks for it one by one.
+    // A throw does not say which update of the group caused it, and the Y.Doc is unusable: the caller tries one by one.
     doc.destroy()
     return null
   }
@@ -80,7 +81,7 @@ function setAsideCulprit(log: Log, { snapshot, updates }: Loaded, uncommitted: E
     uncommitted.splice(i, 1)
     return
   }
-  // Each applies by itself and only a group of them does not: Yjs' merge is at fault. The newest commit goes.
+  // Each update applies alone, and only their merge does not, so Yjs' merge is at fault. The newest commit is set aside.
   const newest = updates.at(-1)
   if (newest !== undefined) log.quarantine(newest.revision, "applies alone, but not merged with others")
   else throw new Error("the stored document loads in no way")

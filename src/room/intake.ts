@@ -1,9 +1,9 @@
 /**
- * Intake: the way of an update. Judge it and take it, relay it, commit it, acknowledge it. The only place that commits,
- * and a commit that fails cannot be overlooked: its answer is a union (D10).
+ * Intake: the way of an update. It judges, takes, relays, commits and acknowledges. Nothing else commits, and a failed
+ * commit cannot be overlooked, because the answer is a union (D10).
  *
- * Peers see an update of a client before it is on disk (see fan-out.ts). What the server makes by its own hand is shown
- * to nobody before it is committed: the server has one client id, and would use its clocks twice after a failure.
+ * Peers see a client's update before it is on disk (see fan-out.ts). A server-side edit is shown to nobody before it is
+ * committed: the server has one client id, and would use the same clocks twice after a failure.
  */
 import type * as Y from "yjs"
 import { SyncError } from "../errors.ts"
@@ -17,39 +17,39 @@ import type { Peer } from "./peer.ts"
 import type { Delivery, Received, Replica } from "./replica.ts"
 import { LateWindow, Throttle } from "./throttle.ts"
 
-/** What a commit came to. Where it failed, what was taken is still here and is tried again. */
+/** The outcome of a commit. After a failure the updates are still in memory, and are tried again. */
 export type Commit =
   | { readonly kind: "committed"; readonly revision: number }
   | { readonly kind: "failed"; readonly cause: unknown }
 
-/** Where things go from here. */
-export interface Ports {
+/** What the intake calls when something happened to an update. */
+export interface Ports<P extends Peer> {
   /** Show an update to everyone but its sender. */
-  relay(update: Uint8Array, sender: Peer | null): void
-  /** Let go now what is to be relayed: what goes out after a write waits for the disk. */
+  relay(update: Uint8Array, sender: P | null): void
+  /** Send the gathered relays now: frames that are sent after a write wait for the disk. */
   release(): void
-  /** Everything taken is in the log: answer those who asked. The output gate holds the answers until it is durable. */
+  /** Everything taken is in the log: answer the peers who asked. The output gate holds the answers until it is durable. */
   acknowledge(): void
   /** Something new was committed: arm the alarm, in this very turn (A1). */
   dirty(): void
 }
 
-/** The way of every update of a room. */
-export class Intake {
+/** Takes every update of a room. */
+export class Intake<P extends Peer> {
   readonly #replica: Replica
   readonly #authors: Authors
-  readonly #ports: Ports
+  readonly #ports: Ports<P>
   readonly #limits: Limits
   readonly #emit: Emit
   readonly #window: LateWindow
   readonly #commits: Throttle
-  /** What the last commit came to. */
+  /** The outcome of the last commit. */
   #last: Commit = { kind: "committed", revision: 0 }
 
   constructor(options: {
     replica: Replica
     authors: Authors
-    ports: Ports
+    ports: Ports<P>
     limits: Limits
     emit: Emit
   }) {
@@ -69,7 +69,7 @@ export class Intake {
    * @throws SyncError as `Replica.receive`; pending-full where a part would have to wait and there is no room for it
    *   (the rest was taken); conflict where other content stands under the sender's own client id
    */
-  take(update: Uint8Array, delivery: Delivery, sender: Peer | null): Received {
+  take(update: Uint8Array, delivery: Delivery, sender: P | null): Received {
     this.#verify(update, delivery)
     const replica = this.#replica
     if (replica.isNearlyFull(update.length) && this.commit().kind === "committed") replica.compact()
@@ -96,32 +96,36 @@ export class Intake {
     return result
   }
 
-  /** Nobody shows themselves under this client id any more: what others carried for its owner is taken now. */
+  /** Nobody announces this client id any more: take what others have carried for its owner and what waited for that. */
   ownerLeft(client: number): void {
     this.#relay({ taken: null, released: this.#replica.release(client) }, null)
   }
 
-  /** Look again at everything that waits: after a start the owners it waited for may not be here. */
+  /** Judge everything that waits again: after a start, the owners it waited for may not be connected. */
   lookAgain(): void {
     this.#relay({ taken: null, released: this.#replica.releaseAll() }, null)
   }
 
-  /** Commit at once when quiet; else what comes within a window of the first edit becomes one row. */
+  /** Commit at once in a quiet room; else everything that arrives within a window of the first edit becomes one row. */
   commitSoon(): void {
     if (this.#replica.uncommittedBytes >= this.#limits.commitBytes) this.commit()
     else this.#commits.soon()
   }
 
   /**
-   * Write what was taken, then acknowledge it, in one turn: the output gate holds the acknowledgements until the write
-   * is durable (D1), and has let go the relays before it.
+   * Write the taken updates, then acknowledge them, in one turn. The output gate holds the acknowledgements until the
+   * write is durable (D1); the relays were sent before it.
    */
   commit(): Commit {
     this.#commits.now()
     return this.#last
   }
 
-  /** @throws SyncError unavailable where the disk did not take what was taken @returns the room's revision */
+  /**
+   * Commit, and fail where the disk does.
+   * @returns the room's revision
+   * @throws SyncError unavailable
+   */
   commitOrThrow(): number {
     const commit = this.commit()
     if (commit.kind === "failed") throw unavailable(commit.cause)
@@ -137,7 +141,7 @@ export class Intake {
     try {
       revision = replica.commit()
     } catch (cause) {
-      // Nothing was acknowledged, and what was taken is still here: it is tried again, whoever comes or not.
+      // Nothing was acknowledged and the updates are still in memory, so the timer tries again, even in an idle room.
       this.#last = { kind: "failed", cause }
       this.#emit({ type: "commit-failed", cause })
       this.#commits.later(this.#window.windowMs)
@@ -152,14 +156,14 @@ export class Intake {
     return wrote ? this.#window.after(lateMs) : null
   }
 
-  #relay({ taken, released }: Pick<Received, "taken" | "released">, sender: Peer | null): void {
+  #relay({ taken, released }: Pick<Received, "taken" | "released">, sender: P | null): void {
     if (taken !== null) this.#ports.relay(taken, sender)
     for (const update of released) this.#ports.relay(update, null)
     if (taken !== null || released.length > 0) this.commitSoon()
   }
 
   /**
-   * What others carried under this subject's client ids, held against what the subject brings now (R5).
+   * Compare what others carried under this subject's client ids with what the subject brings now (R5).
    * @throws SyncError conflict; bad-update and too-large as `Replica.receive`, since only what was vetted may be read
    */
   #verify(update: Uint8Array, delivery: Delivery): void {

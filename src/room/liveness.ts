@@ -1,9 +1,9 @@
 /**
- * Liveness: who has fallen silent. A half-open connection (a laptop that was shut) sends no close, so a silent peer is
- * asked for a sign of life, and closed where none comes. Silence alone proves nothing: an idle YProvider sends nothing.
+ * Liveness: which peers have fallen silent. A half-open connection (a laptop that was shut) sends no close, so a silent
+ * peer is asked for a sign of life, and closed where none comes. Silence alone proves nothing: an idle YProvider sends
+ * nothing.
  *
- * Pure and without memory: both times are kept with the socket, since a room may sleep between the question and the
- * answer.
+ * The functions are pure: both times are kept with the peer.
  */
 import type { Limits } from "../limits.ts"
 

@@ -1,14 +1,13 @@
 /**
- * The log of a room in Durable Object SQLite: append, load, compact, quarantine, and the small tables beside it. The
- * only file of the room that writes SQL; one schema, so one file of over 450 lines.
+ * The log of a room in Durable Object SQLite: append, load, compact, quarantine, and the small tables beside it. No other
+ * file of the room writes SQL. The schema is one, so this is one file, of more than 450 lines.
  *
- * A document is a snapshot (one update, split at `valueBytes`) and a log of what came after it. One log row holds one
- * commit: the updates of one or several ticks, each as it was vetted (D3), length-prefixed, and in `who` for each of
- * them the time, the subject and the way it came by. A commit too large for a row is split over several rows of one
- * revision.
+ * A document is a snapshot (one update, split at `valueBytes`) and a log of the commits after it. One log row holds one
+ * commit: its updates as they were vetted (D3), each with its length before it, and in `who` the origin of each. A commit
+ * too large for a row is split over several rows of one revision.
  *
- * The newest log row also carries what a waking room must know: bytes, rows and weight since the snapshot, and the
- * clocks that moved. So a wake reads the head of that row and a few lines of `meta`, and nothing of the document.
+ * The newest log row also carries what a waking room must know: bytes, rows and weight since the snapshot, and the clocks
+ * that moved. So a wake reads the head of that row, the clocks and a few notes, and nothing of the document.
  *
  * Nothing is written before the first commit, so asking for a document does not create one.
  *
@@ -20,9 +19,6 @@ import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { type Origin, readOrigins, writeOrigins } from "./origin.ts"
 import type { Shelf } from "./presence.ts"
-
-/** What a SQLite row costs besides its bytes, so that many tiny rows count as what they cost to read back. */
-const ROW_OVERHEAD_BYTES = 200
 
 /**
  * The steps of the schema, in order; a room takes those it lacks, each in a transaction with its number.
@@ -70,7 +66,7 @@ const MIGRATIONS = [
    DROP TABLE waiting_1;`,
 ]
 
-/** What the log knows without reading the document. */
+/** The state of the log, known without reading the document. */
 export interface LogState {
   /** Count of the room's commits; grows only, also over a deletion. */
   readonly revision: number
@@ -124,7 +120,7 @@ const EMPTY: LogState = {
 }
 
 /** The names of values that may outgrow a row, so that they have rows of their own. */
-type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | `waiting ${number}`
+type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | "restored_clocks" | `waiting ${number}`
 
 /** A room's SQLite database: the log, the snapshot, and the small tables beside them. */
 export class Log {
@@ -141,12 +137,12 @@ export class Log {
     this.#state = this.#created ? this.#readState() : EMPTY
   }
 
-  /** What the log knows without reading the document. */
+  /** The state, known without reading the document. */
   get state(): LogState {
     return this.#state
   }
 
-  /** A document is stored here. */
+  /** Whether a document is stored here. */
   get exists(): boolean {
     return this.#state.snapshotBytes > 0 || this.#state.logRows > 0
   }
@@ -174,7 +170,11 @@ export class Log {
     const inRow = moved.length <= this.#limits.rowClocksBytes
     const logRows = this.#state.logRows + parts.length
     const logBytes =
-      this.#state.logBytes + bytes.length + who.length + moved.length + parts.length * ROW_OVERHEAD_BYTES
+      this.#state.logBytes +
+      bytes.length +
+      who.length +
+      moved.length +
+      parts.length * this.#limits.rowOverheadBytes
     const logWeight = this.#state.logWeight + weight
     const at = entries.at(-1)!.origin.at
     this.#write(() => {
@@ -235,8 +235,8 @@ export class Log {
   }
 
   /**
-   * Start from a document that lived elsewhere: its bytes become the snapshot, its revision goes on.
-   * @param options.alongside writes that belong to the same step
+   * Start from an archived document: its bytes become the snapshot, and the revision counts on from its own.
+   * @param options.alongside writes that belong to the same transaction
    */
   adopt(
     snapshot: Uint8Array,
@@ -246,7 +246,7 @@ export class Log {
     this.#replace(snapshot, { ...options, revision })
   }
 
-  /** Go on above this revision, without a document: where an archive remembers a deletion or holds something newer. */
+  /** Count on from this revision, because the archive has a higher one. */
   raise(revision: number): void {
     if (revision <= this.#state.revision) return
     this.#state = { ...this.#state, revision }
@@ -254,8 +254,8 @@ export class Log {
   }
 
   /**
-   * Drop the document. Its revision, the clocks of what was deleted and the notes of the archive stay, so that the
-   * revision never goes back and a deleted letter is known again (D8).
+   * Delete the document. The revision, the clocks of its content and the archive's notes stay, so that the revision never
+   * goes back and deleted content is known when it is brought back (D8).
    *
    * @param dead state vector of all that was ever deleted here, encoded
    * @param options.aside keep the document's bytes in quarantine, for a person to look at, with this reason
@@ -282,7 +282,7 @@ export class Log {
     this.#state = { ...EMPTY, revision }
   }
 
-  /** Move a revision of the log out of the document's way; it is kept for a person to look at. The mark of damage stays. */
+  /** Move a revision of the log into quarantine, for a person to look at, and mark the room as damaged (D6, D7). */
   quarantine(revision: number, reason: string): void {
     this.#write(() => {
       this.#setAside(
@@ -296,7 +296,7 @@ export class Log {
     })
   }
 
-  /** Move the snapshot out of the way. The log after it stays. */
+  /** Move the snapshot into quarantine, and mark the room as damaged. The log after it stays. */
   quarantineSnapshot(reason: string): void {
     this.#write(() => {
       const revision = this.#state.revision
@@ -334,12 +334,12 @@ export class Log {
     return this.#created ? (this.#sql<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0) : 0
   }
 
-  /** Something stored was set aside and what it held has not been recovered (D7). Survives a restart. */
+  /** Whether something stored is in quarantine and its content has not been recovered (D7). Survives a restart. */
   get damaged(): boolean {
     return this.noted("damaged") !== null
   }
 
-  /** What could be had again has been had. */
+  /** Remove the mark of damage: the content was recovered as far as anyone has it. */
   repaired(): void {
     if (this.damaged) this.note("damaged", null)
   }
@@ -383,37 +383,37 @@ export class Log {
     this.#write(() => this.#sql("UPDATE waiting SET peers = ?, missing = ? WHERE id = ?", ...changed))
   }
 
-  /** It waits no longer. */
+  /** Delete a waiting update. */
   release(id: number): void {
     this.#sql("DELETE FROM waiting WHERE id = ?", id)
     this.#writeValue(`waiting ${id}`, new Uint8Array())
   }
 
-  /** What waits, without its bytes. */
+  /** The waiting updates, without their bytes. */
   waiting(): Waiting[] {
     if (!this.#created) return []
     return this.#sql<WaitingRow>(`SELECT ${WAITING_COLUMNS} FROM waiting ORDER BY id`).map(readWaiting)
   }
 
-  /** One that waits: its bytes, and where they came from. */
+  /** A waiting update: its bytes and its origin. */
   held(id: number): Entry {
     const row = this.#sql<{ who: ArrayBuffer }>("SELECT who FROM waiting WHERE id = ?", id)[0]
     if (row === undefined) throw new SyncError("internal", `Nothing waits under the id ${id}`)
     return { update: this.#readValue(`waiting ${id}`), origin: readOrigins(new Uint8Array(row.who))() }
   }
 
-  /** A small named value that belongs to the room, or null. */
+  /** Read a small named value of the room; null where there is none. */
   noted<Value extends SqlStorageValue>(key: string): Value | null {
     if (!this.#created) return null
     return this.#sql<{ value: Value }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value ?? null
   }
 
-  /** Keep a small named value. Joins the transaction of the turn. */
+  /** Store a small named value. Joins the transaction of the turn. */
   note(key: string, value: SqlStorageValue): void {
     this.#write(() => this.#sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))
   }
 
-  /** The clocks of all that was deleted under this id and must not come back, as Yjs encodes a state vector. */
+  /** The clocks of all content that was deleted under this id and must not come back, as Yjs encodes a state vector. */
   deadClocks(): Uint8Array {
     return this.#created ? this.#readValue("dead_clocks") : new Uint8Array()
   }
@@ -421,6 +421,16 @@ export class Log {
   /** Change the clocks of what was deleted. Joins the transaction of the turn. */
   setDeadClocks(dead: Uint8Array): void {
     this.#write(() => this.#writeValue("dead_clocks", dead))
+  }
+
+  /** Up to which clocks what was deleted was brought back on purpose, encoded likewise. */
+  restoredClocks(): Uint8Array {
+    return this.#created ? this.#readValue("restored_clocks") : new Uint8Array()
+  }
+
+  /** Change the clocks of what was brought back. Joins the transaction of the turn. */
+  setRestoredClocks(restored: Uint8Array): void {
+    this.#write(() => this.#writeValue("restored_clocks", restored))
   }
 
   /** The subject whom a client id belongs to, or null. */
@@ -431,7 +441,7 @@ export class Log {
     )
   }
 
-  /** Say whom a client id belongs to from now on. Joins the transaction of the turn. */
+  /** Store whom a client id belongs to. Joins the transaction of the turn. */
   own(client: number, subject: string): void {
     this.#sql("INSERT OR REPLACE INTO owner VALUES (?, ?)", client, subject)
   }
@@ -441,18 +451,18 @@ export class Log {
     return this.#created ? this.#sql("SELECT client, subject FROM owner ORDER BY client") : []
   }
 
-  /** From which clock on, under a client id that belongs to `owner`, the content is not known to be hers. */
+  /** For each client id with carried content: the clock from which on it is not known to be the owner's. */
   carried(): { client: number; owner: string; clock: number }[] {
     return this.#created ? this.#sql("SELECT client, owner, clock FROM carried") : []
   }
 
-  /** Joins the transaction of the turn. `clock` null: all of it is known to be the owner's. */
+  /** Store that clock; null: all content is known to be the owner's. Joins the transaction of the turn. */
   setCarried(client: number, { owner, clock }: { owner: string; clock: number | null }): void {
     if (clock === null) this.#sql("DELETE FROM carried WHERE client = ? AND owner = ?", client, owner)
     else this.#sql("INSERT OR REPLACE INTO carried VALUES (?, ?, ?)", client, owner, clock)
   }
 
-  /** Awareness states that are too large for a socket's attachment, where they survive a hibernation. */
+  /** Storage for awareness states that are too large for a socket's attachment. */
   get shelf(): Shelf {
     return {
       put: (client, state) =>
@@ -466,7 +476,7 @@ export class Log {
     }
   }
 
-  /** Do writes that hold all or none. */
+  /** Run writes that hold all or none. */
   transact(change: () => void): void {
     this.#write(change)
   }
@@ -509,7 +519,8 @@ export class Log {
     return null
   }
 
-  /** The newest row may be the one that went: the revision is kept apart first, so that it never goes back. */
+  /** Read the state again after a row was removed. The revision is noted first: the removed row may be the newest one, and
+   * the revision must never go back. */
   #reread(): void {
     this.note("revision", this.#state.revision)
     this.note("damaged", this.#state.revision)

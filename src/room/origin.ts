@@ -1,6 +1,6 @@
 /**
- * Where an update came from: when, by which subject, by which way. Kept with every update of the log, since what is
- * not written down cannot be had later.
+ * Where an update came from: when, by which subject, by which way. It is stored with every update of the log, because it
+ * cannot be found out later.
  *
  *     origins = varUint(at) run*                       at: of the first update, ms since 1970
  *     run     = varUint(updates) varUint(ms since the run before) varUint(via) varString(subject, "" = nobody's name)
@@ -11,23 +11,24 @@ import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 
 /** The ways in which an update reaches a room, by their number in the log: append only. */
-const WAYS = ["socket", "rest", "server", "archive", "peers"] as const
+const WAYS = ["socket", "rest", "server", "archive"] as const
 
 /** How an update reached the room: `archive` is a merge of the archive's copy. */
 export type Via = (typeof WAYS)[number]
 
-/** When an update was taken, ms since 1970, for whom, and how it came. */
+/** When an update was taken, whose it is, and how it came. */
 export interface Origin {
+  /** ms since 1970. */
   readonly at: number
-  /** Whom the token proves; null in open mode. */
+  /** The subject that the token proves; null in open mode. */
   readonly subject: string | null
   readonly via: Via
 }
 
-/** Stands for what was written before origins were recorded. */
+/** The origin of updates that were written before origins were recorded. */
 const UNKNOWN: Origin = { at: 0, subject: null, via: "socket" }
 
-/** The origins of the updates of one commit, in their order. Time never runs backwards in it, whatever the clock does. */
+/** Encode the origins of a commit's updates, in their order. The times never go back, even where the clock does. */
 export function writeOrigins(origins: readonly Origin[]): Uint8Array {
   return encoding.encode((encoder) => {
     let at = origins[0]?.at ?? 0
@@ -47,8 +48,9 @@ export function writeOrigins(origins: readonly Origin[]): Uint8Array {
 }
 
 /**
- * Reads what `writeOrigins` wrote: a function that gives the origin of the next update at each call. What cannot be
- * read is nobody's at no time: who wrote an update must never be the reason that it is lost.
+ * Decode what `writeOrigins` wrote.
+ * @returns a function that gives the origin of the next update at each call. Where the bytes cannot be read, it gives an
+ *   unknown origin: damage here must never cost the update itself
  */
 export function readOrigins(bytes: Uint8Array): () => Origin {
   const decoder = decoding.createDecoder(bytes)

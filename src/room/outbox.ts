@@ -1,8 +1,8 @@
 /**
- * The outbox: what the archive still lacks, and when it is to get it. After a failure it is tried again with backoff,
- * for as long as it takes.
+ * The outbox: what the archive still lacks, and when it is due. A failed flush is tried again with backoff, for as long as
+ * it takes.
  *
- * What it knows is stored with the room, so that a killed room goes on where it was. Whether something is missing is
+ * Its ledger is stored with the room, so that a killed room continues where it was. Whether something is missing is
  * never a flag but a comparison of two revisions, so a write that arrives while a flush is under way leaves the room
  * dirty by itself (A4).
  */
@@ -10,7 +10,7 @@ import type { Version } from "../archive/archive.ts"
 import type { Limits } from "../limits.ts"
 import type { Log } from "./log.ts"
 
-/** What is stored of an outbox. */
+/** The stored state of an outbox. */
 export interface Ledger {
   /** What the archive holds, as far as this room knows: what a store may replace. null: nothing. */
   readonly held: Version | null
@@ -20,7 +20,7 @@ export interface Ledger {
   readonly deleting: boolean
   /** When the next flush is due, ms since 1970; null where nothing is missing. */
   readonly dueAtMs: number | null
-  /** When the archive was last heard of, ms since 1970; null: never. */
+  /** When the archive last confirmed something, ms since 1970; null: never. */
   readonly confirmedAtMs: number | null
   /** Failed flushes since the last one that succeeded. */
   readonly attempts: number
@@ -38,7 +38,7 @@ const CLEAN: Ledger = {
   error: null,
 }
 
-/** What the archive lacks of a room. */
+/** Knows what the archive lacks of a room. */
 export class Outbox {
   readonly #log: Log
   readonly #limits: Limits
@@ -53,12 +53,12 @@ export class Outbox {
     this.#ledger = stored === null ? CLEAN : { ...CLEAN, ...(JSON.parse(stored) as Partial<Ledger>) }
   }
 
-  /** What is known of the archive. */
+  /** The stored state. */
   get ledger(): Ledger {
     return this.#ledger
   }
 
-  /** The archive lacks something that is committed, or does not know of a deletion. */
+  /** Whether the archive lacks a committed revision, or does not know of a deletion. */
   get dirty(): boolean {
     if (!this.#hasArchive) return false
     if (this.#ledger.deleting) return true
@@ -72,21 +72,21 @@ export class Outbox {
     // Nobody has said when: what is known of the archive was lost, or written by an older server.
     if (dueAtMs === null) return Date.now()
     const { flushMs, retryCeilingMs } = this.#limits
-    // Further away than anything is put off: the clock was set back since. Then it is due now.
+    // Nothing is ever planned that far ahead, so the wall clock was set back since: the flush is due now.
     return dueAtMs > Date.now() + Math.max(flushMs, retryCeilingMs) ? Date.now() : dueAtMs
   }
 
-  /** Something was committed. The first time, this sets when it is due. */
+  /** Note a commit: where nothing was due, a flush is due in `flushMs`. */
   touch(): void {
     if (this.dirty && this.#ledger.dueAtMs === null) this.note({ dueAtMs: Date.now() + this.#limits.flushMs })
   }
 
-  /** The last one left: due now, unless the archive is failing; then the backoff holds. */
+  /** Make the flush due now, since the last peer has left. While the archive is failing the backoff holds. */
   hurry(): void {
     if (this.dirty && this.#ledger.attempts === 0) this.note({ dueAtMs: Date.now() })
   }
 
-  /** The archive has not been heard of for long: it may have been restored, so it is to get the document again. */
+  /** Plan a flush of everything where the archive has confirmed nothing for `archiveVerifyMs`: it may have been restored. */
   doubt(): void {
     const { confirmedAtMs, archivedRevision } = this.#ledger
     if (archivedRevision === null || confirmedAtMs === null) return
@@ -95,7 +95,7 @@ export class Outbox {
     this.touch()
   }
 
-  /** The archive holds this now. @param revision this room's revision that is in it */
+  /** Note that the archive holds this version. @param revision this room's revision that is in it; null: none */
   confirmed(held: Version | null, revision: number | null): void {
     const more = this.#log.exists && this.#log.state.revision > (revision ?? 0)
     this.note({
@@ -109,7 +109,7 @@ export class Outbox {
     })
   }
 
-  /** A flush failed. @returns how long to wait before the next, ms */
+  /** Note a failed flush. @returns how long to wait before the next, ms */
   failed(error: string): number {
     const attempts = this.#ledger.attempts + 1
     const delayMs = this.backoffMs(attempts)
@@ -127,7 +127,7 @@ export class Outbox {
     return fullMs * (0.5 + Math.random() / 2)
   }
 
-  /** Keep a change of what is known. */
+  /** Change the ledger, and store it. */
   note(change: Partial<Ledger>): void {
     this.#ledger = { ...this.#ledger, ...change }
     this.#log.note("archive", JSON.stringify(this.#ledger))

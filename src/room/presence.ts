@@ -6,18 +6,20 @@
  * owner. One socket speaks for one live client. What it says of others is dropped, and so is what is stale or malformed
  * (P2); of a state of its own that is not taken, its sender is told.
  *
- * A client that reconnects can be back before its old socket's close is noticed. Its new socket has no client of its own
- * yet, so what it says is kept as a claim, and the claim comes true when the old socket goes (or at once, where both have
- * the same subject).
+ * A client that reconnects can be back before the close of its old socket is noticed. Its new socket speaks for no client
+ * yet, so its entry is kept as a claim, which is granted when the old socket goes (or at once, where both sockets have the
+ * same subject).
  *
- * A socket without the right to presence announces its client all the same: nobody is shown it, but it says under which
- * id this socket writes, and answers read probes.
+ * A socket without the right to presence announces its client too. Nobody is shown the entry, but it tells under which id
+ * the socket writes, and it answers read probes.
+ *
+ * Over 450 lines: every rule above looks at the same table of entries and claims.
  */
 import type { ErrorCode } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { type Entry, isGone, type RawEntry, readEntries, writeEntries } from "../wire/awareness.ts"
 
-/** What a frame of entries changed, and what it calls for. */
+/** The outcome of a frame of entries. */
 export interface Noted {
   /** Clients whose entry is newer now: relay these to everyone but the sender. */
   readonly changed: readonly number[]
@@ -52,7 +54,7 @@ export interface Kept {
   readonly visible: boolean
 }
 
-/** Where states survive a hibernation that are too large for an attachment: one row a client. */
+/** Storage for states that are too large for an attachment, so that they survive a hibernation: one row a client. */
 export interface Shelf {
   put(client: number, state: string): void
   get(client: number): string | null
@@ -194,7 +196,9 @@ export class Presence<Socket> {
         refused = null
       else this.#refusedAtMs.set(socket, nowMs)
     }
-    const answer = this.#isAnswerDue(socket, nowMs) || renews || refused !== null
+    // What is shown to nobody is in no attachment, so after a sleep of the room its renewal cannot be told from news.
+    const isUnknown = !this.#answeredAtMs.has(socket) && (!visible || taken === 0)
+    const answer = this.#isAnswerDue(socket, nowMs) || renews || isUnknown || refused !== null
     if (answer) this.#answeredAtMs.set(socket, nowMs)
     return { changed, withdrawn, renewal: renews && changed.length > 0, answer, proof, refused }
   }

@@ -1,10 +1,10 @@
 /**
- * How much in how short a time: a token bucket, for a socket's frames and for its bytes.
+ * Rate: a token bucket, for a socket's frames and for its bytes.
  *
- * It has no timer, since a pending one would keep the room from hibernating: the bucket fills when it is looked at.
+ * It has no timer, since a pending one would keep the room from hibernating: the level is computed when `take` is called.
  */
 
-/** Lets `capacity` through at once and `perSecond` for as long as it takes. */
+/** Allows a burst of `capacity`, and `perSecond` in the long run. */
 export class TokenBucket {
   readonly #capacity: number
   readonly #perSecond: number

@@ -1,12 +1,14 @@
 /**
  * The document of a room: its log, the clocks it has reached, and a Y.Doc only while someone needs one.
  *
- * An update is judged against the clocks and goes to the log; nothing on that path needs a Y.Doc. One is hydrated for a
- * step 1 that has something, an export, a server-side edit, a compaction, and for the few updates that only the
- * document can judge; then it is fed in batches and let go when it rests.
+ * An update is judged against the clocks and goes to the log; that path needs no Y.Doc. A Y.Doc is hydrated for a step 1
+ * that is not empty, an export, a server-side edit, a compaction, and for the few updates that only the document can
+ * judge. While it is hydrated, updates are applied to it in batches; it is dropped when nobody needs it.
  *
  *     receive → (vet) → uncommitted → commit → log → compact → snapshot
  *                     ↘ waiting (until what it refers to arrives)
+ *
+ * Over 450 lines: clocks, log and Y.Doc have to agree after each step, and no other file can make them differ.
  */
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
@@ -30,17 +32,14 @@ import type { Entry, Log } from "./log.ts"
 import type { Origin } from "./origin.ts"
 import { WaitingRoom } from "./waiting.ts"
 
-/** A copy that another room has taken is bound by what a document may have, not by what an update may. */
+/** Limits of one update that do not apply to an archived copy: another room has taken it, bit by bit. */
 const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
 
-/** Memory of a hydrated document a byte of an update made on the server: what map entries come to, and more than text. */
-const EDIT_WEIGHT = 15
-
-/** What became of an update. */
+/** The outcome of an update. */
 export interface Received {
-  /** What is new: relay these and commit. The first is the update's own, unless `released` says it has none. */
+  /** The news of the update itself, to be relayed and committed; null: it has none. */
   readonly taken: Uint8Array | null
-  /** What had waited for it, and is in as well. */
+  /** Updates that had waited for it and were taken as well, to be relayed and committed too. */
   readonly released: readonly Uint8Array[]
   /** A part waits for something that has not arrived: "new", or the same part waited before. */
   readonly waits: "new" | "before" | null
@@ -58,13 +57,13 @@ export interface Delivery {
   readonly whole?: boolean
   /** The only roots this bearer may change; undefined: all. */
   readonly roots?: readonly string[] | undefined
-  /** Content that was deleted under this id is brought back on purpose. */
+  /** The bearer brings back, on purpose, content that was deleted with the document. */
   readonly revives?: boolean
   /** It comes from the archive, which holds what another room took: the wire's limits do not apply. */
   readonly archived?: boolean
 }
 
-/** Who may extend a client id, and who has. */
+/** Decides who may add under a client id, and records who has: see authors.ts. */
 export interface Claims {
   judge(client: number, bearer: Bearer): "own" | "carried" | "waits"
   took(section: Section, bearer: Bearer): void
@@ -72,7 +71,7 @@ export interface Claims {
   wrote(): void
 }
 
-/** The document of a room. */
+/** The document of a room: takes, commits, compacts and hydrates. */
 export class Replica {
   readonly #log: Log
   readonly #limits: Limits
@@ -81,24 +80,28 @@ export class Replica {
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
   readonly #moved: Map<number, number>
-  /** Clocks below which content was deleted with the document and must not come back (D8). */
+  /** Client → clock below which content was deleted with the document and must not come back (D8). */
   #dead: Map<number, number>
-  #deadChanged = false
+  /** Client → clock below which a restore has brought deleted content back: peers may send that again after damage. */
+  #restored: Map<number, number>
+  #restoredChanged = false
   readonly #waiting: WaitingRoom
   #uncommitted: Entry[] = []
   #uncommittedBytes = 0
   #uncommittedWeight = 0
   #doc: Y.Doc | null = null
-  /** Taken by the room, not yet by the hydrated document. */
+  /** Updates that the room has taken and the hydrated document has not applied yet. */
   #feed: Uint8Array[] = []
   #neededAt = 0
-  /** No shared type lies deeper than this; null until a document was looked at. */
+  /** Upper bound of how deep shared types lie; null until a document was measured. */
   #depth: number | null = null
+  /** The one client id of server-side edits, since a new one per hydration would grow the state vector; null before the first. */
+  #server: number | null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
   #erasures = 0
 
-  /** @param options.emit hears what happens; "quarantined" means that the clocks went back and others may hold what is missing */
+  /** @param options.emit after "quarantined" the clocks have gone back, and peers or the archive may hold what is missing */
   constructor(log: Log, { limits, claims, emit }: { limits: Limits; claims: Claims; emit: Emit }) {
     this.#log = log
     this.#limits = limits
@@ -109,15 +112,17 @@ export class Replica {
     this.#clocks = decodeClocks(snapshotClocks)
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
     this.#dead = decodeClocks(log.deadClocks())
+    this.#restored = decodeClocks(log.restoredClocks())
+    this.#server = log.noted<number>("server_client")
     this.#waiting = new WaitingRoom(log, limits)
   }
 
-  /** A document exists: something is stored or about to be. */
+  /** Whether the document exists: something is in the log, or taken and uncommitted. */
   get exists(): boolean {
     return this.#log.exists || this.#uncommitted.length > 0
   }
 
-  /** There is something here, be it only something that waits. */
+  /** Whether the room holds anything, waiting updates included. */
   get holds(): boolean {
     return this.exists || this.#waiting.size > 0
   }
@@ -127,12 +132,12 @@ export class Replica {
     return this.#uncommittedBytes
   }
 
-  /** Something taken is not yet committed. */
+  /** Whether something taken is not yet committed. */
   get hasUncommitted(): boolean {
     return this.#uncommitted.length > 0
   }
 
-  /** What is kept that waits for another update. */
+  /** The updates that wait for others. */
   get waiting(): WaitingRoom {
     return this.#waiting
   }
@@ -157,14 +162,19 @@ export class Replica {
     return this.#doc !== null
   }
 
+  /** Whether a Y.Doc is in memory that nobody has needed for `dehydrateMs`. */
+  get rests(): boolean {
+    return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
+  }
+
   /** The clock up to which a client's structs are known. */
   clockOf(client: number): number {
     return this.#clocks.get(client) ?? 0
   }
 
   /**
-   * The state vector, encoded by Yjs; needs no document.
-   * @param lowered clocks to be named instead of those reached: what the receiver is to bring again
+   * The state vector, encoded by Yjs; needs no Y.Doc.
+   * @param lowered clients for which a lower clock is given, so that the receiver sends content from there on again
    */
   stateVector(lowered: ReadonlyMap<number, number> | null = null): Uint8Array {
     if (lowered === null || lowered.size === 0) return Y.encodeStateVector(this.#clocks)
@@ -174,8 +184,8 @@ export class Replica {
   }
 
   /**
-   * Judge an update and take what can be taken; what refers to something that has not arrived waits (D9). Nothing has
-   * changed when it throws.
+   * Judge an update and take what integrates; the part that refers to something missing waits (D9). Nothing has changed
+   * when it throws.
    *
    * @throws SyncError bad-update | too-large | pending-full | document-full | deleted | forbidden
    */
@@ -184,7 +194,7 @@ export class Replica {
     for (;;) {
       const setbacks = this.#setbacks
       const received = this.#tryReceive(update, delivery)
-      // Judging needed the document, and the document was damaged: what was known is not, so judge again (D7).
+      // Judging hydrated the document, which turned out damaged: the clocks went back, so judge again (D7).
       if (setbacks === this.#setbacks && received !== null) return received
     }
   }
@@ -199,28 +209,27 @@ export class Replica {
     origin: Origin,
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
-    // One client id for all server-side edits: a new one at each hydration would grow the state vector.
-    if (this.#log.noted("server_client") === null) this.#log.note("server_client", doc.clientID)
+    if (this.#server === null) this.#writeUnder(doc.clientID)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
         this.#depth = null
         this.#readClocks(doc)
-        this.#take({ update, origin }, { weight: update.length * EDIT_WEIGHT, applied: true })
+        this.#take({ update, origin }, { weight: update.length * this.#limits.editWeight, applied: true })
       }
       return { result, update }
     } catch (thrown) {
-      // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
+      // Yjs keeps what a transaction did before it threw. Drop this Y.Doc; the log has the state before.
       this.dehydrate()
       throw thrown
     }
   }
 
-  /** Take the newest uncommitted update back, as if it had not been made: its commit failed and nobody has seen it. */
+  /** Undo an uncommitted server-side edit: its commit failed, and nobody has seen it. */
   takeBack(update: Uint8Array): void {
     this.#uncommitted = this.#uncommitted.filter((entry) => entry.update !== update)
     this.#uncommittedBytes -= update.length
-    this.#uncommittedWeight -= update.length * EDIT_WEIGHT
+    this.#uncommittedWeight -= update.length * this.#limits.editWeight
     this.dehydrate()
     for (const { client, clock } of sectionsOf(update)) {
       this.#clocks.set(client, clock)
@@ -230,7 +239,7 @@ export class Replica {
 
   /**
    * Look at the document.
-   * @throws TypeError where `look` changed it: such a change would be in no log, and in nobody else's document
+   * @throws TypeError where `look` changed it: the change would be in no log and in nobody else's document
    */
   read<Result>(look: (doc: Y.Doc) => Result): Result {
     const { result, update } = capture(this.document(), () => look(this.document()))
@@ -239,7 +248,7 @@ export class Replica {
     throw new TypeError("read() changed the document; use edit()")
   }
 
-  /** The Y.Doc, hydrated from the log if it is not in memory. Lives until it rests; do not keep it. */
+  /** The Y.Doc, hydrated from the log if it is not in memory. Do not keep it: it is dropped when nobody needs it. */
   document(): Y.Doc {
     this.#neededAt = Date.now()
     if (this.#doc !== null) {
@@ -248,7 +257,7 @@ export class Replica {
         this.#feed = []
         return this.#doc
       } catch (cause) {
-        // A vetted update did not apply. The document is built anew, and what is to blame is found on the way.
+        // A vetted update did not apply. Hydrating anew finds the one to blame and sets it aside.
         this.#emit({ type: "unapplied", cause })
         this.dehydrate()
       }
@@ -256,12 +265,15 @@ export class Replica {
     const { doc, damaged, storedClocks } = hydrate(this.#log, this.#uncommitted)
     this.#doc = doc
     if (damaged) this.#setBack(doc, storedClocks)
-    else doc.clientID = this.#log.noted<number>("server_client") ?? doc.clientID
+    else doc.clientID = this.#server ?? doc.clientID
     this.#emit({ type: "hydrated" })
     return doc
   }
 
-  /** What someone with this state vector lacks, as one update. */
+  /**
+   * One update with everything that a document with this state vector lacks.
+   * @throws SyncError bad-frame where the state vector cannot be read
+   */
   diff(stateVector: Uint8Array): Uint8Array {
     try {
       return Y.encodeStateAsUpdate(this.document(), stateVector)
@@ -272,7 +284,7 @@ export class Replica {
     }
   }
 
-  /** The whole document as updates that follow one another, read from the log without a Y.Doc. At least one. */
+  /** The whole document as consecutive updates, at least one; read from the log, without a Y.Doc. */
   whole(): Uint8Array[] {
     const { snapshot, updates, damaged } = this.#log.load()
     if (damaged) return [Y.encodeStateAsUpdate(this.#rebuild())]
@@ -296,14 +308,14 @@ export class Replica {
   }
 
   /**
-   * Write what was taken to the log, as one commit. A frame sent after it leaves once it is durable. Only `intake`
-   * calls it.
+   * Write the taken updates to the log as one commit. Frames sent afterwards leave once it is durable. Called by the
+   * intake alone.
    * @returns the room's revision
    * @throws whatever the database throws; then nothing has changed
    */
   commit(): number {
     if (this.#uncommitted.length === 0) {
-      // What turned out to be known leaves the waiting room without a commit of its own.
+      // A waiting update whose content turned out to be known is dropped without a commit.
       if (this.#waiting.hasSettled) this.#log.transact(() => this.#waiting.write())
       this.#waiting.wrote()
       return this.#log.state.revision
@@ -314,21 +326,21 @@ export class Replica {
       alongside: () => {
         this.#claims.write()
         this.#waiting.write()
-        if (this.#deadChanged) this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
+        if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
       },
     })
     this.#claims.wrote()
     this.#waiting.wrote()
-    this.#deadChanged = false
+    this.#restoredChanged = false
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
-    if (this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs) this.dehydrate()
+    if (this.rests) this.dehydrate()
     return revision
   }
 
   /**
-   * The log has outgrown the snapshot. Compacting when the log reaches half of the snapshot bounds what is
+   * Whether the log has outgrown the snapshot. Compacting when the log reaches half of the snapshot bounds what is
    * written: each byte received is written once to the log, and a snapshot S is rewritten after S/2 of
    * log, so at most 1 + (S + S/2) / (S/2) = 4 bytes are written per byte received (rows and clocks counted with
    * their overhead; a document below the floor costs less than a row a second).
@@ -338,7 +350,7 @@ export class Replica {
     return logBytes > Math.max(this.#limits.compactFloorBytes, snapshotBytes / 2)
   }
 
-  /** The log is worth folding in when nobody is here: the next one to open it reads one value. */
+  /** Whether compacting an empty room is worth it: the next one to open it then reads one value. */
   get untidy(): boolean {
     const { snapshotBytes, logBytes } = this.#log.state
     return logBytes * 16 > snapshotBytes
@@ -346,8 +358,7 @@ export class Replica {
 
   /**
    * Fold the log into a new snapshot, which is first proven to load in a fresh Y.Doc to the same state (D4).
-   * Does nothing where the log is empty, and where something stored was found damaged and is not recovered (D7).
-   * What was taken must be committed.
+   * Does nothing where the log is empty, or where damage is not recovered yet (D7). The caller has committed what was taken.
    */
   compact(): void {
     if (this.#log.state.logRows === 0) return
@@ -365,8 +376,8 @@ export class Replica {
   }
 
   /**
-   * Start from a document that lived elsewhere. What waits inside it waits here.
-   * @param options.alongside writes that belong to the same step
+   * Start from an archived document. Updates that are pending inside it wait here.
+   * @param options.alongside writes that belong to the same transaction
    * @throws SyncError bad-update where the bytes are no document: never start empty over one that exists
    */
   adopt(
@@ -403,9 +414,13 @@ export class Replica {
     this.#readClocks(doc)
     this.#moved.clear()
     this.#dead = decodeClocks(this.#log.deadClocks())
+    // Archived content is alive, whatever was deleted under its client ids.
+    this.#restore([...this.#clocks].map(([client, end]) => ({ client, end })))
+    if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
+    this.#restoredChanged = false
   }
 
-  /** Look again at what waits for more of this client: its owner has left, so what others carried is taken. */
+  /** Judge again what waits for this client: its owner has left, so content that others carried can be taken. */
   release(client: number): readonly Uint8Array[] {
     return this.#release(this.#waiting.waitingFor(client))
   }
@@ -423,7 +438,7 @@ export class Replica {
   }
 
   /**
-   * Forget the document and drop what is stored of it, but for the clocks of what was in it.
+   * Delete the document. The clocks of its content are kept, so that it is known when somebody brings it back (D8).
    * @param options.aside keep its bytes in quarantine, with this reason
    */
   erase(options: { aside?: string; dead?: Uint8Array } = {}): void {
@@ -434,6 +449,8 @@ export class Replica {
     this.dehydrate()
     this.#log.erase(Y.encodeStateVector(dead), options)
     this.#dead = dead
+    this.#restored.clear()
+    this.#server = null
     this.#erasures++
     this.#uncommitted = []
     this.#uncommittedBytes = 0
@@ -454,7 +471,7 @@ export class Replica {
     return Y.encodeStateVector(this.#dead)
   }
 
-  /** What was deleted elsewhere is deleted here. */
+  /** Note clocks of content that was deleted in another room. */
   bury(dead: Uint8Array): void {
     this.#dead = raiseClocks(this.#dead, decodeClocks(dead))
     this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
@@ -472,16 +489,14 @@ export class Replica {
       throw new SyncError("too-large", `Update of ${length} bytes; at most ${updateBytes}`)
   }
 
-  /** Null where the document turned out to be damaged, so that the verdict is no longer true. */
+  /** @returns null where the document turned out to be damaged, so that the verdict no longer holds */
   #tryReceive(update: Uint8Array, delivery: Delivery): Received | null {
     const { bearer, origin, whole = false, roots } = delivery
     const setbacks = this.#setbacks
     const verdict = this.#vet(update, delivery)
     const { news, waiting } = verdict
     if (news === null && waiting === null) return NOTHING
-    const revived = this.#findDead(verdict)
-    if (revived.length > 0 && delivery.revives !== true)
-      throw new SyncError("deleted", "The document was deleted; this is a part of it")
+    if (delivery.revives !== true) this.#checkAlive(verdict)
     if (roots !== undefined && news !== null) {
       const document = this.document()
       if (setbacks !== this.#setbacks) return null
@@ -502,8 +517,7 @@ export class Replica {
       // After damage the document may have had it already, behind a gap.
       else for (const { client, end } of verdict.sections) this.#advance(client, end)
     }
-    for (const client of revived) this.#dead.delete(client)
-    if (revived.length > 0) this.#deadChanged = true
+    if (delivery.revives === true) this.#restore(verdict.sections)
     // From here on something was taken, so nothing may throw.
     const kept = waiting === null ? NOTHING : this.#keep(waiting, delivery)
     const released =
@@ -530,16 +544,33 @@ export class Replica {
     return verdict
   }
 
-  /** The clients of which it brings, or refers to, what was deleted with the document (D8). */
-  #findDead({ sections, waiting }: Accepted): number[] {
-    if (this.#dead.size === 0) return []
+  /**
+   * What begins below the clock at which its client was deleted is a part of the deleted document, and so is what refers
+   * to such a thing (D8). A restore brings some of it back; what lies between the end of that and the clock of the
+   * deletion stays deleted, whichever tab still has it.
+   * @throws SyncError deleted
+   */
+  #checkAlive({ sections, waiting }: Accepted): void {
+    if (this.#dead.size === 0) return
     const clients = new Set(sections.map(({ client }) => client))
     for (const { client } of waiting?.missing ?? []) clients.add(client)
     if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
-    return [...clients].filter((client) => this.clockOf(client) < (this.#dead.get(client) ?? 0))
+    for (const client of clients) {
+      const clock = this.clockOf(client)
+      if (clock < (this.#dead.get(client) ?? 0) && clock >= (this.#restored.get(client) ?? 0))
+        throw new SyncError("deleted", "The document was deleted; this is a part of it")
+    }
   }
 
-  /** @throws SyncError document-full. What only deletes is taken however full the document is (B2). */
+  #restore(ends: readonly { readonly client: number; readonly end: number }[]): void {
+    for (const { client, end } of ends) {
+      if (!this.#dead.has(client)) continue
+      this.#restored.set(client, end)
+      this.#restoredChanged = true
+    }
+  }
+
+  /** @throws SyncError document-full; never for an update that only deletes (B2) */
   #checkSpace({ news, sections, weight }: Accepted): void {
     if (sections.length === 0) return
     const { documentBytes, documentWeight, clients } = this.#limits
@@ -557,18 +588,18 @@ export class Replica {
     throw new SyncError("document-full", said)
   }
 
-  /** An update of this size may not fit before the log is folded into the snapshot. */
+  /** Whether an update of this size may fit only after a compaction. */
   isNearlyFull(bytes: number): boolean {
-    const { documentBytes, documentWeight, compactFloorBytes } = this.#limits
+    const { documentBytes, documentWeight, compactFloorBytes, editWeight } = this.#limits
     return (
       this.#log.state.logBytes > compactFloorBytes &&
-      (this.bytes + bytes > documentBytes || this.weight + bytes * EDIT_WEIGHT > documentWeight)
+      (this.bytes + bytes > documentBytes || this.weight + bytes * editWeight > documentWeight)
     )
   }
 
   /**
-   * Let the document settle what the bytes alone cannot.
-   * @returns what the document made of the update; null where nothing of it is new
+   * Apply the update to the Y.Doc and check what its bytes alone cannot tell.
+   * @returns the update as the document emitted it; null where nothing of it is new
    */
   #judge(update: Uint8Array, { sections, doubts, levels }: Accepted): Uint8Array | null {
     const doc = this.document()
@@ -583,7 +614,7 @@ export class Replica {
       }
       return made === null || isEmpty(made) ? null : made
     } catch (cause) {
-      // Yjs keeps what a transaction did before it threw: forget this document, the log has the one before.
+      // Yjs keeps what a transaction did before it threw. Drop this Y.Doc; the log has the state before.
       this.dehydrate()
       if (cause instanceof SyncError) throw cause
       throw new SyncError("bad-update", `Update of ${update.length} bytes does not apply`, { cause })
@@ -591,8 +622,8 @@ export class Replica {
   }
 
   /**
-   * Whether types that nest so many levels fit wherever in the document they go. Only a bound is kept, so that most new
-   * paragraphs and shapes need no document; when it is used up, the document is looked at.
+   * Whether types that nest this many levels are allowed wherever in the document they go. Only an upper bound is kept, so
+   * that most new paragraphs and shapes need no Y.Doc; once the bound is used up, the document is measured.
    */
   #hasDepthFor(levels: number): boolean {
     if (levels === 0) return true
@@ -608,6 +639,8 @@ export class Replica {
   ): void {
     for (const section of sections) {
       if (bearer.subject !== null) this.#claims.took(section, bearer)
+      // Somebody else has continued under the server's client id: server-side edits get another one, so that the two stay apart.
+      if (section.client === this.#server) this.#writeUnder(createDocument().clientID)
       this.#advance(section.client, section.end)
     }
     this.#take(entry, { weight, applied })
@@ -620,9 +653,11 @@ export class Replica {
     this.#uncommittedWeight += weight
   }
 
-  /** Take what no longer waits, and what waited for that; what turns out to be unsafe is dropped. */
+  /** Take these waiting updates, and those that wait for them. One that turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
+    // Hydrating may set the clocks back, so it comes before anything is judged (D7).
+    if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
         // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
@@ -658,6 +693,12 @@ export class Replica {
     this.#waiting.arrived(client)
   }
 
+  #writeUnder(client: number): void {
+    this.#server = client
+    this.#log.note("server_client", client)
+    if (this.#doc !== null) this.#doc.clientID = client
+  }
+
   #readClocks(doc: Y.Doc): void {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
       if (clock !== this.clockOf(client)) this.#advance(client, clock)
@@ -684,12 +725,12 @@ export class Replica {
     this.#moved.clear()
     this.#readClocks(doc)
     doc.clientID = createDocument().clientID
-    this.#log.note("server_client", doc.clientID)
+    this.#writeUnder(doc.clientID)
     this.#emit({ type: "quarantined", values: this.#log.quarantined })
   }
 }
 
-/** A document as bytes, and the clocks and deletes by which to know it again. */
+/** A document as bytes, and its state as Yjs compares it. */
 interface Folded {
   readonly snapshot: Uint8Array
   readonly state: Y.Snapshot
@@ -699,7 +740,11 @@ function fold(doc: Y.Doc): Folded {
   return { snapshot: Y.encodeStateAsUpdate(doc), state: Y.snapshot(doc) }
 }
 
-/** The snapshot loads in a fresh Y.Doc to the same structs and deletes. @returns that document */
+/**
+ * Prove that the snapshot loads in a fresh Y.Doc to the same structs and deletes.
+ * @returns that document
+ * @throws SyncError internal
+ */
 function prove({ snapshot, state }: Folded): Y.Doc {
   const doc = createDocument()
   Y.applyUpdate(doc, snapshot)

@@ -1,9 +1,11 @@
 /**
- * The room: one Durable Object, one document, everyone who is connected to it. It receives the platform's events and
- * calls the parts in order; it decides nothing itself.
+ * The room: the Durable Object of one document. It receives the platform's events and calls the parts in order; it decides
+ * nothing itself.
  *
  *     socket → dialogue → intake (vet, relay, commit, "saved") → replica → log
  *     alarm  → agenda   → archivist → archive
+ *
+ * Over 450 lines: the platform, the Worker and a subclass each call a part of its methods, and find them documented.
  */
 import { type Connection, type ConnectionContext, Server, type WSMessage } from "partyserver"
 import type * as Y from "yjs"
@@ -32,29 +34,18 @@ import {
   type RoomRpc,
 } from "../rpc.ts"
 import type { Dialect } from "../wire/dialect.ts"
-import { PING, PONG, yurt, yWebsocket } from "../wire/y-websocket.ts"
-import { Agenda, type Chore } from "./agenda.ts"
-import { Archivist } from "./archivist.ts"
-import { Authors } from "./authors.ts"
-import { Crowd, closeQuietly, type SocketPeer } from "./crowd.ts"
-import { Dialogue } from "./dialogue.ts"
+import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
-import { FanOut } from "./fan-out.ts"
-import { Intake } from "./intake.ts"
-import { Log } from "./log.ts"
-import type { Outbox } from "./outbox.ts"
+import { assemble, type Parts } from "./parts.ts"
 import type { Peer } from "./peer.ts"
-import { Presence } from "./presence.ts"
-import { Replica } from "./replica.ts"
 
 const DONE = Promise.resolve()
 
-/** How long a dismissal is remembered, so that someone who was at the door already is refused as well, ms. */
-const DISMISSAL_MS = 60_000
-
 /**
- * A document: its room, with everyone who is connected to it. Subclass it, name an archive, and override the hooks you
- * need.
+ * The room of one document, to be subclassed: name an archive, and override the hooks you need (`onPost`,
+ * `onCustomMessage`, `onEvent`) and the tables (`limits`, `formats`). Change the document by `edit`, look at it by `read`.
+ * All other methods belong to the room or to partyserver; do not override or call them.
  *
  * @example
  * export class Room extends YurtRoom<Env> {
@@ -81,39 +72,42 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   #started = false
   /** Resolves once the document is loaded, from storage or the archive. null before the first request and after a failed load. */
   #opening: Promise<void> | null = null
-  /** What waits was looked at since the room woke. */
-  #looked = false
-  /** The last one has left since the last alarm. */
-  #emptied = false
-  /** Who was dismissed lately, and when, ms since 1970. */
+  /** Recent dismissals, with their times, ms since 1970. */
   #dismissals: { readonly who: Revoked; readonly atMs: number }[] = []
   readonly #counts = new EventCounts()
 
   // ---- hooks and calls for a subclass
 
-  /** A custom message (`provider.send`, YProvider's `sendMessage`) from a peer. Override it. */
+  /**
+   * Called with a custom message of a peer (`provider.send`, YProvider's `sendMessage`). Override it.
+   * @param _message at most `messageLength` UTF-16 units
+   */
   onCustomMessage(_peer: Peer, _message: string): void {}
 
-  /** `POST` to the document's URL. Override it; by default there is nothing to post. */
+  /**
+   * Answers `POST` to the document's URL. Override it; by default the answer is 405. The caller has the right to write;
+   * the token has been taken out of the request.
+   */
   onPost(_request: Request): Response | Promise<Response> {
     throw new SyncError("method-not-allowed", "This room takes no POST")
   }
 
-  /** Something happened. Override it to count or forward; by default what an operator must know goes to the console. */
+  /** Called with all that happens. Override it to count or forward; by default what an operator must know is logged. */
   onEvent(event: RoomEvent): void {
     logEvent(this.name, event)
   }
 
-  /** Send a custom message to everyone connected, or to one. */
+  /** Send a custom message to everyone connected, or to one peer. */
   sendCustomMessage(message: string, only?: Peer): void {
     for (const peer of only === undefined ? this.#room.crowd.peers : [only])
       peer.say({ type: "custom", message })
   }
 
   /**
-   * Change the document on the server, in one transaction, all or nothing. Everyone connected sees it.
+   * Change the document on the server, in one transaction, all or nothing. Peers see it once it is committed.
    * @returns what `change` returned, once the change is durable
-   * @throws SyncError unavailable where the disk did not take it; then nothing was changed
+   * @throws SyncError unavailable where the disk did not take it, archive-unavailable where the document cannot be loaded;
+   *   whatever `change` throws. Then nothing was changed
    * @example await this.edit((doc) => doc.getMap("counter").set("n", 1))
    */
   async edit<Result>(change: (doc: Y.Doc) => Result): Promise<Result> {
@@ -125,7 +119,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /**
    * Look at the document. Do not keep the Y.Doc.
-   * @throws TypeError where `look` changed it
+   * @throws TypeError where `look` changed it; SyncError archive-unavailable where the document cannot be loaded
+   * @example const text = await this.read((doc) => doc.getText("text").toString())
    */
   async read<Result>(look: (doc: Y.Doc) => Result): Promise<Result> {
     await this.#ready()
@@ -140,17 +135,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       const { replica, intake, log, archivist } = this.#room
       if (!replica.exists) return null
-      // Loading it may be what finds damage; then its state has a name only after the recovery (D7).
-      replica.document()
-      if (log.damaged) await archivist.recover()
-      // A revision is of what is committed and never comes again, so it names the state.
-      const revision = intake.commitOrThrow()
-      const etag = entityTag(revision, { format: name, root: want.root })
-      const { mediaType } = format
-      if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
-      const budgetBytes = exportBudget(replica.bytes, this.limits)
-      const options = want.root === null ? { budgetBytes } : { budgetBytes, root: want.root }
-      return { etag, mediaType, body: portableBody(format.write(replica.document(), options)), revision }
+      for (;;) {
+        // A revision is committed and is never used again, so it names the state.
+        const revision = intake.commitOrThrow()
+        const etag = entityTag(revision, { format: name, root: want.root })
+        const { mediaType } = format
+        if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
+        const doc = replica.document()
+        if (!log.damaged) {
+          const budgetBytes = exportBudget(replica.bytes, this.limits)
+          const options = want.root === null ? { budgetBytes } : { budgetBytes, root: want.root }
+          return { etag, mediaType, body: portableBody(format.write(doc, options)), revision }
+        }
+        // Loading it was what found the damage: its state has a name again after the recovery (D7).
+        await archivist.recover()
+      }
     })
   }
 
@@ -188,7 +187,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       const { replica, authors, crowd, dialogue, outbox, archivist, log } = this.#room
       if (!replica.holds) {
-        // The archive may not know of an earlier deletion yet.
+        // An earlier deletion may not have reached the archive yet.
         if (outbox.ledger.deleting) await archivist.remove()
         return false
       }
@@ -202,7 +201,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       try {
         if (this.archive !== null) await archivist.remove()
       } finally {
-        // What the archive did not take is tried again by the alarm.
+        // Where the archive failed, the alarm tries again.
         await this.#room.agenda.reset()
       }
       await this.ctx.storage.sync()
@@ -244,10 +243,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await this.#ready()
       const { replica, outbox, archivist, log } = this.#room
       if (!replica.holds) throw new SyncError("not-found", `There is no document ${this.name}.`)
-      // Whatever the archive is thought to hold: it may have been restored to an older state.
+      // Store even where the archive is thought to be up to date: it may have been restored to an older state.
       outbox.note({ archivedRevision: null })
       await archivist.flush()
-      // A conflict was merged, and is stored with the result.
+      // The first flush has met a conflict and merged it; the second stores the result.
       if (outbox.dirty && outbox.ledger.attempts === 0) await archivist.flush()
       this.#room.agenda.arm()
       return { revision: log.state.revision, archivedRevision: outbox.ledger.archivedRevision }
@@ -266,10 +265,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   override async fetch(request: Request): Promise<Response> {
     try {
-      // partyserver answers a throw of its start with the stack: start first, where it can be caught.
+      // partyserver answers an error at its start with the stack, so it is started here, where the error can be caught.
       await this.__unsafe_ensureInitialized()
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
-      checkQuery(new URL(request.url))
+      checkQuery(new URL(request.url), this.limits)
       await this.#ready()
       const grant = decodeGrant(request)
       this.#checkStillWelcome(grant)
@@ -285,13 +284,13 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
-    const { crowd, dialogue, agenda } = this.#room
-    this.#stir()
+    const { crowd, dialogue, agenda, idle } = this.#room
+    idle.stir()
     dialogue.greet(crowd.admit(connection, decodeGrant(request), dialectOf(request)))
     agenda.arm()
   }
 
-  /** The hot path skips partyserver, which reads the attachment and wraps the socket for every message. */
+  /** The hot path: partyserver would read the attachment and wrap the socket for every message. */
   override webSocketMessage(socket: WebSocket, message: WSMessage): Promise<void> {
     const peer = this.#started ? this.#room.crowd.find(socket) : undefined
     if (peer === undefined) return super.webSocketMessage(socket, message)
@@ -307,7 +306,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     crowd.answerStranger(connection)
   }
 
-  /** partyserver echoes a goodbye where its code can be sent; the others would be left waiting for an answer. */
+  /** partyserver answers a close only where its code can be sent; clients that used another would wait for an answer. */
   override async webSocketClose(
     socket: WebSocket,
     code: number,
@@ -319,15 +318,15 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override onClose(connection: Connection): void {
-    const { crowd, intake, agenda, archivist } = this.#room
+    const { crowd, intake, agenda, outbox, idle } = this.#room
     const peer = crowd.findOrRecall(connection)
     if (peer === undefined) return
     crowd.left(peer)
-    // What it sent and nobody has committed yet may be with nobody else.
+    // Nobody else may have what it sent and is not committed yet.
     intake.commit()
     if (crowd.peers.size > 0) return
-    this.#emptied = true
-    archivist.outbox.hurry()
+    idle.empty()
+    outbox.hurry()
     agenda.arm()
   }
 
@@ -339,7 +338,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     try {
       await super.alarm()
     } catch (cause) {
-      // It may have failed before `onAlarm` set the next one: at the start, or in a subclass.
+      // It may have failed before `onAlarm` set the next alarm: at the start, or in a subclass.
       this.#emit({ type: "chore-failed", chore: "alarm", cause })
       await this.ctx.storage.setAlarm(Date.now() + 2 * this.limits.archiveTimeoutMs)
     }
@@ -351,187 +350,50 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   // ---- the parts
 
-  /** The parts of this room. Made at the first event, since a subclass's fields are set after our constructor. */
+  /** The parts of this room. Made at the first event, because a subclass's fields are set after our constructor. */
   get #room(): Parts {
     this.#parts ??= this.#wake()
     return this.#parts
   }
 
   #wake(): Parts {
-    const { limits, ctx } = this
-    const emit = (event: RoomEvent) => this.#emit(event)
-    const log = new Log(ctx.storage, limits)
-    const presence = new Presence<SocketPeer>(limits, {
-      subjectOf: ({ grant }) => grant.subject,
-      shelf: log.shelf,
-    })
-    const authors = new Authors(log, (client) => {
-      const peer = presence.speakerOf(client)
-      return peer === null ? null : { id: peer.id, subject: peer.grant.subject }
-    })
-    const replica = new Replica(log, { limits, claims: authors, emit })
-    const crowd: Crowd = new Crowd(ctx, {
-      limits,
-      emit,
-      presence,
-      onLeft: ({ clients, announced }) => {
-        if (clients.length > 0) fanOut.awareness(clients, null)
-        if (announced !== null) intake.ownerLeft(announced)
-      },
-    })
-    const fanOut = new FanOut<SocketPeer>(
-      {
-        peers: crowd.peers,
-        dialectOf: ({ dialect }) => dialect,
-        send: (peer, message) => crowd.send(peer, message),
-        encodePresence: (clients) => presence.encode(clients),
-      },
-      limits,
-    )
-    const intake: Intake = new Intake({
-      ...{ replica, authors, limits, emit },
-      ports: {
-        relay: (update, sender) => {
-          dialogue.changed()
-          fanOut.update(update, sender as SocketPeer | null)
-        },
-        release: () => fanOut.flush(),
-        acknowledge: () => dialogue.acknowledge(),
-        dirty: () => {
-          this.#stir()
-          archivist.outbox.touch()
-          agenda.arm()
-        },
-      },
-    })
-    const dialogue: Dialogue = new Dialogue({
-      ...{ crowd, intake, replica, authors, presence, fanOut, limits },
-      hooks: {
-        custom: (peer, message) => this.onCustomMessage(peer, message),
-        renew: (peer, token) => void this.#renew(peer, token),
-      },
-    })
-    const archivist: Archivist = new Archivist(this.name, {
+    return assemble({
+      name: this.name,
+      ctx: this.ctx,
+      limits: this.limits,
       archive: this.archive,
-      ...{ log, replica, authors, intake, limits, emit },
-      keeper: {
-        askEveryone: () => {
-          for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
-        },
-        buried: () => crowd.closeAll(new SyncError("deleted", "The document was deleted")),
-        changed: () => dialogue.changed(),
-      },
+      emit: (event) => this.#emit(event),
+      custom: (peer, message) => this.onCustomMessage(peer, message),
+      renew: (peer, token) => void this.#renew(peer, token),
+      retire: () => this.#retire(),
+      connections: () => this.getConnections(),
     })
-    const agenda: Agenda = new Agenda(ctx.storage, { chores: this.#chores(), limits, emit })
-    // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
-    for (const connection of this.getConnections()) crowd.recall(connection)
-    const { outbox } = archivist
-    return { log, replica, presence, authors, crowd, fanOut, intake, dialogue, archivist, outbox, agenda }
   }
 
-  /** What is done by the alarm, in this order. */
-  #chores(): Chore[] {
-    const room = () => this.#room
-    const now = () => Date.now()
-    return [
-      {
-        name: "close who has expired",
-        dueAtMs: () => room().crowd.nextExpiryMs,
-        run: () => room().crowd.closeExpired(now()),
-      },
-      {
-        name: "look for the silent",
-        dueAtMs: () => room().crowd.nextLookMs,
-        run: () => room().crowd.checkSilence(now()),
-      },
-      {
-        name: "recover",
-        dueAtMs: () => (room().log.damaged ? now() : null),
-        run: () => room().archivist.recover(),
-      },
-      {
-        name: "compact",
-        dueAtMs: () => (this.#compactionDue ? now() : null),
-        run: () => {
-          room().intake.commitOrThrow()
-          room().replica.compact()
-          this.#emptied = false
-        },
-      },
-      {
-        name: "flush",
-        dueAtMs: () => room().outbox.dueAtMs,
-        run: () => room().archivist.flush(),
-      },
-      {
-        name: "dehydrate",
-        dueAtMs: () => this.#restsAtMs,
-        run: () => {
-          room().replica.dehydrate()
-          room().dialogue.changed()
-        },
-      },
-      { name: "retire", dueAtMs: () => this.#retireAtMs, run: () => this.#retire() },
-    ]
-  }
-
-  get #compactionDue(): boolean {
-    const { replica, log } = this.#room
-    return !log.damaged && (replica.outgrown || (this.#emptied && replica.untidy))
-  }
-
-  /** When the document and what is kept for newcomers are let go: at once where nobody is here. */
-  get #restsAtMs(): number | null {
-    const { replica, crowd } = this.#room
-    return crowd.peers.size === 0 && replica.hydrated ? Date.now() : null
-  }
-
-  /** When this room may drop its own storage, since the archive has everything; null: not as things are. */
-  get #retireAtMs(): number | null {
-    const { replica, outbox, log, crowd, archivist } = this.#room
-    const { retentionMs } = this.limits
-    if (retentionMs === 0 || crowd.peers.size > 0 || !archivist.gives) return null
-    if (!log.exists || outbox.dirty || log.damaged || replica.waiting.size > 0 || replica.hasUncommitted)
-      return null
-    return (log.noted<number>("idle_since") ?? Date.now()) + retentionMs
-  }
-
-  /** Someone came or something was written: the time of idling begins anew. */
-  #stir(): void {
-    if (this.limits.retentionMs > 0 && this.#room.log.exists) this.#room.log.note("idle_since", Date.now())
-  }
-
-  /** Drop the room's own storage. The next one to come finds a room that starts from the archive. */
+  /** Drop the room's own storage. The next visitor finds a room that starts from the archive. */
   async #retire(): Promise<void> {
-    const { archivist, agenda } = this.#room
+    const { archivist, agenda, idle } = this.#room
     const holds = await archivist.verify()
     // Somebody may have come or written while the archive was asked.
-    const dueAtMs = this.#retireAtMs
+    const dueAtMs = idle.retiresAtMs
     if (!holds || dueAtMs === null || dueAtMs > Date.now()) return
     this.#emit({ type: "retired" })
     // In one turn: what came between the two would be acknowledged and then dropped.
-    const cleared = agenda.clear()
+    const cleared = agenda.end()
     const dropped = this.ctx.storage.deleteAll()
     this.#parts = null
     this.#opening = null
-    this.#looked = false
     await Promise.all([cleared, dropped])
   }
 
   /**
-   * The document is here: stored, or looked up in the archive. A room that holds nothing looks again each time, since a
-   * row may have come meanwhile.
-   * @throws SyncError archive-unavailable: never start empty over a document that exists
+   * Resolves once the document is here: stored, or looked up in the archive. A room that holds nothing looks again each
+   * time, since a row may have been added meanwhile.
+   * @throws SyncError archive-unavailable: a room never starts empty over a document that exists
    */
   #ready(): Promise<void> {
     const { replica, crowd, archivist, intake } = this.#room
-    if (!this.#looked) {
-      this.#looked = true
-      // Whose author was here before a restart: she may not come back.
-      if (crowd.peers.size === 0) intake.lookAgain()
-    }
-    // Whoever is connected was let in after the archive was asked.
+    // Peers are let in only after the archive was asked.
     if (replica.holds || crowd.peers.size > 0) return this.#opening ?? DONE
     this.#opening ??= archivist
       .open()
@@ -542,9 +404,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return this.#opening
   }
 
-  /** A fresh token for an open socket. Verified outside of the turn; meanwhile the old grant holds. */
+  /** Take a fresh token for an open socket. Verifying is asynchronous; meanwhile the old grant holds. */
   async #renew(peer: SocketPeer, token: string): Promise<void> {
-    // In open mode there is nothing to renew; one at a time, for each asks the registries.
+    // In open mode there is nothing to renew. One renewal at a time, because each asks the registries.
     if (peer.grant.subject === null || peer.renewing) return
     const { crowd, fanOut, presence, agenda } = this.#room
     peer.renewing = true
@@ -565,7 +427,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       agenda.arm()
       if (grant.expiresAtMs !== null) peer.say({ type: "renewed", expiresAtMs: grant.expiresAtMs })
     } catch (thrown) {
-      // The key server or a registry is out, which says nothing of the token: the old grant holds until it ends (R7).
+      // An outage of the key server or a registry says nothing of the token: the old grant holds until it ends (R7).
       if (!isOutage(thrown)) crowd.close(peer, asSyncError(thrown))
     } finally {
       peer.renewing = false
@@ -573,7 +435,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   #recentDismissals(): { readonly who: Revoked; readonly atMs: number }[] {
-    const since = Date.now() - DISMISSAL_MS
+    const since = Date.now() - this.limits.dismissalMs
     return this.#dismissals.filter(({ atMs }) => atMs > since)
   }
 
@@ -596,7 +458,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     }
   }
 
-  /** At once, and by the alarm for as long as it takes. */
+  /** Recover at once; where that fails the alarm tries again, for as long as it takes. */
   async #recoverSoon(): Promise<void> {
     const { archivist, agenda, log } = this.#room
     try {
@@ -608,21 +470,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 }
 
-interface Parts {
-  readonly log: Log
-  readonly replica: Replica
-  readonly presence: Presence<SocketPeer>
-  readonly authors: Authors
-  readonly crowd: Crowd
-  readonly fanOut: FanOut<SocketPeer>
-  readonly intake: Intake
-  readonly dialogue: Dialogue
-  readonly archivist: Archivist
-  readonly outbox: Outbox
-  readonly agenda: Agenda
-}
-
-/** Ours by the subprotocol it offers; every other client speaks the stock dialect. */
+/** Our provider offers the subprotocol `yurt`; every other client speaks the stock dialect. */
 function dialectOf(request: Request): Dialect {
   const offered = request.headers.get("sec-websocket-protocol") ?? ""
   return offered.split(",").some((one) => one.trim() === "yurt") ? yurt : yWebsocket
@@ -638,14 +486,12 @@ function isMeant(who: Revoked, { subject, tokenId }: Grant): boolean {
  * tag, which holds 256 characters.
  * @throws SyncError bad-request
  */
-function checkQuery({ search, searchParams }: URL): void {
+function checkQuery({ search, searchParams }: URL, { connectionIdLength, queryLength }: Limits): void {
   const id = searchParams.get("_pk")
-  if (id !== null && id.length > 128) {
-    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most 128`)
-  }
-  if (search.length > 2048) {
-    throw new SyncError("bad-request", `The query has ${search.length} characters; at most 2048`)
-  }
+  if (id !== null && id.length > connectionIdLength)
+    throw new SyncError("bad-request", `_pk has ${id.length} characters; at most ${connectionIdLength}`)
+  if (search.length > queryLength)
+    throw new SyncError("bad-request", `The query has ${search.length} characters; at most ${queryLength}`)
 }
 
 function bytesOf(message: WSMessage): Uint8Array | string {

@@ -1,6 +1,6 @@
 /**
- * What travels with an archived document and is no part of it: whom its client ids belong to, and the clocks of what
- * was deleted. Opaque to the archive.
+ * The sidecar travels with an archived document and is no part of it: whom its client ids belong to, and the clocks of
+ * deleted content. It is opaque to the archive.
  *
  *     sidecar = varUint(1) varBytes(dead clocks, a state vector)
  *               varUint(subjects) { varString(subject) varUint(clients) varUint(client)* }*
@@ -11,18 +11,18 @@ import * as encoding from "lib0/encoding"
 
 const VERSION = 1
 
-/** Whose client ids are whose, and what must not come back. */
+/** Whom client ids belong to, and which content must not come back. */
 export interface Sidecar {
   /** State vector of what was deleted under this id, as Yjs encodes one; empty: nothing. */
   readonly dead: Uint8Array
   readonly owners: readonly { readonly client: number; readonly subject: string }[]
-  /** From which clock on the content under a client id is not known to be its owner's. */
+  /** For each client id: the clock from which on its content is not known to be its owner's. */
   readonly carried: readonly { readonly client: number; readonly owner: string; readonly clock: number }[]
 }
 
 const NOTHING: Sidecar = { dead: new Uint8Array(), owners: [], carried: [] }
 
-/** @returns null where there is nothing to say */
+/** Encode a sidecar. @returns null where it would be empty */
 export function writeSidecar({ dead, owners, carried }: Sidecar): Uint8Array | null {
   if (dead.length <= 1 && owners.length === 0 && carried.length === 0) return null
   return encoding.encode((encoder) => {
@@ -45,7 +45,7 @@ export function writeSidecar({ dead, owners, carried }: Sidecar): Uint8Array | n
 }
 
 /**
- * Read a sidecar; null is an empty one. One of a version that this server does not know says nothing.
+ * Read a sidecar. null and a version that this server does not know count as empty.
  * @throws Error where the bytes end inside a field
  */
 export function readSidecar(bytes: Uint8Array | null): Sidecar {

@@ -3,14 +3,14 @@
  * call waits a full window from that call: a task that costs more than waiting does (a commit) is run less often, and
  * nobody waits longer than before.
  *
- * A window is what its task says it is. Two kinds of windows grow by themselves: `LateWindow` while the machine cannot
+ * The task returns the length of the next window. Two classes compute one that grows: `LateWindow` while the machine cannot
  * keep up, `CrowdWindow` while much is gathered.
  */
 
 /**
- * Do the work.
- * @param lateMs how late the timer ran that led to this run, ms; null where no timer did
- * @returns how long to rest now, ms; null where there was nothing to do, which changes nothing
+ * The task of a throttle.
+ * @param lateMs how late the timer of this run fired, ms; null where no timer started it
+ * @returns the window that starts now, ms; null where there was nothing to do, which leaves the window as it is
  */
 export type Task = (lateMs: number | null) => number | null
 
@@ -35,7 +35,7 @@ export class Throttle {
     this.#wholeWindow = wholeWindow
   }
 
-  /** Run at once, where a window has passed since the last run; else when the wait is over. */
+  /** Run at once if the window since the last run has passed; else when it has. */
   soon(): void {
     if (this.#timer !== null) {
       // Under a flood workerd delivers message after message before it runs a timer that is due.
@@ -48,12 +48,12 @@ export class Throttle {
     else this.#wait(this.#wholeWindow ? this.#windowMs : Math.min(leftMs, this.#windowMs))
   }
 
-  /** Run at once, whatever the window. Nothing waits afterwards, unless the task asked for it. */
+  /** Run at once, and cancel a run that was planned. */
   now(): void {
     this.#run(null)
   }
 
-  /** Run in this many ms, whether anyone asks meanwhile or not: what failed is tried again. The task may call it. */
+  /** Plan a run in this many ms, to try again what failed. The task may call it. */
   later(waitMs: number): void {
     this.#cancel()
     this.#wait(waitMs)
@@ -87,9 +87,9 @@ export interface Lateness {
 }
 
 /**
- * A window that grows while timers run late. Where many rooms share a thread and a disk, no room sees how many they are,
- * and each of them feels it in its timers. If all went on at their pace, the queue before the disk would grow without
- * end; each doing less makes all of them quicker, as on a network that is full.
+ * A window that grows while timers fire late. Rooms that share a thread and a disk cannot see each other, but each sees
+ * its own timers fire late. If all kept their pace, the queue before the disk would grow without end; if each does less,
+ * all become quicker, as senders do on a congested network.
  */
 export class LateWindow {
   readonly #floorMs: number
@@ -125,7 +125,7 @@ export class LateWindow {
   }
 }
 
-/** A window that doubles while a crowd gathers in it and halves while next to nothing does; its floor is what the work costs. */
+/** A window that doubles after one that gathered many items and halves after one that gathered few. */
 export class CrowdWindow {
   readonly #crowd: number
   #windowMs = 0

@@ -2,8 +2,8 @@
  * The waiting room: updates, or parts of updates, that refer to something that has not arrived (D9). They are stored as
  * they came, and neither relayed nor given to a Y.Doc, which would integrate them later without asking the vet.
  *
- * What waits is found by the client it waits for, so that it costs nothing until that client moves. Each sender has a
- * share of the room, and fills nobody else's.
+ * Waiting updates are indexed by the client they wait for, so that they cost nothing until that client moves. Each
+ * sender has a share of its own.
  */
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
@@ -46,29 +46,29 @@ export class WaitingRoom {
     this.#log = log
     this.#limits = limits
     for (const one of log.waiting()) this.#add(one)
-    // What it waits for may have come in the commit before a restart.
+    // What they wait for may have been committed just before a restart.
     for (const client of this.#byClient.keys()) this.#arrived.add(client)
   }
 
-  /** How many wait. */
+  /** How many updates wait. */
   get size(): number {
     return this.#waiting.size
   }
 
-  /** Something of this peer waits, so nothing it sent may be called saved. */
+  /** Whether an update of this peer waits: then nothing it sent may be called saved. */
   isWaitingFor(peer: string): boolean {
     return this.#byPeer.has(peer)
   }
 
-  /** Everything that waits, as it came. */
+  /** Every waiting update, as it was sent. */
   updates(): Uint8Array[] {
     return [...this.#waiting.keys()].map((id) => this.#log.held(id).update)
   }
 
   /**
-   * Keep what waits.
-   * @returns "before" where these bytes wait already: their sender need not be asked again
-   * @throws SyncError pending-full where it is more than the sender's share
+   * Store an update that waits.
+   * @returns "before" where the same bytes wait already: then the sender need not be asked again
+   * @throws SyncError pending-full where it exceeds the sender's share
    */
   keep({ update, missing }: Part, { bearer, roots = null, origin, bounded }: Keeping): "new" | "before" {
     const known = this.#log.findWaiting(update, { subject: bearer.subject, roots })
@@ -82,12 +82,12 @@ export class WaitingRoom {
     return "new"
   }
 
-  /** This client has moved: what waits for it may be worth another look. */
+  /** Note that this client has moved: updates that wait for it may be ready. */
   arrived(client: number): void {
     if (this.#byClient.has(client)) this.#arrived.add(client)
   }
 
-  /** Ids of what waits for something that is here by now. */
+  /** Ids of the updates for which something they lacked has arrived. */
   ready(clockOf: (client: number) => number): number[] {
     if (this.#arrived.size === 0) return []
     const ready = new Set<number>()
@@ -100,7 +100,7 @@ export class WaitingRoom {
     return [...ready]
   }
 
-  /** Ids of what waits for more of this client. */
+  /** Ids of the updates that wait for more of this client. */
   waitingFor(client: number): number[] {
     return [...(this.#byClient.get(client) ?? [])]
   }
@@ -116,7 +116,7 @@ export class WaitingRoom {
     return { ...this.#log.held(id), bearer: { subject, peer: peers.at(-1) ?? null }, roots }
   }
 
-  /** It was judged again. @param rest what of it still waits */
+  /** Take one out after it was judged again. @param rest the part that still waits; null: none */
   settle(id: number, rest: Part | null): void {
     const before = this.#waiting.get(id)!
     this.#drop(before)
@@ -135,22 +135,22 @@ export class WaitingRoom {
     this.#return({ ...waiting, missing, peers: [...new Set([...waiting.peers, ...peers])] })
   }
 
-  /** Something leaves with the next commit. */
+  /** Whether rows are to be deleted with the next commit. */
   get hasSettled(): boolean {
     return this.#settled.length > 0
   }
 
-  /** Writes that belong to the commit; called inside its transaction. */
+  /** Delete the settled rows; called inside the commit's transaction. */
   write(): void {
     for (const id of this.#settled) this.#log.release(id)
   }
 
-  /** The commit held. */
+  /** The commit has held: forget which rows were to go. */
   wrote(): void {
     this.#settled = []
   }
 
-  /** The document was erased, and what waited with it. */
+  /** Forget all: the document was erased. */
   clear(): void {
     this.#waiting.clear()
     this.#byClient.clear()

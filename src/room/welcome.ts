@@ -1,10 +1,10 @@
 /**
- * What a newcomer is told: the whole document. Kept while nothing is written, so that a crowd that comes at once, after
- * a deploy say, shares one copy of a large document.
+ * The whole document, as it is sent to a newcomer. The bytes are kept while nothing is written, so that many newcomers at
+ * once, for example after a deploy, share one copy of a large document.
  */
 import type { Replica } from "./replica.ts"
 
-/** The whole document as updates that follow one another. */
+/** Keeps the bytes that a newcomer is sent: the whole document as consecutive updates. */
 export class Welcome {
   readonly #replica: Replica
   #updates: readonly Uint8Array[] | null = null
@@ -19,7 +19,7 @@ export class Welcome {
     return this.#updates
   }
 
-  /** The document has changed, or nobody is there to be welcomed. */
+  /** Drop the bytes: the document has changed, or nobody is connected. */
   forget(): void {
     this.#updates = null
   }

@@ -8,12 +8,13 @@ import { GAPS } from "./gaps.ts"
 import { KILLS } from "./kills.ts"
 import { NETWORK } from "./network.ts"
 import { READERS } from "./readers.ts"
+import { REVOKING } from "./revoking.ts"
 import type { Fault } from "./round.ts"
 import { STORAGE } from "./storage.ts"
 
 /** Lanes can be played side by side: those in the last one strike the database that all rounds share. */
 export const LANES: readonly (readonly Fault[])[] = [
-  [...KILLS, ...CARRYING],
+  [...KILLS, ...CARRYING, ...REVOKING],
   [...STORAGE, ...NETWORK, ...GAPS, ...READERS],
   [...DAMAGE, ...DELETIONS, ...DEPLOYMENTS, ...DATABASES],
 ]

@@ -1,5 +1,6 @@
 /** Faults: somebody brings what somebody else wrote. A right is about who originates, not about who carries [R5]. */
 import * as Y from "yjs"
+import { startProxy } from "../kit/proxy.ts"
 import { until } from "../kit/until.ts"
 import { Editor } from "./editor.ts"
 import { Broken, checkConverged, checkKept, checkWelcome, holds } from "./invariants.ts"
@@ -69,7 +70,7 @@ export const CARRYING: readonly Fault[] = [
       guest.detach()
       const [member] = round.editors(1) as [Editor]
       Y.applyUpdate(member.doc, Y.encodeStateAsUpdate(guest.doc))
-      member.doc.clientID = guest.doc.clientID
+      member.writeUnder(guest.doc.clientID)
       await member.connect(server, id)
       member.write(5)
       await member.allSaved()
@@ -102,6 +103,36 @@ export const CARRYING: readonly Fault[] = [
       const backup = Y.encodeStateAsUpdate(await server.exported(id))
       for (const editor of [ada, ben]) editor.write(5)
       await patch(server, id, backup)
+      await round.settle(server, id, { editors: [ada, ben] })
+    },
+  },
+  {
+    name: "somebody writes under the client id of someone who is here and writes as well",
+    rule: "R5",
+    rounds: { short: 1, long: 3 },
+    // Without tokens nobody can be told apart.
+    auth: "tokens",
+    async strike(round) {
+      const { server } = await round.serveArchived()
+      const id = round.id()
+      const proxy = await startProxy(server.port)
+      round.atEnd(() => proxy.close())
+      const [ada, ben] = round.editors(2) as [Editor, Editor]
+      await ada.connect(server, id, proxy.port)
+      await ben.connect(server, id)
+      for (const editor of [ada, ben]) editor.write(5)
+      await Promise.all([ada.allSaved(), ben.allSaved()])
+      const eve = new Editor("eve", 7)
+      round.atEnd(() => eve.detach())
+      await eve.connect(server, id)
+      // What is forged is there before what the owner writes at the same clocks, and she has not seen it.
+      proxy.delayMs = () => 300
+      eve.doc.clientID = ada.doc.clientID
+      eve.doc.getMap("map").set("forged", "x".repeat(40))
+      ada.write(5)
+      await ada.allSaved()
+      checkWelcome([ada, ben])
+      eve.detach()
       await round.settle(server, id, { editors: [ada, ben] })
     },
   },
@@ -144,7 +175,8 @@ export const CARRYING: readonly Fault[] = [
         "the owner's own edits are saved, or she is told",
       )
       if (ada.acknowledged === ada.made) {
-        await holds(async () => checkKept(await server.exported(id), [ada], "in the export"))
+        const look = async () => checkKept(await server.exported(id), [ada], "in the export")
+        await holds(look, { timeoutMs: 3_000 })
       } else if (ada.closed !== null)
         throw new Broken("I6", `The room closed the owner with ${ada.closed.code}`)
     },

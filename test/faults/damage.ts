@@ -15,7 +15,7 @@ interface Scene {
   readonly server: FaultServer
   readonly id: string
   readonly editors: readonly Editor[]
-  /** Documents of authors whose PATCH was answered with 200. */
+  /** Documents of authors whose PATCH was taken. */
   readonly merged: Y.Doc[]
 }
 
@@ -34,7 +34,8 @@ async function merge(
   let refused: Broken | null = null
   await holds(async () => {
     const response = await server.patch(id, update)
-    if (response.status === 200) return
+    // 202: what it builds on is not there before the recovery, so a part of it waits; then it has to show.
+    if (response.status === 200 || response.status === 202) return
     const said = `${response.status} ${await response.text()}`
     if (response.status < 500) refused = new Broken("I6", `An honest PATCH was refused: ${said}`)
     else throw new Error(`PATCH: ${said}`)
@@ -47,7 +48,7 @@ async function merge(
 function checkMerged({ merged }: Scene, doc: Y.Doc): void {
   for (const { clientID, store } of merged) {
     if (Y.getState(doc.store, clientID) < Y.getState(store, clientID)) {
-      throw new Broken("I8", "A PATCH that was answered with 200 is not in the export")
+      throw new Broken("I8", "A PATCH that was taken is not in the export")
     }
   }
 }
@@ -90,6 +91,9 @@ function entry(): Uint8Array {
   return Y.encodeStateAsUpdate(doc)
 }
 
+/** How long a recovery may take, ms: a look at the archive, and a few more where it was away. */
+const RECOVERY = { timeoutMs: 8_000 }
+
 /** Everything is in the room and in the archive, with nobody there who could have given it back. */
 async function checkNothingSpread(scene: Scene): Promise<void> {
   const { round, server, id, editors } = scene
@@ -97,10 +101,10 @@ async function checkNothingSpread(scene: Scene): Promise<void> {
     const exported = await server.exported(id)
     checkKept(exported, editors, "in the export")
     checkMerged(scene, exported)
-  })
+  }, RECOVERY)
   await checkRoomKept(server, id, editors)
   await checkArchived(server, id)
-  await checkArchiveKept(() => round.inPostgres(id), editors)
+  await checkArchiveKept(() => round.inPostgres(id), editors, RECOVERY)
 }
 
 export const DAMAGE: readonly Fault[] = [

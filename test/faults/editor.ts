@@ -5,10 +5,14 @@
 import type * as prng from "lib0/prng"
 import * as random from "lib0/prng"
 import * as Y from "yjs"
+import { renewal } from "../hostile/bytes.ts"
 import { DocumentClient } from "../kit/client.ts"
 import { clientSocketOf, openWebSocket } from "../kit/node-socket.ts"
 import { type Patience, until } from "../kit/until.ts"
 import type { RoomServer } from "./harness.ts"
+
+/** No goodbye (1006), or one in which no code was named (1005) or nothing is wrong (1000, 1001). */
+export const HARMLESS: readonly number[] = [1000, 1001, 1005, 1006]
 
 /** Every fifth edit takes back what this many edits earlier was put there for it. */
 const TAKEN_BACK_AFTER = 2
@@ -37,7 +41,7 @@ export class Editor extends DocumentClient {
     this.rights = rights
     this.#protocols = speaksYurt ? ["yurt"] : []
     this.#random = random.create(seed)
-    this.doc.clientID = random.uint32(this.#random, 1, 2 ** 32 - 1)
+    this.writeUnder(random.uint32(this.#random, 1, 2 ** 32 - 1))
     this.onGiven = () => {
       if (this.acknowledged < this.made) this.ask()
     }
@@ -46,6 +50,14 @@ export class Editor extends DocumentClient {
   /** How many edits, from the first on, were acknowledged as saved. */
   get acknowledged(): number {
     return this.saved
+  }
+
+  /** Write, and show itself, under this client id, as every stock client does: it belongs to whoever shows themselves. */
+  writeUnder(client: number): void {
+    this.awareness.setLocalState(null)
+    this.doc.clientID = client
+    this.awareness.clientID = client
+    this.awareness.setLocalState({ name: this.name })
   }
 
   /** Open a connection; resolves when the room's document is here and the room was given what it lacked. */
@@ -87,14 +99,30 @@ export class Editor extends DocumentClient {
     if (this.given) this.askSaved(this.made)
   }
 
-  /** Resolves when everything made so far is acknowledged. */
+  /** Go on with a fresh token on the open connection. */
+  renew(token: string): void {
+    this.send(renewal(token))
+  }
+
+  /** The room has refused something, or closed the connection for a reason of its own. */
+  get turnedAway(): boolean {
+    const { closed, refusals, notices } = this
+    return refusals.length + notices.length > 0 || (closed !== null && !HARMLESS.includes(closed.code))
+  }
+
+  /**
+   * Resolves when everything made so far is acknowledged.
+   * @throws Error when the time is over, and at once where the room has turned this one away
+   */
   async allSaved({ timeoutMs = 15_000 }: Patience = {}): Promise<void> {
     const { made } = this
     this.ask()
-    await until(() => this.acknowledged >= made, `${this.name} is told that ${made} edits are saved`, {
+    const isSaved = () => this.acknowledged >= made
+    await until(() => isSaved() || this.turnedAway, `${this.name} is told that ${made} edits are saved`, {
       everyMs: 2,
       timeoutMs,
     })
+    if (!isSaved()) throw new Error(`${this.name} was turned away`)
   }
 
   /** Make an edit and ask, again and again, a few ahead of the answers; until the returned function is called. */

@@ -337,9 +337,16 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   modules = [ (name = "worker.js", esModule = embed "worker.js") ],
   compatibilityDate = "2026-10-23",
-  durableObjectNamespaces = [ (className = "Room", uniqueKey = "Room", enableSql = true) ],
+  durableObjectNamespaces = [
+    (className = "Room", uniqueKey = "Room", enableSql = true),
+    (className = "Registry", uniqueKey = "Registry", enableSql = true)
+  ],
   durableObjectStorage = (localDisk = "disk"),
-  bindings = [ (name = "Room", durableObjectNamespace = "Room"), ${lines.join(", ")} ]
+  bindings = [
+    (name = "Room", durableObjectNamespace = "Room"),
+    (name = "Registry", durableObjectNamespace = "Registry"),
+    ${lines.join(", ")}
+  ]
 );
 `
 }

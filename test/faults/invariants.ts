@@ -9,6 +9,7 @@
  * I6  Nobody honest was refused or closed: no refusal frame, no notice, no close code of the room's.
  * I7  Nothing deleted is anywhere: in the room, in the archive, in an export, with a newcomer.
  * I8  Nothing saved waits: what was answered as saved or done is in the document, and readable.
+ * I9  Nobody revoked is in: their sockets are closed within 5 s, and nothing they write after is in the document.
  */
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -20,10 +21,10 @@ import * as Y from "yjs"
 import type { Notice } from "../kit/client.ts"
 import { until } from "../kit/until.ts"
 import { contentOf } from "../kit/updates.ts"
-import { Editor } from "./editor.ts"
+import { Editor, HARMLESS } from "./editor.ts"
 import type { FaultServer, RoomServer } from "./harness.ts"
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8"
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9"
 
 /** An invariant does not hold. */
 export class Broken extends Error {
@@ -160,9 +161,6 @@ export interface HonestClient {
   readonly faults?: readonly unknown[]
 }
 
-/** No goodbye (1006), or one in which no code was named (1005) or nothing is wrong (1000, 1001). */
-const HARMLESS: readonly number[] = [1000, 1001, 1005, 1006]
-
 /** [I6] Nobody was refused, told off or closed by the room. */
 export function checkWelcome(clients: readonly HonestClient[]): void {
   for (const { name, losses, refusals, notices = [] } of clients) {
@@ -221,8 +219,9 @@ export async function checkGoneEverywhere(
 export async function checkArchiveKept(
   archived: () => Promise<Y.Doc | null>,
   editors: readonly Editor[],
+  patience: { timeoutMs?: number } = {},
 ): Promise<void> {
-  await holds(async () => checkKept((await archived()) ?? new Y.Doc(), editors, "in the archive"))
+  await holds(async () => checkKept((await archived()) ?? new Y.Doc(), editors, "in the archive"), patience)
 }
 
 /** [I1] [I5] What is on the disk of a server that is down: the snapshot loads, and with the log it has everything. */

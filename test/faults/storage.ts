@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { documentPath } from "../kit/addresses.ts"
 import { until } from "../kit/until.ts"
 import type { Editor } from "./editor.ts"
 import type { FaultServer } from "./harness.ts"
@@ -226,6 +227,32 @@ export const STORAGE: readonly Fault[] = [
         { timeoutMs: 10_000, everyMs: 200 },
       )
       for (const editor of editors) editor.forgive()
+      await round.settle(server, id, { editors, archived: false })
+    },
+  },
+  {
+    name: "an edit by the room's own hand, which the disk does not take, and another",
+    rule: "D10",
+    rounds: { short: 1, long: 5 },
+    async strike(round) {
+      // No archive, whose alarm would commit as well.
+      const server = await round.serve()
+      const id = round.id()
+      const editors = await round.enter(server, id, 2)
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.allSaved()))
+      const post = async (body: string) =>
+        (await server.request(documentPath(id), { method: "POST", body })).status
+      await server.inject({ fail: { step: "^sql INSERT INTO log", times: 1 } })
+      const refused = await post("an entry that nobody may see")
+      if (refused !== 503)
+        throw new Broken("I8", `An edit that is not on the disk was answered with ${refused}`)
+      const taken = await post("another")
+      if (taken !== 200) throw new Error(`POST: ${taken}`)
+      const seen = () => editors.map(({ doc }) => doc.getMap("server").get("entry"))
+      await until(() => seen().every((entry) => entry !== undefined), "the edit is seen")
+      if (!seen().every((entry) => entry === "another"))
+        throw new Broken("I2", "An edit was shown whose commit has failed")
       await round.settle(server, id, { editors, archived: false })
     },
   },

@@ -5,15 +5,19 @@
  *
  *     POST /inject   what happens from now on
  *     GET /where     ?id= → the hex id of that room, which is the name of its database file
+ *     POST /docs/…   an edit by the room's own hand: its body becomes an entry
  *
  * Steps are lines like `sql INSERT INTO log …`, `sql done INSERT INTO log …`, `alarm`, `set alarm`, `store 7`,
  * `store done 7`, `load`, `d1 batch`, `r2 put`.
  */
 import { env } from "cloudflare:workers"
 import type { WSMessage } from "partyserver"
-import type { Archive } from "../../src/archive/archive.ts"
+import type { Archive, Version } from "../../src/archive/archive.ts"
 import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
 import { LIMITS, type Limits, routeDocuments, Room as YurtRoom } from "../../src/server.ts"
+
+export { Registry } from "../../src/server.ts"
+
 import { FRAME } from "../kit/client.ts"
 import { type Injection, NO_INJECTION, STOPPED } from "./injection.ts"
 
@@ -33,6 +37,7 @@ type Mutant =
   | "acknowledges before it writes"
   | "closes who brings much"
   | "forgets deletions"
+  | "replaces whatever it holds"
 
 const mutant = (env as Partial<Env>).MUTANT
 
@@ -117,8 +122,9 @@ function reportingArchive(archive: Archive): Archive {
       return archive.load(id, signal)
     },
     async store(...call: Parameters<Archive["store"]>) {
-      const [, { revision }] = call
+      const [id, { revision }, , signal] = call
       await reachSlowly(`store ${revision}`)
+      if (mutant === "replaces whatever it holds") call[2] = await versionIn(archive, id, signal)
       const outcome = await archive.store(...call)
       reach(`store done ${revision}`)
       return outcome
@@ -133,6 +139,13 @@ function reportingArchive(archive: Archive): Archive {
       return archive.list(page, signal)
     },
   }
+}
+
+/** What an archive holds of a document, whatever the room takes it to hold. */
+async function versionIn(archive: Archive, id: string, signal: AbortSignal): Promise<Version | null> {
+  const found = await archive.load(id, signal)
+  if (found.kind === "absent") return null
+  return found.kind === "found" ? found.document : found.version
 }
 
 /** Bindings whose calls are steps, so that a fault strikes below the adapter. */
@@ -185,6 +198,12 @@ export class Room extends YurtRoom {
     this.limits = { ...LIMITS, ...JSON.parse(env.LIMITS ?? "{}") }
     const archive = chooseArchive(reportingBindings(env))
     this.archive = archive === null ? null : reportingArchive(archive)
+  }
+
+  override async onPost(request: Request): Promise<Response> {
+    const value = await request.text()
+    await this.edit((doc) => doc.getMap("server").set("entry", value))
+    return new Response()
   }
 
   override async webSocketMessage(socket: WebSocket, message: WSMessage): Promise<void> {

@@ -3,12 +3,14 @@
  *
  *     "open"            what was sent has been dealt with, and the socket is still there
  *     "refused"         the same, after a refusal frame
- *     "told"            the same, after a notice, on a socket of the subprotocol yurt
+ *     "told"            the same, after a notice
+ *     "unheard"         the server said why, and listens no longer on a socket that it keeps open
  *     "closed 4400"     the server closed the socket with this code
  *     "ended"           the platform ended the connection, with whatever code
  *     "400 bad-id"      an HTTP answer: its status and, where there is one, the error's code
  *
- * Everything the server says to it is kept, to be searched for what it should not tell.
+ * It offers the subprotocol yurt, to which the server says more, unless a row is about stock clients. Everything the
+ * server says to it is kept, to be searched for what it should not tell.
  */
 import { request as httpRequest } from "node:http"
 import { connect as connectTcp, type Socket } from "node:net"
@@ -20,7 +22,8 @@ import { openWebSocket } from "../kit/node-socket.ts"
 import { until } from "../kit/until.ts"
 import { raw, step1 } from "./bytes.ts"
 
-const RENEWAL = 104
+/** What keeps a stock client connected that has nothing else to hear. */
+const NO_ENTRIES = raw(FRAME.awareness, 1, 0)
 
 /** A server, the room that honest people are in, and who they are. */
 export interface Target {
@@ -47,6 +50,7 @@ export interface Approach {
   readonly token?: string | null
   /** What to add to the query, `&a=b`. */
   readonly query?: string
+  /** Default: ours. */
   readonly protocols?: string[]
   readonly headers?: Record<string, string>
   /** Offer compression. */
@@ -62,11 +66,15 @@ export class Attacker {
   #notices = 0
   /** Fresh tokens that were taken. */
   renewed = 0
+  /** Other people's changes that came. */
+  updates = 0
   /** Called for each step 1 of the room's. */
   onStep1: () => void = () => {}
   /** Step 1 frames sent, and step 2 frames received. */
   #asked = 0
   #answered = 0
+  /** Signs of life that came for nothing else. */
+  #signs = 0
 
   private constructor(socket: WebSocket, heard: string[]) {
     this.socket = socket
@@ -86,7 +94,7 @@ export class Attacker {
     const {
       path = `/docs/${target.id}`,
       query = "",
-      protocols = [],
+      protocols = ["yurt"],
       headers = {},
       deflate = false,
     } = approach
@@ -122,9 +130,13 @@ export class Attacker {
   /** What it got for what it has sent so far: asked with a step 1, which a healthy socket answers in turn. */
   async outcome(): Promise<string> {
     this.send(step1(raw(0)))
-    await until(() => this.closed || this.#answered >= this.#asked, "the attacker has its answer", {
+    const isUnheard = () => this.#refusals > 0 && this.#signs > 0
+    // A socket that is about to close takes no question, and so owes no answer.
+    const isAnswered = () => this.socket.readyState === WebSocket.OPEN && this.#answered >= this.#asked
+    await until(() => this.closed || isAnswered() || isUnheard(), "the attacker has its answer", {
       everyMs: 2,
     })
+    if (this.#closed === null && this.#answered < this.#asked) return "unheard"
     if (this.#closed !== null) return `closed ${this.#closed}`
     if (this.#refusals > 0) return "refused"
     return this.#notices > 0 ? "told" : "open"
@@ -150,10 +162,12 @@ export class Attacker {
     if (type === FRAME.sync) {
       const step = decoding.readVarUint(decoder)
       if (step === 1) this.#answered++
+      if (step === 2) this.updates++
       if (step === 0) this.onStep1()
     }
+    if (type === FRAME.awareness && data.length === NO_ENTRIES.length) this.#signs++
     if (type === FRAME.probe) this.send(data)
-    if (type === RENEWAL) this.renewed++
+    if (type === FRAME.renewal) this.renewed++
     if (type === FRAME.notice) this.#notices++
     if (type !== FRAME.refusal && type !== FRAME.notice) return
     if (type === FRAME.refusal) this.#refusals++

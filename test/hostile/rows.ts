@@ -117,13 +117,16 @@ export function knock(
   }
 }
 
-/** A WebSocket knocks with this approach. */
+/** A stock client's WebSocket knocks with this approach: ours would be told the reason by a close. */
 export function enter(
   what: string,
   gets: Row["gets"],
   approach: Approach | ((target: Target) => Promise<Approach>),
 ): Row {
   const attack = async (target: Target) =>
-    visit(target, () => {}, typeof approach === "function" ? await approach(target) : approach)
+    visit(target, () => {}, {
+      protocols: [],
+      ...(typeof approach === "function" ? await approach(target) : approach),
+    })
   return { what, gets, attack }
 }

@@ -3,7 +3,7 @@
  * on y-protocols alone, so that a fault of our own codec cannot hide itself.
  *
  * It behaves as y-websocket does: a step 1 when the socket opens, an answer to each step 1 and each query, every local
- * change as a frame of its own. Beyond that it knows the room's own frames (102 saved, 105 notice, 106 probe) and keeps
+ * change as a frame of its own. Beyond that it knows the room's own frames (102 saved, 104 renewal, 105 notice, 106 probe) and keeps
  * what the room told it. It never reconnects by itself: `attach` it to another socket.
  */
 import * as decoding from "lib0/decoding"
@@ -34,6 +34,7 @@ export const FRAME = {
   refusal: 2,
   query: 3,
   saved: 102,
+  renewal: 104,
   notice: 105,
   probe: 106,
 } as const
@@ -68,6 +69,8 @@ export class DocumentClient {
   /** The reasons of the refusal frames that came. */
   readonly refusals: string[] = []
   readonly notices: Notice[] = []
+  /** Fresh tokens that the room has taken. */
+  renewals = 0
   /** Text messages, as they came. */
   readonly texts: string[] = []
   /** What could not be read or applied. */
@@ -89,11 +92,11 @@ export class DocumentClient {
     this.doc.on("update", (update: Uint8Array, origin: unknown) => {
       if (origin !== this) this.sendUpdate(update)
     })
+    // Other people's changes as well: it is how a stock client shows the room that it reads.
     this.awareness.on(
       "update",
-      ({ added, updated, removed }: Record<"added" | "updated" | "removed", number[]>, origin: unknown) => {
-        if (origin !== this) this.#sendAwareness([...added, ...updated, ...removed])
-      },
+      ({ added, updated, removed }: Record<"added" | "updated" | "removed", number[]>) =>
+        this.#sendAwareness([...added, ...updated, ...removed]),
     )
   }
 
@@ -118,7 +121,11 @@ export class DocumentClient {
       this.given = false
     })
     socket.onOpen(() => {
-      if (socket === this.#socket) this.#write(FRAME.sync, (encoder) => writeSyncStep1(encoder, this.doc))
+      if (socket !== this.#socket) return
+      this.#write(FRAME.sync, (encoder) => writeSyncStep1(encoder, this.doc))
+      // With the clock after the one it had: the room may have told everyone that this client is gone.
+      const state = this.awareness.getLocalState()
+      if (state !== null) this.awareness.setLocalState(state)
     })
   }
 
@@ -205,6 +212,9 @@ export class DocumentClient {
         this.saved = Math.max(this.saved, decoding.readVarUint(payload))
         return
       }
+      case FRAME.renewal:
+        this.renewals++
+        return
       case FRAME.notice:
         this.#mustSpeakYurt(type)
         this.notices.push({

@@ -14,13 +14,20 @@ export interface Journey {
 /**
  * Start a server before the tests of a file, and end it after them.
  *
- * @param begin what begins with the server and goes on beside the tests
+ * @param options.begin what begins with the server and goes on beside the tests
+ * @param options.flags further wrangler flags
  */
-export function setUpJourney({ begin = () => {} }: { begin?: (server: TestServer) => void } = {}): Journey {
+export function setUpJourney({
+  begin = () => {},
+  flags = [],
+}: {
+  begin?: (server: TestServer) => void
+  flags?: readonly string[]
+} = {}): Journey {
   let server: TestServer
   const present: Client[] = []
   beforeAll(async () => {
-    server = await startServer()
+    server = await startServer(flags)
     begin(server)
   })
   afterEach(() => {

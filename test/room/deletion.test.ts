@@ -115,6 +115,75 @@ it("[D8] deletes what another room of the document still has, and keeps its byte
   expect((await archive.load(room.id, signal)).kind).toBe("deleted")
 })
 
+/** A document of two clients, of which a backup was taken, and that went on in one page which holds all of it. */
+async function openRestored(): Promise<{ room: TestRoom; backup: Uint8Array }> {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "as it was")
+  await room.reads(1, "as it was")
+  const backup = Y.encodeStateAsUpdate(room.visitors[0]!.doc)
+  room.type(1, ", spoilt")
+  await room.reads(0, "as it was, spoilt")
+  room.type(0, " twice")
+  await room.saves(0)
+  await room.reads(1, "as it was, spoilt twice")
+  await room.remove()
+  await room.merge(backup)
+  return { room, backup }
+}
+
+it("[D8] stays as a backup restored it, whichever tab comes back with later edits, and over a restart", async () => {
+  const { room } = await openRestored()
+  // One was open all the time, one comes back on a new socket as YProvider does, one after a restart.
+  room.type(0, " and on")
+  await room.rejoin(1)
+  await until(() => room.visitors[1]!.refusals.length > 0, "the one who came back is told")
+  expect(await exportedText(room)).toBe("as it was")
+  await room.evict()
+  await room.rejoin(0, WRITER, { ours: true })
+  expect((await room.closing(0)).code).toBe(4404)
+  const fresh = await room.join()
+  expect(room.text(fresh)).toBe("as it was")
+  room.type(fresh, ", and edited")
+  await room.saves(fresh)
+  expect(await exportedText(room)).toBe("as it was, and edited")
+})
+
+it("[D8] lets a page that was suspended at the restored state come back, and stays restored in a room that lost its storage", async () => {
+  const room = await openRoom({ peers: 2 })
+  room.type(0, "as it was")
+  await room.reads(1, "as it was")
+  await room.leave(1)
+  const backup = Y.encodeStateAsUpdate(room.visitors[0]!.doc)
+  room.type(0, ", spoilt")
+  await room.saves(0)
+  await room.remove()
+  await room.merge(backup)
+  await until(
+    async () => (await room.status())!.archivedRevision === (await room.status())!.revision,
+    "it is archived",
+  )
+  await room.wipe()
+  await room.rejoin(1)
+  room.type(1, "!")
+  await room.saves(1)
+  await room.rejoin(0)
+  await until(() => room.visitors[0]!.refusals.length > 0, "the one with later edits is told")
+  expect(await exportedText(room)).toBe("as it was!")
+})
+
+it("[D8] gives back to a restored document after damage what a page of it holds", async () => {
+  const { room } = await openRestored()
+  const fresh = await room.join()
+  await room.saves(fresh)
+  await room.hibernate()
+  await room.damage("UPDATE log SET bytes = zeroblob(length(bytes))")
+  await room.damage("UPDATE snapshot SET bytes = zeroblob(length(bytes))")
+  const doc = room.visitors[fresh]!.doc
+  await room.export(nothing)
+  room.visitors[fresh]!.sendUpdate(Y.encodeStateAsUpdate(doc))
+  await until(async () => (await exportedText(room)) === "as it was", "it is there again")
+})
+
 it("[D8] gives up what another room has deleted and begun anew, and mixes nothing of it into the new document", async () => {
   const one = await openRoom({ peers: 1 })
   one.type(0, "deleted soon")

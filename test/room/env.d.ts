@@ -2,6 +2,7 @@ declare namespace Cloudflare {
   interface Env {
     readonly DB: D1Database
     readonly Room: DurableObjectNamespace<import("./worker.ts").Room>
+    readonly Small: DurableObjectNamespace<import("./worker.ts").Small>
     readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
     readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>

@@ -1,5 +1,6 @@
 import * as encoding from "lib0/encoding"
 import { describe, expect, it } from "vitest"
+import * as Y from "yjs"
 import { PING, PONG } from "../../src/wire/y-websocket.ts"
 import { openRoom, until, WRITER } from "./vocabulary.ts"
 import { faults } from "./worker.ts"
@@ -209,4 +210,23 @@ it("[F3] does not answer each frame of one that is only kept open, awake or asle
   await room.status()
   await until(() => flooder.frames.length > asleep, "it hears a sign of life")
   expect(flooder.frames.length - asleep).toBeLessThan(5)
+})
+
+it("[R2] lets a token that names roots write in these alone, by socket and by PATCH", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "text of the author")
+  await room.saves(0)
+  const grant = { ...WRITER, subject: "reviewer", roots: ["comments"] }
+  const reviewer = await room.join(grant)
+  const { doc } = room.visitors[reviewer]!
+  doc.getArray("comments").push(["well said"])
+  await room.saves(reviewer)
+  doc.getText("text").delete(0, 4)
+  await until(() => room.visitors[reviewer]!.refusals.length > 0, "the reviewer is told")
+  const other = new Y.Doc()
+  other.getMap("settings").set("theme", "dark")
+  await expect(room.merge(Y.encodeStateAsUpdate(other), grant)).rejects.toMatchObject({ code: "forbidden" })
+  const guest = await room.join()
+  expect(room.text(guest)).toBe("text of the author")
+  expect(room.visitors[guest]!.doc.getArray("comments").toJSON()).toEqual(["well said"])
 })

@@ -12,6 +12,7 @@ export interface Env {
   readonly Room: DurableObjectNamespace<Room>
   readonly Counter: DurableObjectNamespace<Counter>
   readonly Retiring: DurableObjectNamespace<Retiring>
+  readonly Small: DurableObjectNamespace<Small>
   readonly Registry: DurableObjectNamespace<Registry>
 }
 
@@ -21,12 +22,10 @@ export { Registry } from "../../src/access/registry.ts"
 export const faults = {
   failures: 0,
   hanging: null as Promise<void> | null,
-  /** Stores that began. */
-  stores: 0,
-  /** The document of the store that began last. */
-  storing: "",
-  /** What the stores that came to an end were answered: document and outcome. */
-  outcomes: [] as string[],
+  /** Of stores that began: the document. */
+  stores: [] as string[],
+  /** What the stores that came to an end were answered. */
+  outcomes: [] as { readonly id: string; readonly outcome: string }[],
   /** How often a room was made or woke. */
   wakes: 0,
 }
@@ -47,13 +46,12 @@ function faultyArchive(archive: Archive): Archive {
       return archive.load(id, signal)
     },
     async store(...call: Parameters<Archive["store"]>) {
-      faults.stores++
-      faults.storing = call[0]
+      faults.stores.push(call[0])
       // A database does not know that whoever asked it has given up.
       if (faults.hanging !== null) call[call.length - 1] = new AbortController().signal
       await strike()
       const outcome = await archive.store(...call)
-      faults.outcomes.push(`${call[0]} ${outcome}`)
+      faults.outcomes.push({ id: call[0], outcome })
       return outcome
     },
     async remove(...call: Parameters<Archive["remove"]>) {
@@ -87,6 +85,11 @@ export class Room extends YurtRoom<Env> {
 /** A room that keeps nothing which the archive has. */
 export class Retiring extends Room {
   override readonly limits: Limits = { ...LIMITS, flushMs: 50, retentionMs: 100 }
+}
+
+/** A room whose document is soon full. */
+export class Small extends Room {
+  override readonly limits: Limits = { ...LIMITS, documentBytes: 100_000, compactFloorBytes: 1_000 }
 }
 
 /** The subclass the README shows. */

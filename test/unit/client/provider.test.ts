@@ -1,14 +1,6 @@
 /**
- * The provider against a real server in this process (`relay.ts`), over real sockets. Rules of the client:
- *
- * C1 a change counts as saved only by the answer to a question asked after it was sent, on the same connection.
- * C2 across a reconnect nothing is counted twice or lost, and nothing is sent that the room has.
- * C3 4400–4499 ends it; everything else is retried, with jitter, and at once when the page is back.
- * C4 a token is fresh at each attempt, and replaced in-band before it ends.
- * C5 an idle page sends pings alone; it renews its awareness only for stock clients that would forget it.
- * C6 a change is lost only if every tab that holds it is gone; a second tab costs the room nothing.
- * C7 connect, disconnect and destroy may come in any order and number.
- * C8 an offline copy is one person's, and tells after a reload what of it is saved (offline.test.ts).
+ * The provider against a real server in this process (`relay.ts`), over real sockets. The rules of the client, C1 to C8,
+ * are in src/README.md; C8's tests are in offline.test.ts.
  */
 import { describe, expect, it, vi } from "vitest"
 import { WebSocket } from "ws"

@@ -94,7 +94,7 @@ function touchedBy(doc: Y.Doc, change: () => void): string[] {
   return [...rootsOf(touchesOf(update), before)].sort()
 }
 
-it("[R4] knows the roots that an update changes, whether it names them or not", () => {
+it("[R2] knows the roots that an update changes, whether it names them or not", () => {
   const doc = new Y.Doc()
   const [text, map, array] = [doc.getText("text"), doc.getMap("map"), doc.getArray("array")]
   expect(touchedBy(doc, () => text.insert(0, "hello"))).toEqual(["text"])
@@ -114,7 +114,7 @@ it("[R4] knows the roots that an update changes, whether it names them or not", 
   ).toEqual(["array", "text"])
 })
 
-it("[R4] does not hold it against an update that it deletes what was deleted before", () => {
+it("[R2] does not hold it against an update that it deletes what was deleted before", () => {
   const doc = new Y.Doc()
   doc.getMap("map").set("a", 1)
   doc.getText("text").insert(0, "hello")
@@ -128,7 +128,7 @@ it("[R4] does not hold it against an update that it deletes what was deleted bef
   expect([...rootsOf(touches, room)]).toEqual(["map"])
 })
 
-it("[R4] misses no root that changes, whoever wrote the update", () => {
+it("[R2] misses no root that changes, whoever wrote the update", () => {
   const random = prng.create(SEED)
   let checked = 0
   for (let run = 0; run < 400; run++) {

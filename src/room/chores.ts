@@ -1,0 +1,63 @@
+/** The chores of a room's alarm, in their order. Each runs in a `try` of its own (see agenda.ts). */
+import type { Chore } from "./agenda.ts"
+import type { Archivist } from "./archivist.ts"
+import type { Crowd } from "./crowd.ts"
+import type { Dialogue } from "./dialogue.ts"
+import type { Idle } from "./idle.ts"
+import type { Intake } from "./intake.ts"
+import type { Log } from "./log.ts"
+import type { Peer } from "./peer.ts"
+import type { Replica } from "./replica.ts"
+
+/** The chores of a room. */
+export function listChores<P extends Peer>(room: {
+  readonly log: Log
+  readonly replica: Replica
+  readonly crowd: Crowd
+  readonly intake: Intake<P>
+  readonly dialogue: Dialogue
+  readonly archivist: Archivist
+  readonly idle: Idle
+  /** Drop the room's own storage. */
+  readonly retire: () => Promise<void>
+}): Chore[] {
+  const { log, replica, crowd, intake, dialogue, archivist, idle } = room
+  const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
+  return [
+    {
+      name: "close who has expired",
+      dueAtMs: () => crowd.nextExpiryMs,
+      run: () => crowd.closeExpired(Date.now()),
+    },
+    {
+      name: "look for the silent",
+      dueAtMs: () => crowd.nextLookMs,
+      run: () => crowd.checkSilence(Date.now()),
+    },
+    {
+      name: "recover",
+      dueAtMs: () => now(log.damaged),
+      run: () => archivist.recover(),
+    },
+    {
+      name: "compact",
+      // After the last peer has left the log is folded in, so that the next one to open the room reads one value.
+      dueAtMs: () => now(!log.damaged && (replica.outgrown || (idle.hasEmptied && replica.untidy))),
+      run: () => {
+        intake.commitOrThrow()
+        replica.compact()
+      },
+    },
+    {
+      name: "flush",
+      dueAtMs: () => archivist.outbox.dueAtMs,
+      run: () => archivist.flush(),
+    },
+    {
+      name: "dehydrate",
+      dueAtMs: () => now(replica.rests && crowd.peers.size === 0),
+      run: () => dialogue.rest(),
+    },
+    { name: "retire", dueAtMs: () => idle.retiresAtMs, run: () => room.retire() },
+  ]
+}

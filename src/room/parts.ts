@@ -1,0 +1,129 @@
+/**
+ * The parts of a room and how they are joined: this file shows who calls whom. A part knows the parts below it; calls
+ * upward go through ports, which are filled in here.
+ */
+import type { Connection } from "partyserver"
+import type { Archive } from "../archive/archive.ts"
+import { SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import { PING, PONG } from "../wire/y-websocket.ts"
+import { Agenda } from "./agenda.ts"
+import { Archivist } from "./archivist.ts"
+import { Authors } from "./authors.ts"
+import { listChores } from "./chores.ts"
+import { Crowd, type SocketPeer } from "./crowd.ts"
+import { Dialogue } from "./dialogue.ts"
+import type { Emit } from "./events.ts"
+import { FanOut } from "./fan-out.ts"
+import { Idle } from "./idle.ts"
+import { Intake } from "./intake.ts"
+import { Log } from "./log.ts"
+import type { Outbox } from "./outbox.ts"
+import { Presence } from "./presence.ts"
+import { Replica } from "./replica.ts"
+
+/** What the parts need of the Durable Object around them. */
+export interface Host {
+  readonly name: string
+  readonly ctx: DurableObjectState
+  readonly limits: Limits
+  readonly archive: Archive | null
+  readonly emit: Emit
+  /** Handle a custom message. */
+  custom(peer: SocketPeer, message: string): void
+  /** Handle a fresh token. */
+  renew(peer: SocketPeer, token: string): void
+  /** Drop the room's own storage. */
+  retire(): Promise<void>
+  /** The sockets that outlived the room's memory. */
+  connections(): Iterable<Connection>
+}
+
+/** The parts of a room. */
+export interface Parts {
+  readonly log: Log
+  readonly replica: Replica
+  readonly presence: Presence<SocketPeer>
+  readonly authors: Authors
+  readonly crowd: Crowd
+  readonly fanOut: FanOut<SocketPeer>
+  readonly intake: Intake<SocketPeer>
+  readonly dialogue: Dialogue
+  readonly archivist: Archivist
+  readonly outbox: Outbox
+  readonly idle: Idle
+  readonly agenda: Agenda
+}
+
+/** Make the parts of a room that wakes, from its storage and the attachments of its sockets. */
+export function assemble(host: Host): Parts {
+  const { name, ctx, limits, archive, emit } = host
+  const log = new Log(ctx.storage, limits)
+  const presence = new Presence<SocketPeer>(limits, {
+    subjectOf: ({ grant }) => grant.subject,
+    shelf: log.shelf,
+  })
+  const authors = new Authors(log, (client) => {
+    const peer = presence.speakerOf(client)
+    return peer === null ? null : { id: peer.id, subject: peer.grant.subject }
+  })
+  const replica = new Replica(log, { limits, claims: authors, emit })
+  const crowd: Crowd = new Crowd(ctx, {
+    ...{ limits, emit, presence },
+    onLeft: ({ clients, announced }) => {
+      if (clients.length > 0) fanOut.awareness(clients, null)
+      if (announced !== null) intake.ownerLeft(announced)
+    },
+  })
+  const fanOut = new FanOut<SocketPeer>(
+    {
+      peers: crowd.peers,
+      dialectOf: ({ dialect }) => dialect,
+      send: (peer, message) => crowd.send(peer, message),
+      encodePresence: (clients) => presence.encode(clients),
+    },
+    limits,
+  )
+  const intake: Intake<SocketPeer> = new Intake({
+    ...{ replica, authors, limits, emit },
+    ports: {
+      relay: (update, sender) => {
+        dialogue.changed()
+        fanOut.update(update, sender)
+      },
+      release: () => fanOut.flush(),
+      acknowledge: () => dialogue.acknowledge(),
+      dirty: () => {
+        idle.stir()
+        archivist.outbox.touch()
+        agenda.arm()
+      },
+    },
+  })
+  const dialogue: Dialogue = new Dialogue({
+    ...{ crowd, intake, replica, authors, presence, fanOut, limits },
+    hooks: { custom: host.custom, renew: host.renew, arm: () => agenda.arm() },
+  })
+  const archivist = new Archivist(name, {
+    ...{ archive, log, replica, authors, intake, limits, emit },
+    keeper: {
+      askEveryone: () => {
+        for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
+      },
+      buried: () => crowd.closeAll(new SyncError("deleted", "The document was deleted")),
+      changed: () => dialogue.changed(),
+    },
+  })
+  const { outbox } = archivist
+  const idle = new Idle({ log, replica, crowd, archivist, limits })
+  const chores = listChores({ log, replica, crowd, intake, dialogue, archivist, idle, retire: host.retire })
+  const agenda: Agenda = new Agenda(ctx.storage, { chores, limits, emit })
+  // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
+  ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
+  for (const connection of host.connections()) crowd.recall(connection)
+  // Updates that waited for a connected owner may not have to wait any more.
+  if (replica.waiting.size > 0) intake.lookAgain()
+  return {
+    ...{ log, replica, presence, authors, crowd, fanOut, intake, dialogue, archivist, outbox, idle, agenda },
+  }
+}

@@ -1,0 +1,201 @@
+/** What somebody else has after `npm install yurt`: the samples of README.md, built and run in projects of their own. */
+import { once } from "node:events"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { build } from "esbuild"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import webpack from "webpack"
+import { serve } from "../../demo/start.ts"
+import { freePort } from "../kit/port.ts"
+import { killGroup } from "../kit/server.ts"
+import { until } from "../kit/until.ts"
+import { makeProject, makeWorkshop, type Project, pack, ROOT, samplesOf } from "./projects.ts"
+
+const README = samplesOf("README.md")
+const ENTRIES = Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).exports)
+  .filter((entry) => !/\.(json|sql)$/.test(entry))
+  .map((entry) => entry.replace(".", "yurt"))
+
+/** As strict as it gets; also the declarations of the packages are looked at. */
+const STRICT = {
+  target: "esnext",
+  module: "esnext",
+  moduleResolution: "bundler",
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  exactOptionalPropertyTypes: true,
+  noImplicitOverride: true,
+  verbatimModuleSyntax: true,
+  isolatedModules: true,
+  noEmit: true,
+}
+
+const workshop = makeWorkshop()
+let worker: Project
+let page: Project
+
+beforeAll(async () => {
+  const tarball = await pack(workshop.path)
+  worker = makeProject(workshop.path, { name: "worker", tarball })
+  worker.write({
+    "src/index.ts": README["src/index.ts"]!,
+    "src/counter.ts": README["counter.ts"]!,
+    "src/token.ts": README["token.ts"]!,
+    "src/entries.ts": ENTRIES.filter((entry) => !/client|react|offline/.test(entry))
+      .map((entry, index) => `export * as entry${index} from "${entry}"\n`)
+      .join(""),
+    "wrangler.toml": README["wrangler.toml"]!,
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: { ...STRICT, lib: ["esnext"], types: ["./worker-configuration.d.ts"] },
+      include: ["src"],
+    }),
+  })
+  page = makeProject(workshop.path, { name: "page", tarball })
+  page.write({
+    "editor.ts": README["editor.ts"]!,
+    "notes.tsx": README["notes.tsx"]!,
+    "page.ts": README["page.ts"]!,
+    "stock.ts": README["stock.ts"]!,
+    "main.tsx": `import { createRoot } from "react-dom/client"\nimport { Notes } from "./notes"\n\ncreateRoot(document.body).render(<Notes id="notes" />)\n`,
+    "plain.js": `export { Provider } from "yurt/client"\nexport { useProvider } from "yurt/react"\n`,
+    "index.html": `<!doctype html><title>Notes</title><script type="module" src="/main.tsx"></script>`,
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: { ...STRICT, lib: ["esnext", "dom"], types: [], jsx: "react-jsx" },
+      include: ["*.ts", "*.tsx"],
+    }),
+  })
+  await worker.install("yjs")
+  await page.install(
+    "yjs",
+    "react",
+    "react-dom",
+    "@types/react",
+    "@types/react-dom",
+    "codemirror",
+    "y-codemirror.next",
+    "y-websocket",
+    "y-partyserver",
+  )
+})
+afterAll(() => workshop.remove())
+
+/** What `tsc` has against a project, but for the declarations of other packages: those of yjs want a browser's names. */
+async function typeErrors(project: Project): Promise<string[]> {
+  const printed = await project.run("typescript/bin/tsc", "--pretty", "false").then(
+    () => "",
+    (error: Error) => error.message,
+  )
+  const errors = printed.split("\n").filter((line) => line.includes("error TS"))
+  return errors.filter((line) => /^(?!node_modules\/)|^node_modules\/yurt\//.test(line))
+}
+
+/** The code that esbuild makes of a file of the page, with its warnings. */
+function bundle(entry: string, options: { jsx?: "automatic" } = {}) {
+  return build({
+    absWorkingDir: page.path,
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    write: false,
+    logLevel: "silent",
+    ...options,
+  })
+}
+
+it("gives a Worker of one's own strict types and a bundle, with the types that wrangler makes", async () => {
+  await worker.run("wrangler/bin/wrangler.js", "types")
+  expect(await typeErrors(worker)).toEqual([])
+  const printed = await worker.run("wrangler/bin/wrangler.js", "deploy", "--dry-run", "--outdir=out")
+  expect(printed).toContain("env.Registry")
+})
+
+it("runs that Worker, and saves in it what a page's provider wrote", async () => {
+  const port = await freePort()
+  let output = ""
+  const server = serve(
+    [`--port=${port}`, "--ip=127.0.0.1", `--persist-to=${join(workshop.path, "storage")}`],
+    {
+      cwd: worker.path,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    },
+  )
+  for (const stream of [server.stdout, server.stderr]) {
+    stream?.on("data", (chunk) => {
+      output += chunk
+    })
+  }
+  try {
+    await until(async () => {
+      if (server.exitCode !== null) throw new Error(`The Worker ended:\n${output}`)
+      return (await fetch(`http://127.0.0.1:${port}/health`)).ok
+    }, "the Worker answers")
+    page.write({
+      "edit.mjs": `
+        import * as Y from "yjs"
+        import { Provider } from "yurt/client"
+        const doc = new Y.Doc()
+        const provider = new Provider("ws://127.0.0.1:${port}/docs", "notes", doc)
+        doc.getText("text").insert(0, "hello")
+        await provider.whenSaved()
+        provider.destroy()`,
+    })
+    await page.run("./edit.mjs")
+    const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=json`)
+    expect(await exported.json()).toEqual({ text: "hello" })
+  } finally {
+    const gone = once(server, "exit")
+    killGroup(server.pid!)
+    await gone
+  }
+})
+
+it("gives a page strict types, and builds it with esbuild, Vite and webpack where y-indexeddb is missing", async () => {
+  expect(existsSync(join(page.path, "node_modules/y-indexeddb"))).toBe(false)
+  expect(await typeErrors(page)).toEqual([])
+
+  for (const entry of ["editor.ts", "main.tsx", "page.ts"]) {
+    const { warnings } = await bundle(entry, { jsx: "automatic" })
+    expect(warnings).toEqual([])
+  }
+  await page.run("vite/bin/vite.js", "build", "--logLevel=warn")
+  expect(existsSync(join(page.path, "dist/index.html"))).toBe(true)
+
+  const stats = await new Promise<webpack.Stats>((resolve, reject) => {
+    webpack(
+      {
+        context: page.path,
+        entry: "./plain.js",
+        mode: "production",
+        optimization: { minimize: false },
+        performance: false,
+        output: { path: join(page.path, "packed"), library: { type: "module" } },
+        experiments: { outputModule: true },
+      },
+      (error, stats) => (stats ? resolve(stats) : reject(error)),
+    )
+  })
+  expect(stats.toString({ all: false, errors: true, warnings: true })).toBe("")
+})
+
+it("opens only the doors that the package names, and all of those", async () => {
+  page.write({
+    "doors.mjs": `
+      const closed = []
+      for (const name of ${JSON.stringify(["yurt", "yurt/room/log", "yurt/archive/abortable", "yurt/dist/server.js"])})
+        await import(name).catch(({ code }) => closed.push(code))
+      const open = []
+      for (const name of ${JSON.stringify(ENTRIES)}) open.push(import.meta.resolve(name))
+      console.log(JSON.stringify({ closed, open }))`,
+  })
+  const { closed, open } = JSON.parse(await page.run("./doors.mjs"))
+  expect(closed).toEqual(Array(4).fill("ERR_PACKAGE_PATH_NOT_EXPORTED"))
+  expect(open).toHaveLength(ENTRIES.length)
+})
+
+it("keeps a copy offline once y-indexeddb is installed", async () => {
+  page.write({ "offline.ts": README["offline.ts"]! })
+  await page.install("y-indexeddb")
+  expect((await bundle("offline.ts")).warnings).toEqual([])
+  expect(await typeErrors(page)).toEqual([])
+})

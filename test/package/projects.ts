@@ -1,0 +1,144 @@
+/**
+ * Small projects that use the package as somebody else would: installed from the tarball into a folder outside this
+ * repository, so that nothing of its node_modules is found by accident.
+ */
+import { spawn } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+
+/** This repository. */
+export const ROOT = join(import.meta.dirname, "../..")
+
+/** The lockfile's packages by their place: `node_modules/yjs`. */
+const locked: Readonly<Record<string, { readonly version?: string }>> = JSON.parse(
+  readFileSync(join(ROOT, "package-lock.json"), "utf8"),
+).packages
+
+/** Who asks for a version of these says so itself: an override would hide that a peer range is wrong. */
+const PEERS = ["yjs", "react", "react-dom", "y-indexeddb"]
+
+/** A project's folder, and hands on it. */
+export interface Project {
+  readonly path: string
+  /** Put these files into it, by path. */
+  write(files: Readonly<Record<string, string>>): void
+  /** Add these packages, in the versions that this repository is tested with. */
+  install(...names: readonly string[]): Promise<void>
+  /** Run a script in the project: one of its own, or `typescript/bin/tsc` of this repository. @returns what it printed */
+  run(script: string, ...args: readonly string[]): Promise<string>
+}
+
+/** A folder for tarball and projects; whoever asks removes it. */
+export function makeWorkshop(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "yurt-package-"))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) }
+}
+
+/** Build the package and pack it into this folder. @returns the tarball's path */
+export async function pack(into: string): Promise<string> {
+  const printed = await npm(ROOT, "pack", "--silent", "--pack-destination", into)
+  return join(into, printed.trim().split("\n").at(-1)!)
+}
+
+/** @param tarball of the package, which every project installs */
+export function makeProject(workshop: string, { name, tarball }: { name: string; tarball: string }): Project {
+  const path = join(workshop, name)
+  const dependencies: Record<string, string> = { yurt: `file:${tarball}` }
+  const write = (files: Readonly<Record<string, string>>) => {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(path, file)), { recursive: true })
+      writeFileSync(join(path, file), text)
+    }
+  }
+  return {
+    path,
+    write,
+    async install(...names) {
+      for (const name of names) dependencies[name] = versionOf(name)
+      // What they depend on comes as locked here: no release of somebody else's makes this test fail one morning.
+      const overrides = Object.keys(locked)
+        .map((place) => /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(place)?.[1])
+        .filter((name) => name !== undefined && !PEERS.includes(name) && !(name in dependencies))
+        .map((name) => [name, versionOf(name!)])
+      write({
+        "package.json": JSON.stringify({
+          name: `of-${name}`,
+          private: true,
+          type: "module",
+          dependencies,
+          overrides: Object.fromEntries(overrides),
+        }),
+      })
+      await npm(
+        path,
+        "install",
+        "--prefer-offline",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--silent",
+      )
+    },
+    run: (script, ...args) => {
+      const own = script.startsWith("./")
+      return run(process.execPath, [join(own ? path : join(ROOT, "node_modules"), script), ...args], {
+        cwd: path,
+      })
+    },
+  }
+}
+
+/**
+ * The samples of a document of ours that name their file in their first line, by that name: `// src/index.ts`, or
+ * `# wrangler.toml`.
+ */
+export function samplesOf(document: string): Record<string, string> {
+  const markdown = readFileSync(join(ROOT, document), "utf8")
+  const samples = markdown.matchAll(/^```\w+\n((?:\/\/|#) ([\w./-]+\.\w+)\b.*?^)```$/gms)
+  return Object.fromEntries([...samples].map(([, text, name]) => [name!, text!]))
+}
+
+function versionOf(name: string): string {
+  const version = locked[`node_modules/${name}`]?.version
+  if (version === undefined) throw new Error(`The lockfile has no ${name}`)
+  return version
+}
+
+function npm(cwd: string, ...args: readonly string[]): Promise<string> {
+  // On Windows npm is a script of the shell's.
+  return run("npm", args, { cwd, shell: process.platform === "win32" })
+}
+
+/** @throws Error with all that was printed, where the command fails */
+function run(
+  command: string,
+  args: readonly string[],
+  options: { cwd: string; shell?: boolean },
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { ...options, env: { ...process.env, ...QUIET } })
+    let out = ""
+    let all = ""
+    child.stdout.on("data", (chunk: Buffer) => {
+      out += chunk
+      all += chunk
+    })
+    child.stderr.on("data", (chunk: Buffer) => {
+      all += chunk
+    })
+    child.on("error", reject)
+    child.on("close", (code) => {
+      if (code === 0) resolve(out)
+      else reject(new Error(`${[command, ...args].join(" ")} ended with ${code}:\n${all}`))
+    })
+  })
+}
+
+/** wrangler neither asks nor reports, and needs no network. */
+export const QUIET = {
+  CI: "1",
+  WRANGLER_SEND_METRICS: "false",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  X_LOCAL_OBSERVABILITY: "false",
+}
