@@ -243,11 +243,11 @@ export class Crowd {
       this.markRead(peer)
   }
 
-  /** Send an empty awareness frame, as a sign of life (P5). */
+  /** Send an empty awareness frame as a sign of life: stock clients reconnect after 30 s of silence (P5). */
   answer(peer: SocketPeer): void {
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message === null || peer.standing === "closing") return
-    // Also one that is out: it is kept open so that it does not come back.
+    // Peers that are `out` are answered too, so that they do not reconnect.
     if (peer.standing === "in") this.send(peer, message)
     else this.#keepOpen(peer.connection, message)
   }

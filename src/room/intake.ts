@@ -163,7 +163,7 @@ export class Intake<P extends Peer> {
   }
 
   /**
-   * What others carried under this subject's client ids, held against what the subject brings now (R5).
+   * Compare what others carried under this subject's client ids with what the subject brings now (R5).
    * @throws SyncError conflict; bad-update and too-large as `Replica.receive`, since only what was vetted may be read
    */
   #verify(update: Uint8Array, delivery: Delivery): void {

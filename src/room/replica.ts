@@ -489,7 +489,7 @@ export class Replica {
       throw new SyncError("too-large", `Update of ${length} bytes; at most ${updateBytes}`)
   }
 
-  /** Null where the document turned out to be damaged, so that the verdict is no longer true. */
+  /** @returns null where the document turned out to be damaged, so that the verdict no longer holds */
   #tryReceive(update: Uint8Array, delivery: Delivery): Received | null {
     const { bearer, origin, whole = false, roots } = delivery
     const setbacks = this.#setbacks
