@@ -105,6 +105,8 @@ export const LIMITS = {
   /** Sockets of one room, and of one subject that may write in it. */
   sockets: 1000,
   socketsPerSubject: 100,
+  /** What a message that was not read yet takes in memory beside its bytes. A guess. */
+  messageOverheadBytes: 256,
   /** A receiver is asked for a sign that it reads after this many bytes ... */
   probeBytes: 1 * MB,
   /** ... and closed when this many went out without one. */
@@ -209,6 +211,10 @@ export const LIMITS = {
   pendingOverheadBytes: 512,
   /** Peers that have brought the same update which waits, of whom it is remembered: one a reconnect. */
   pendingPeers: 100,
+  /** Clients whose content one update may let wait: an honest document has gaps in few of them, and each is work. */
+  pendingSections: 4_096,
+  /** An update that was judged and still waits is left alone for so long a byte, ms: 1 MB for 5 s. */
+  pendingRestMs: 0.005,
 
   // ---- what one update may have
   /** Nesting of one value: reading and writing them is recursive in Yjs. */
@@ -288,6 +294,7 @@ const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockTolerance
 const MAY_BE_FRACTIONS: ReadonlySet<string> = new Set([
   "sendCostMs",
   "byteCostMs",
+  "pendingRestMs",
   "lateGrowth",
   "lateShrink",
 ])

@@ -77,6 +77,11 @@ export class Authors {
     }
   }
 
+  /** Whether this bearer shows itself under a client id now. */
+  isAnnouncedBy(client: number, { peer }: Bearer): boolean {
+    return peer !== null && this.#announcedBy(client)?.id === peer
+  }
+
   /** Client ids of this subject whose content from a clock on was brought by others: client → clock. */
   carriedOf(subject: string | null): ReadonlyMap<number, number> | null {
     return subject === null ? null : (this.#carried.get(subject) ?? null)

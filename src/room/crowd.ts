@@ -34,6 +34,9 @@ interface Attachment {
   /** See SocketPeer: what is not called saved must not be called so after a sleep either. */
   readonly owes: boolean
   readonly question: Uint8Array | null
+  /** When it was heard last, and asked for a sign of life: the room may sleep between the question and the answer. */
+  readonly heardAtMs: number
+  readonly askedAtMs: number | null
 }
 
 const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
@@ -181,6 +184,10 @@ export class Crowd {
     peer.standing = standing
     peer.owes = owes
     peer.question = question
+    peer.heardAtMs = attachment.heardAtMs
+    peer.askedAtMs = attachment.askedAtMs
+    // Somebody was asked before the room slept: the answer is to be looked for.
+    if (peer.askedAtMs !== null && peer.askedAtMs > peer.heardAtMs) this.#looksLeft = 1
     if (standing === "out" || standing === "closing") return undefined
     this.#add(peer)
     if (presence !== null) this.#presence.restore(peer, presence)
@@ -194,7 +201,8 @@ export class Crowd {
    */
   checkSpace({ subject, rights }: Grant, { address }: { address: string | null }): void {
     const { sockets, socketsPerSubject } = this.limits
-    if (this.peers.size >= sockets)
+    // Those that are only kept open cost memory as well.
+    if (this.peers.size >= sockets || this.#ctx.getWebSockets().length >= 2 * sockets)
       throw new SyncError("room-full", `The room has ${this.peers.size} sockets; at most ${sockets}`)
     // A token may be shared by all who view a page, and an address by all of an office.
     if ((subject !== null || address !== null) && !this.#mayDial(JSON.stringify([subject, address])))
@@ -211,7 +219,8 @@ export class Crowd {
   send(peer: SocketPeer, message: Uint8Array | string): void {
     if (peer.standing === "closing" || peer.standing === "out") return
     if (!sendQuietly(peer.connection, message)) return
-    const reading = { ...peer.reading, bytes: peer.reading.bytes + message.length }
+    const bytes = peer.reading.bytes + message.length + this.limits.messageOverheadBytes
+    const reading = { ...peer.reading, bytes }
     peer.reading = reading
     if (reading.bytes <= this.limits.probeBytes) return
     if (reading.kind === "unasked") this.#probe(peer)
@@ -331,9 +340,9 @@ export class Crowd {
 
   /** Write what the room knows of a peer into its attachment. @throws what the platform throws where it is too large */
   attach(peer: SocketPeer): void {
-    const { id, grant, standing, owes, question } = peer
+    const { id, grant, standing, owes, question, heardAtMs, askedAtMs } = peer
     const attachment: Attachment = {
-      ...{ id, grant, standing, owes, question },
+      ...{ id, grant, standing, owes, question, heardAtMs, askedAtMs },
       dialect: peer.dialect.name,
       presence: this.#presence.keep(peer),
     }
@@ -407,6 +416,7 @@ export class Crowd {
       } else if (kind === "ask") {
         peer.askedAtMs = nowMs
         peer.say({ type: "query" })
+        this.attach(peer)
         isAsking = true
       }
     }

@@ -146,6 +146,7 @@ export class Dialogue {
       if (update.length <= 2) return
       throw new SyncError("forbidden", "This connection may read only")
     }
+    this.#stir(now)
     const received = this.#intake.take(
       update,
       {
@@ -163,7 +164,6 @@ export class Dialogue {
     }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
-    this.#stir(now)
   }
 
   /** Answer a step 1: from the stored bytes where the peer has nothing, else from the hydrated document. */

@@ -43,6 +43,8 @@ export class Intake<P extends Peer> {
   readonly #emit: Emit
   readonly #window: LateWindow
   readonly #commits: Throttle
+  /** Judges again what waits and was put off. */
+  readonly #looks: Throttle
   /** The outcome of the last commit. */
   #last: Commit = { kind: "committed", revision: 0 }
 
@@ -61,6 +63,10 @@ export class Intake<P extends Peer> {
     const { commitWindowMs, commitCeilingMs } = options.limits
     this.#window = new LateWindow({ floorMs: commitWindowMs, ceilingMs: commitCeilingMs }, options.limits)
     this.#commits = new Throttle((lateMs) => this.#commitNow(lateMs), { wholeWindow: true })
+    this.#looks = new Throttle(() => {
+      this.#relay({ taken: null, released: this.#replica.releaseReady() }, null)
+      return null
+    })
   }
 
   /**
@@ -156,10 +162,16 @@ export class Intake<P extends Peer> {
     return wrote ? this.#window.after(lateMs) : null
   }
 
+  #lookLater(): void {
+    const { nextAtMs } = this.#replica.waiting
+    if (nextAtMs !== null) this.#looks.later(Math.max(1, nextAtMs - Date.now()))
+  }
+
   #relay({ taken, released }: Pick<Received, "taken" | "released">, sender: P | null): void {
     if (taken !== null) this.#ports.relay(taken, sender)
     for (const update of released) this.#ports.relay(update, null)
     if (taken !== null || released.length > 0) this.commitSoon()
+    this.#lookLater()
   }
 
   /**
@@ -184,6 +196,8 @@ export class Intake<P extends Peer> {
           `Other content stands under client id ${client} from clock ${from}; bring yours under a new one`,
         )
       }
+      // Who only holds what others brought may have it from them: it must be the one who writes under this id.
+      if (!this.#authors.isAnnouncedBy(client, delivery.bearer)) continue
       this.#authors.verified(client, { owner: subject, end, known: this.#replica.clockOf(client) })
     }
   }

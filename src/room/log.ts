@@ -476,6 +476,11 @@ export class Log {
     }
   }
 
+  /** Nobody is here whose large awareness state would be kept. */
+  clearShelf(): void {
+    if (this.#created) this.#sql("DELETE FROM presence")
+  }
+
   /** Run writes that hold all or none. */
   transact(change: () => void): void {
     this.#write(change)

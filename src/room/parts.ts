@@ -122,7 +122,9 @@ export function assemble(host: Host): Parts {
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
   for (const connection of host.connections()) crowd.recall(connection)
   // Updates that waited for a connected owner may not have to wait any more.
-  if (replica.waiting.size > 0) intake.lookAgain()
+  if (replica.waiting.size > 0 && crowd.peers.size === 0) intake.lookAgain()
+  // After a deploy or a crash nobody has taken large states off the shelf.
+  if (crowd.peers.size === 0) log.clearShelf()
   return {
     ...{ log, replica, presence, authors, crowd, fanOut, intake, dialogue, archivist, outbox, idle, agenda },
   }

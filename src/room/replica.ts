@@ -425,6 +425,11 @@ export class Replica {
     return this.#release(this.#waiting.waitingFor(client))
   }
 
+  /** Judge again what was put off, and what waited for that. */
+  releaseReady(): readonly Uint8Array[] {
+    return this.#release(this.#waiting.ready((client) => this.clockOf(client)))
+  }
+
   /** Look again at everything that waits. */
   releaseAll(): readonly Uint8Array[] {
     return this.#release([...this.#waiting.ids])
@@ -577,11 +582,11 @@ export class Replica {
     const fits =
       this.bytes + news!.length <= documentBytes &&
       this.weight + weight <= documentWeight &&
-      (this.clients < clients || sections.every(({ client }) => this.#clocks.has(client)))
+      (this.clients + this.#dead.size < clients || sections.every(({ client }) => this.#clocks.has(client)))
     if (fits) return
     const said =
-      this.clients >= clients
-        ? `${this.clients} client ids have written here; at most ${clients}`
+      this.clients + this.#dead.size >= clients
+        ? `${this.clients + this.#dead.size} client ids have written here; at most ${clients}`
         : this.weight + weight > documentWeight
           ? `The document takes about ${this.weight + weight} bytes of memory; at most ${documentWeight}`
           : `The document has ${this.bytes} bytes; at most ${documentBytes}`

@@ -408,7 +408,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   async #renew(peer: SocketPeer, token: string): Promise<void> {
     // In open mode there is nothing to renew. One renewal at a time, because each asks the registries.
     if (peer.grant.subject === null || peer.renewing) return
-    const { crowd, fanOut, presence, agenda } = this.#room
+    const { crowd, fanOut, presence, dialogue, agenda } = this.#room
     peer.renewing = true
     try {
       const grant = await verifyToken(token, this.name, this.env as AccessSettings)
@@ -418,6 +418,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       await checkRevoked(this.env, { grant, visit: { binding, name: this.name } })
       this.#checkStillWelcome(grant)
       if (peer.standing === "closing") return
+      const mayWriteNow = grant.rights === "write" && peer.grant.rights === "read"
       peer.grant = grant
       if (!grant.presence) {
         const hidden = presence.hide(peer)
@@ -425,6 +426,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       }
       crowd.attach(peer)
       agenda.arm()
+      if (mayWriteNow) dialogue.askForAll(peer)
       if (grant.expiresAtMs !== null) peer.say({ type: "renewed", expiresAtMs: grant.expiresAtMs })
     } catch (thrown) {
       // An outage of the key server or a registry says nothing of the token: the old grant holds until it ends (R7).

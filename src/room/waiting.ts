@@ -5,6 +5,7 @@
  * Waiting updates are indexed by the client they wait for, so that they cost nothing until that client moves. Each
  * sender has a share of its own.
  */
+import * as decoding from "lib0/decoding"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { Id } from "../update/vet.ts"
@@ -35,6 +36,10 @@ export class WaitingRoom {
   readonly #waiting = new Map<number, Waiting>()
   /** Client → ids of what waits for more of it. */
   readonly #byClient = new Map<number, Set<number>>()
+  /** When one was judged last, ms since 1970. */
+  readonly #judgedAtMs = new Map<number, number>()
+  /** When the first of those that were put off may be judged again, ms since 1970; null: none was put off. */
+  #nextAtMs: number | null = null
   /** Clients that have moved since `ready` was asked. */
   readonly #arrived = new Set<number>()
   /** Peer → how many wait that it has brought. */
@@ -76,7 +81,10 @@ export class WaitingRoom {
       this.#bringAgain(known, { peer: bearer.peer, missing: flatten(missing) })
       return "before"
     }
-    if (bounded) this.#checkShare(update.length, bearer)
+    if (bounded) {
+      this.#checkSections(update)
+      this.#checkShare(update.length, bearer)
+    }
     const peers = bearer.peer === null ? [] : [bearer.peer]
     this.#add(this.#log.hold(update, { peers, roots, missing: flatten(missing), origin }))
     return "new"
@@ -87,17 +95,37 @@ export class WaitingRoom {
     if (this.#byClient.has(client)) this.#arrived.add(client)
   }
 
-  /** Ids of the updates for which something they lacked has arrived. */
+  /**
+   * Ids of the updates for which something they lacked has arrived. A large one is put off where it was judged a moment
+   * ago: its sender could make it lack one thing after the other, and each look costs everybody.
+   */
   ready(clockOf: (client: number) => number): number[] {
+    this.#nextAtMs = null
     if (this.#arrived.size === 0) return []
+    const now = Date.now()
     const ready = new Set<number>()
     for (const client of this.#arrived) {
+      let putOff = false
       for (const id of this.#byClient.get(client) ?? []) {
-        if (isMet(this.#waiting.get(id)!.missing, client, clockOf(client))) ready.add(id)
+        const { missing, bytes } = this.#waiting.get(id)!
+        if (ready.has(id) || !isMet(missing, client, clockOf(client))) continue
+        const atMs = (this.#judgedAtMs.get(id) ?? 0) + bytes * this.#limits.pendingRestMs
+        if (atMs > now) {
+          putOff = true
+          this.#nextAtMs = Math.min(atMs, this.#nextAtMs ?? atMs)
+        } else {
+          ready.add(id)
+          this.#judgedAtMs.set(id, now)
+        }
       }
+      if (!putOff) this.#arrived.delete(client)
     }
-    this.#arrived.clear()
     return [...ready]
+  }
+
+  /** When `ready` is to be asked again although nothing arrives, ms since 1970; null: not as things are. */
+  get nextAtMs(): number | null {
+    return this.#nextAtMs
   }
 
   /** Ids of the updates that wait for more of this client. */
@@ -119,6 +147,7 @@ export class WaitingRoom {
   /** Take one out after it was judged again. @param rest the part that still waits; null: none */
   settle(id: number, rest: Part | null): void {
     const before = this.#waiting.get(id)!
+    const judgedAtMs = this.#judgedAtMs.get(id)
     this.#drop(before)
     this.#settled.push(id)
     if (rest === null) return
@@ -127,7 +156,10 @@ export class WaitingRoom {
     const known = this.#log.findWaiting(rest.update, { subject, roots })
     if (known === null) {
       const { origin } = this.#log.held(id)
-      this.#add(this.#log.hold(rest.update, { peers, roots, missing, origin }))
+      const waiting = this.#log.hold(rest.update, { peers, roots, missing, origin })
+      this.#add(waiting)
+      // It is the same update, so it is not judged the sooner for having a new row.
+      if (judgedAtMs !== undefined) this.#judgedAtMs.set(waiting.id, judgedAtMs)
       return
     }
     // The very same bytes still wait, its own or those of another.
@@ -157,6 +189,18 @@ export class WaitingRoom {
     this.#byPeer.clear()
     this.#arrived.clear()
     this.#settled = []
+  }
+
+  /** @throws SyncError pending-full: an honest document has gaps in few of its clients, and each section is work */
+  #checkSections(update: Uint8Array): void {
+    const { pendingSections } = this.#limits
+    // An update begins with the number of its sections.
+    const sections = decoding.readVarUint(decoding.createDecoder(update))
+    if (sections > pendingSections)
+      throw new SyncError(
+        "pending-full",
+        `Content of ${sections} clients would wait for others; at most ${pendingSections}`,
+      )
   }
 
   #checkShare(bytes: number, { subject, peer }: Bearer): void {
@@ -205,6 +249,7 @@ export class WaitingRoom {
 
   #drop(waiting: Waiting): void {
     this.#waiting.delete(waiting.id)
+    this.#judgedAtMs.delete(waiting.id)
     for (const peer of waiting.peers) {
       const left = this.#byPeer.get(peer)! - 1
       if (left === 0) this.#byPeer.delete(peer)

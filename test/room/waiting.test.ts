@@ -1,4 +1,5 @@
 /** What waits for something that has not come is never called saved, and costs its sender, not the room (D9). */
+import * as encoding from "lib0/encoding"
 import { expect, it } from "vitest"
 import * as Y from "yjs"
 import { openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
@@ -185,3 +186,35 @@ function typedDoc(text: string): Y.Doc {
   doc.getText("text").insert(0, text)
   return doc
 }
+
+it("[B1] puts a large update off that was judged a moment ago, and takes it in the end", async () => {
+  const room = await openRoom({ peers: 1 })
+  // One writes after two others, first a little after the one and then much after the other.
+  const [first, second, third] = [new Y.Doc(), new Y.Doc(), new Y.Doc()]
+  first.getText("text").insert(0, "1")
+  second.getText("other").insert(0, "2")
+  for (const doc of [first, second]) Y.applyUpdate(third, Y.encodeStateAsUpdate(doc))
+  const before = Y.encodeStateVector(third)
+  third.getText("text").insert(1, "3")
+  third.getText("other").insert(1, "x".repeat(300_000))
+  await room.merge(Y.encodeStateAsUpdate(third, before))
+  await room.merge(Y.encodeStateAsUpdate(first))
+  await room.merge(Y.encodeStateAsUpdate(second))
+  expect((await room.status())!.waiting).toBe(1)
+  await until(async () => (await room.status())!.waiting === 0, "it is looked at again by itself")
+  await until(() => room.visitors[0]!.doc.getText("other").length === 300_001, "it is shown")
+})
+
+it("[B1] refuses to let content of thousands of clients wait in one update", async () => {
+  const room = await openRoom()
+  const update = encoding.encode((encoder) => {
+    encoding.writeVarUint(encoder, 5_000)
+    for (let client = 5_000; client > 0; client--) {
+      // One GC struct of one clock, at a clock that never comes.
+      for (const number of [1, client, 9]) encoding.writeVarUint(encoder, number)
+      for (const number of [0, 1]) encoding.writeVarUint(encoder, number)
+    }
+    encoding.writeVarUint(encoder, 0)
+  })
+  await expect(room.merge(update)).rejects.toMatchObject({ code: "pending-full" })
+})
