@@ -158,8 +158,6 @@ export const LIMITS = {
   exportSpareBytes: 1 * MB,
   /** ... and never longer than this, bytes: it stands in memory beside the document. */
   exportBytes: 64 * MB,
-  /** JSON inside Markdown and HTML is laid out on lines up to this length, bytes; what is longer nobody reads. */
-  jsonLayoutBytes: 64 * KB,
 
   // ---- presence
   /** One awareness state, bytes of JSON: tldraw's with 2,000 selected shapes. */

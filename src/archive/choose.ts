@@ -2,6 +2,7 @@
 
 import type { D1Database, R2Bucket } from "@cloudflare/workers-types"
 import { SyncError } from "../errors.ts"
+import { type Limits, readLimits } from "../limits.ts"
 import type { Archive } from "./archive.ts"
 import { d1Archive } from "./d1.ts"
 import { mirrorArchive } from "./mirror.ts"
@@ -35,14 +36,14 @@ export interface ArchiveEnv {
 const ARCHIVES = {
   postgres: {
     needs: "a Hyperdrive binding POSTGRES or a variable POSTGRES_URL",
-    open: ({ POSTGRES, POSTGRES_URL, POSTGRES_MIGRATE }: ArchiveEnv) => {
+    open: ({ POSTGRES, POSTGRES_URL, POSTGRES_MIGRATE }: ArchiveEnv, limits: Limits) => {
       const connection = POSTGRES ?? POSTGRES_URL
-      return connection ? postgresArchive(connection, { migrate: POSTGRES_MIGRATE === "true" }) : null
+      return connection ? postgresArchive(connection, { migrate: POSTGRES_MIGRATE === "true", limits }) : null
     },
   },
   r2: {
     needs: "an R2 binding BUCKET",
-    open: ({ BUCKET }: ArchiveEnv) => (BUCKET ? r2Archive(BUCKET) : null),
+    open: ({ BUCKET }: ArchiveEnv, limits: Limits) => (BUCKET ? r2Archive(BUCKET, { limits }) : null),
   },
   webhook: {
     needs: "a variable WEBHOOK_URL",
@@ -60,7 +61,7 @@ const ARCHIVES = {
   },
   d1: {
     needs: "a D1 binding DB",
-    open: ({ DB }: ArchiveEnv) => (DB ? d1Archive(DB) : null),
+    open: ({ DB }: ArchiveEnv, limits: Limits) => (DB ? d1Archive(DB, { limits }) : null),
   },
 }
 
@@ -75,9 +76,10 @@ const NAMES = Object.keys(ARCHIVES) as (keyof typeof ARCHIVES)[]
  */
 export function chooseArchive(env: ArchiveEnv): Archive | null {
   if (env.ARCHIVE === "none") return null
+  const limits = readLimits(env)
   if (!env.ARCHIVE) {
     for (const name of NAMES) {
-      const archive = ARCHIVES[name].open(env)
+      const archive = ARCHIVES[name].open(env, limits)
       if (archive !== null) return archive
     }
     return null
@@ -90,7 +92,7 @@ export function chooseArchive(env: ArchiveEnv): Archive | null {
         `ARCHIVE = "${env.ARCHIVE}" names "${wanted.trim()}": allowed are ${NAMES.join(", ")}, several joined by "+", and none`,
       )
     }
-    const archive = ARCHIVES[name].open(env)
+    const archive = ARCHIVES[name].open(env, limits)
     if (archive === null) {
       throw new SyncError("internal", `ARCHIVE = "${env.ARCHIVE}" needs ${ARCHIVES[name].needs}`)
     }

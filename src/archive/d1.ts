@@ -11,7 +11,7 @@
  */
 
 import type { D1Database, D1PreparedStatement } from "@cloudflare/workers-types"
-import { LIMITS } from "../limits.ts"
+import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
 import { type Held, judgeSwap } from "./swap.ts"
@@ -88,11 +88,12 @@ interface Write extends Held {
 /**
  * Keep documents in a D1 database. Nothing to migrate: the tables are made, or completed, on first use.
  *
+ * @param options.limits the deployment's numbers, from `readLimits(env)`
  * @param db the binding, `[[d1_databases]]` in wrangler.toml
  * @example archive = d1Archive(env.DB)
  * @source D1 limits: a row, string or BLOB holds at most 2 MB; 100 bound parameters a query; a batch is a transaction
  */
-export function d1Archive(db: D1Database): Archive {
+export function d1Archive(db: D1Database, { limits = LIMITS }: { limits?: Limits } = {}): Archive {
   /** Run statements as one transaction; the rows of each, whose types the caller names. */
   async function run<Rows extends object[][]>(
     statements: { [At in keyof Rows]: D1PreparedStatement },
@@ -147,7 +148,7 @@ export function d1Archive(db: D1Database): Archive {
               `SELECT base64 FROM yurt_chunks WHERE id = ?1 AND body =
                  (SELECT coalesce(body, revision) FROM yurt_documents WHERE id = ?1) ORDER BY seq LIMIT ?2`,
             )
-            .bind(id, LIMITS.archiveBatchChunks),
+            .bind(id, limits.archiveBatchChunks),
         ],
         signal,
       )
@@ -161,7 +162,7 @@ export function d1Archive(db: D1Database): Archive {
       const update = body.subarray(0, row.bytes)
       return { kind: "found", document: { update, sidecar, writer, revision } }
     }
-    throw new Error(`D1: ${id} was stored anew ${LIMITS.archiveAttempts} times while it was loaded`)
+    throw new Error(`D1: ${id} was stored anew ${limits.archiveAttempts} times while it was loaded`)
   }
 
   /** The bytes that belong to a row, or null when the row is no longer the stored one. */
@@ -191,7 +192,7 @@ export function d1Archive(db: D1Database): Archive {
             .prepare(
               "SELECT base64 FROM yurt_chunks WHERE id = ? AND body = ? AND seq >= ? ORDER BY seq LIMIT ?",
             )
-            .bind(id, row.body, seq, LIMITS.archiveBatchChunks),
+            .bind(id, row.body, seq, limits.archiveBatchChunks),
         ],
         signal,
       )
@@ -234,7 +235,7 @@ export function d1Archive(db: D1Database): Archive {
       )
       if (stood?.body === body) return "stored"
     }
-    throw new Error(`D1: ${id} was written ${LIMITS.archiveAttempts} times between a look and a write`)
+    throw new Error(`D1: ${id} was written ${limits.archiveAttempts} times between a look and a write`)
   }
 
   /** Write the chunks of a body, a batch at a time. @returns the statements of the last batch, which are not run yet */
@@ -245,12 +246,12 @@ export function d1Archive(db: D1Database): Archive {
     const length = write.update.length + (write.sidecar?.length ?? 0)
     const madeAtMs = Date.now()
     let batch: D1PreparedStatement[] = []
-    for (let seq = 0; seq * LIMITS.archiveChunkBytes < length; seq++) {
+    for (let seq = 0; seq * limits.archiveChunkBytes < length; seq++) {
       if (batch.length === LIMITS.archiveBatchChunks) {
         await run<object[][]>(batch, signal)
         batch = []
       }
-      const chunk = sliceOf(write, seq * LIMITS.archiveChunkBytes)
+      const chunk = sliceOf(write, seq * limits.archiveChunkBytes, (seq + 1) * limits.archiveChunkBytes)
       batch.push(
         db
           .prepare("INSERT INTO yurt_chunks (id, body, seq, base64, made_at_ms) VALUES (?, ?, ?, ?, ?)")
@@ -304,7 +305,7 @@ export function d1Archive(db: D1Database): Archive {
           `DELETE FROM yurt_chunks WHERE id = ?1 AND body <> ?2 AND (body = ?3 OR made_at_ms < ?4)
            AND EXISTS (SELECT 1 FROM yurt_documents WHERE id = ?1 AND body = ?2)`,
         )
-        .bind(id, body, held, Date.now() - LIMITS.archiveOrphanMs),
+        .bind(id, body, held, Date.now() - limits.archiveOrphanMs),
       db.prepare("SELECT body FROM yurt_documents WHERE id = ?").bind(id),
     ]
   }
@@ -356,8 +357,7 @@ export function d1Archive(db: D1Database): Archive {
 }
 
 /** A chunk of a write's update and sidecar, as if they were one. */
-function sliceOf({ update, sidecar }: Write, start: number): Uint8Array {
-  const end = start + LIMITS.archiveChunkBytes
+function sliceOf({ update, sidecar }: Write, start: number, end: number): Uint8Array {
   if (end <= update.length || sidecar === null) return update.subarray(start, end)
   const rest = sidecar.subarray(Math.max(0, start - update.length), end - update.length)
   if (start >= update.length) return rest

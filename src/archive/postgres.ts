@@ -14,7 +14,7 @@
 import { Buffer } from "node:buffer"
 import postgres from "postgres"
 import { SyncError } from "../errors.ts"
-import { LIMITS } from "../limits.ts"
+import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
 import type {
   Archive,
@@ -38,6 +38,8 @@ export interface PostgresOptions {
   connectTimeoutMs?: number
   /** One statement on the server, ms. */
   statementTimeoutMs?: number
+  /** The numbers of the deployment, from `readLimits(env)`. */
+  limits?: Limits
 }
 
 interface HeldRow {
@@ -84,8 +86,9 @@ export function postgresArchive(
   connection: string | { readonly connectionString: string },
   {
     migrate = false,
-    connectTimeoutMs = LIMITS.postgresConnectMs,
-    statementTimeoutMs = LIMITS.postgresStatementMs,
+    limits = LIMITS,
+    connectTimeoutMs = limits.postgresConnectMs,
+    statementTimeoutMs = limits.postgresStatementMs,
   }: PostgresOptions = {},
 ): Archive {
   const url = typeof connection === "string" ? connection : connection.connectionString
@@ -150,7 +153,7 @@ export function postgresArchive(
     const read = async (sql: postgres.TransactionSql): Promise<ArchiveLookup> => {
       const [row] = await sql<DocumentRow[]>`
         select ${versionOf(sql)}, octet_length(update) as bytes, encode(sidecar, 'base64') as sidecar,
-          encode(substring(update from 1 for ${LIMITS.postgresPartBytes}::int), 'base64') as part,
+          encode(substring(update from 1 for ${limits.postgresPartBytes}::int), 'base64') as part,
           case when update is null then json end as json,
           case when update is null then text end as text
         from yurt_documents where id = ${id}`
@@ -169,7 +172,7 @@ export function postgresArchive(
         at += bytes.length
         if (at >= update.length) return { kind: "found", document: { update, sidecar, writer, revision } }
         const [next] = await sql<[{ part: string }]>`
-          select encode(substring(update from ${at + 1}::int for ${LIMITS.postgresPartBytes}::int), 'base64') as part
+          select encode(substring(update from ${at + 1}::int for ${limits.postgresPartBytes}::int), 'base64') as part
           from yurt_documents where id = ${id}`
         part = next.part
       }
@@ -210,20 +213,20 @@ export function postgresArchive(
     const { update, sidecar, writer, revision } = document
     const updatedAt = new Date(document.updatedAtMs)
     const row = { id, sidecar, writer, revision, ...readable, updatedAt, deleted: false }
-    if (update.length <= LIMITS.postgresPartBytes) {
+    if (update.length <= limits.postgresPartBytes) {
       const bytes = sql`decode(${base64Of(update)}, 'base64')`
-      return swap(sql, row, { bytes, expected })
+      return swap(sql, row, { bytes, expected, limits })
     }
     // Compared before it travels as well as after, and not locked meanwhile: others may read the row.
     const early = judgeSwap(row, { held: await look(sql, id), expected })
     if (early !== "replace") return early
     await sql.unsafe("create temporary table yurt_parts (seq int, bytes bytea) on commit drop")
-    for (let at = 0; at < update.length; at += LIMITS.postgresPartBytes) {
-      const part = base64Of(update.subarray(at, at + LIMITS.postgresPartBytes))
+    for (let at = 0; at < update.length; at += limits.postgresPartBytes) {
+      const part = base64Of(update.subarray(at, at + limits.postgresPartBytes))
       await sql`insert into yurt_parts values (${at}, decode(${part}, 'base64'))`
     }
     const bytes = sql`(select string_agg(bytes, '' order by seq) from yurt_parts)`
-    return swap(sql, row, { bytes, expected })
+    return swap(sql, row, { bytes, expected, limits })
   }
 
   function remove(
@@ -244,7 +247,7 @@ export function postgresArchive(
       deleted: true,
     }
     return withTable(
-      () => transact((sql) => swap(sql, row, { bytes: sql`null::bytea`, expected }), signal),
+      () => transact((sql) => swap(sql, row, { bytes: sql`null::bytea`, expected, limits }), signal),
       signal,
     )
   }
@@ -314,11 +317,15 @@ async function look(sql: postgres.TransactionSql, id: string, { lock = false } =
 async function swap(
   sql: postgres.TransactionSql,
   row: Held & Readable & { id: string; sidecar: Uint8Array | null; updatedAt: Date },
-  { bytes, expected }: { bytes: postgres.PendingQuery<postgres.Row[]>; expected: Version | null },
+  {
+    bytes,
+    expected,
+    limits,
+  }: { bytes: postgres.PendingQuery<postgres.Row[]>; expected: Version | null; limits: Limits },
 ): Promise<"stored" | "conflict"> {
   const { id, writer, revision, json, text, updatedAt, deleted } = row
   const sidecar = row.sidecar && base64Of(row.sidecar)
-  for (let attempt = 1; attempt <= LIMITS.archiveAttempts; attempt++) {
+  for (let attempt = 1; attempt <= limits.archiveAttempts; attempt++) {
     const held = await look(sql, id, { lock: true })
     const verdict = judgeSwap(row, { held, expected })
     if (verdict !== "replace") return verdict
@@ -341,7 +348,7 @@ async function swap(
     await sql`select pg_notify('yurt_documents', ${news})`
     return "stored"
   }
-  throw new Error(`Postgres: ${id} came and went ${LIMITS.archiveAttempts} times between a look and a write`)
+  throw new Error(`Postgres: ${id} came and went ${limits.archiveAttempts} times between a look and a write`)
 }
 
 /** The update of a row that somebody wrote without one. */

@@ -5,7 +5,7 @@
  */
 
 import type { R2Bucket, R2Object, R2PutOptions } from "@cloudflare/workers-types"
-import { LIMITS } from "../limits.ts"
+import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
 import { type Held, judgeSwap } from "./swap.ts"
@@ -14,6 +14,8 @@ import { type Held, judgeSwap } from "./swap.ts"
 export interface R2Options {
   /** Put before every key: one bucket for several things. */
   prefix?: string
+  /** The numbers of the deployment, from `readLimits(env)`. */
+  limits?: Limits
 }
 
 /** A document or a mark on its way into the bucket. */
@@ -32,7 +34,7 @@ interface Write extends Held {
  * @example archive = r2Archive(env.BUCKET, { prefix: "documents/" })
  * @source R2 Workers API: `onlyIf`, `customMetadata`; one write a second to one key
  */
-export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Archive {
+export function r2Archive(bucket: R2Bucket, { prefix = "", limits = LIMITS }: R2Options = {}): Archive {
   async function load(id: string, signal: AbortSignal): Promise<ArchiveLookup> {
     const object = await abortable(() => bucket.get(prefix + id), signal)
     if (object === null) return { kind: "absent" }
@@ -59,7 +61,7 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
       updated: new Date(write.updatedAtMs).toISOString(),
       ...(write.deleted && { deleted: "true" }),
     }
-    for (let attempt = 1; attempt <= LIMITS.archiveAttempts; attempt++) {
+    for (let attempt = 1; attempt <= limits.archiveAttempts; attempt++) {
       const object = await abortable(() => bucket.head(prefix + id), signal)
       const verdict = judgeSwap(write, { held: object && heldIn(object), expected })
       if (verdict !== "replace") return verdict
@@ -67,7 +69,7 @@ export function r2Archive(bucket: R2Bucket, { prefix = "" }: R2Options = {}): Ar
       const done = await abortable(() => bucket.put(prefix + id, body, options), signal)
       if (done !== null) return "stored"
     }
-    throw new Error(`R2: ${prefix + id} was written ${LIMITS.archiveAttempts} times between a look and a put`)
+    throw new Error(`R2: ${prefix + id} was written ${limits.archiveAttempts} times between a look and a put`)
   }
 
   async function list(

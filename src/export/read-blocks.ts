@@ -3,7 +3,6 @@
  * each; text that was never formatted is one block, and what is no text is its JSON.
  */
 import type * as Y from "yjs"
-import { LIMITS } from "../limits.ts"
 import type { Block } from "./blocks.ts"
 import type { Budget } from "./budget.ts"
 import { readDelta } from "./delta-blocks.ts"
@@ -44,10 +43,13 @@ function readKindBlocks({ kind, type }: Root, budget: Budget): Block[] {
   }
 }
 
+/** Longer JSON is written on one line, characters. A matter of taste, and no limit. */
+const LAID_OUT_LENGTH = 64 * 1024
+
 /** JSON on lines of its own, unless it is long: the blanks before deep values can be a hundred times as long as these. */
 function layOut(json: Json): string {
   const text = JSON.stringify(json)
-  return text.length > LIMITS.jsonLayoutBytes ? text : JSON.stringify(json, null, 2)
+  return text.length > LAID_OUT_LENGTH ? text : JSON.stringify(json, null, 2)
 }
 
 /**
