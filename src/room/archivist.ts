@@ -15,6 +15,7 @@ import { jsonWithin } from "../export/json.ts"
 import { textWithin } from "../export/text.ts"
 import type { Limits } from "../limits.ts"
 import type { Authors } from "./authors.ts"
+import { decodeClocks } from "./clocks.ts"
 import type { Emit } from "./events.ts"
 import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
@@ -307,7 +308,7 @@ export class Archivist {
         return this.outbox.confirmed(found.version, null)
       } else {
         // Another room has written on: that content is deleted with the document.
-        this.#replica.bury(Y.encodeStateVectorFromUpdate(found.document.update))
+        this.#replica.deleted.bury(Y.encodeStateVectorFromUpdate(found.document.update))
         this.#bury(found.document.sidecar)
         this.#log.raise(found.document.revision + 1)
         this.outbox.note({ held: versionOf(found.document) })
@@ -358,7 +359,7 @@ export class Archivist {
 
   #writeSidecar(bytes: Uint8Array | null): void {
     const { dead, owners, carried } = readSidecar(bytes)
-    if (dead.length > 0) this.#replica.bury(dead)
+    if (dead.length > 0) this.#replica.deleted.bury(dead)
     for (const { client, subject } of owners)
       if (this.#log.ownerOf(client) === null) this.#log.own(client, subject)
     const before = new Map(this.#log.carried().map((one) => [`${one.client} ${one.owner}`, one.clock]))
@@ -370,12 +371,12 @@ export class Archivist {
 
   #bury(sidecar: Uint8Array | null): void {
     const { dead } = readSidecar(sidecar)
-    if (dead.length > 0) this.#replica.bury(dead)
+    if (dead.length > 0) this.#replica.deleted.bury(dead)
   }
 
   #sidecar(): Uint8Array | null {
     return writeSidecar({
-      dead: this.#replica.dead,
+      dead: this.#replica.deleted.clocks,
       owners: this.#log.owners(),
       carried: this.#log.carried(),
     })
@@ -410,8 +411,4 @@ function damaged(): SyncError {
     "unavailable",
     "Something stored is damaged and not recovered yet; until then nothing is archived",
   )
-}
-
-function decodeClocks(stateVector: Uint8Array): Map<number, number> {
-  return stateVector.length === 0 ? new Map() : Y.decodeStateVector(stateVector)
 }

@@ -26,6 +26,9 @@ import {
 import { touchesOf } from "../update/touches.ts"
 import { type Accepted, type Section, vet, type Waiting as Waits } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
+import { decodeClocks } from "./clocks.ts"
+import { fold, prove } from "./compaction.ts"
+import { Deleted } from "./deleted.ts"
 import type { Emit } from "./events.ts"
 import { hydrate } from "./hydration.ts"
 import type { Entry, Log } from "./log.ts"
@@ -80,11 +83,8 @@ export class Replica {
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
   readonly #moved: Map<number, number>
-  /** Client → clock below which content was deleted with the document and must not come back (D8). */
-  #dead: Map<number, number>
-  /** Client → clock below which a restore has brought deleted content back: peers may send that again after damage. */
-  #restored: Map<number, number>
-  #restoredChanged = false
+  /** What was deleted under this id before. */
+  readonly #deleted: Deleted
   readonly #waiting: WaitingRoom
   #uncommitted: Entry[] = []
   #uncommittedBytes = 0
@@ -111,8 +111,7 @@ export class Replica {
     this.#moved = decodeClocks(movedClocks)
     this.#clocks = decodeClocks(snapshotClocks)
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
-    this.#dead = decodeClocks(log.deadClocks())
-    this.#restored = decodeClocks(log.restoredClocks())
+    this.#deleted = new Deleted(log)
     this.#server = log.noted<number>("server_client")
     this.#waiting = new WaitingRoom(log, limits)
   }
@@ -326,12 +325,12 @@ export class Replica {
       alongside: () => {
         this.#claims.write()
         this.#waiting.write()
-        if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
+        this.#deleted.write()
       },
     })
     this.#claims.wrote()
     this.#waiting.wrote()
-    this.#restoredChanged = false
+    this.#deleted.wrote()
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
@@ -413,11 +412,11 @@ export class Replica {
     this.#neededAt = Date.now()
     this.#readClocks(doc)
     this.#moved.clear()
-    this.#dead = decodeClocks(this.#log.deadClocks())
+    this.#deleted.reread()
     // Archived content is alive, whatever was deleted under its client ids.
-    this.#restore([...this.#clocks].map(([client, end]) => ({ client, end })))
-    if (this.#restoredChanged) this.#log.setRestoredClocks(Y.encodeStateVector(this.#restored))
-    this.#restoredChanged = false
+    this.#deleted.restore([...this.#clocks].map(([client, end]) => ({ client, end })))
+    this.#log.transact(() => this.#deleted.write())
+    this.#deleted.wrote()
   }
 
   /** Judge again what waits for this client: its owner has left, so content that others carried can be taken. */
@@ -447,14 +446,10 @@ export class Replica {
    * @param options.aside keep its bytes in quarantine, with this reason
    */
   erase(options: { aside?: string; dead?: Uint8Array } = {}): void {
-    const dead = raiseClocks(
-      raiseClocks(this.#dead, this.#clocks),
-      decodeClocks(options.dead ?? new Uint8Array()),
-    )
+    const dead = this.#deleted.with(this.#clocks, options.dead ?? new Uint8Array())
     this.dehydrate()
-    this.#log.erase(Y.encodeStateVector(dead), options)
-    this.#dead = dead
-    this.#restored.clear()
+    this.#log.erase(dead, options)
+    this.#deleted.reread()
     this.#server = null
     this.#erasures++
     this.#uncommitted = []
@@ -471,15 +466,9 @@ export class Replica {
     return this.#erasures
   }
 
-  /** The clocks of what was deleted here, encoded as a state vector. */
-  get dead(): Uint8Array {
-    return Y.encodeStateVector(this.#dead)
-  }
-
-  /** Note clocks of content that was deleted in another room. */
-  bury(dead: Uint8Array): void {
-    this.#dead = raiseClocks(this.#dead, decodeClocks(dead))
-    this.#log.setDeadClocks(Y.encodeStateVector(this.#dead))
+  /** What was deleted under this document's id. */
+  get deleted(): Deleted {
+    return this.#deleted
   }
 
   /** Refuse what `receive` would refuse for its bytes alone. @throws SyncError bad-update | too-large */
@@ -501,7 +490,7 @@ export class Replica {
     const verdict = this.#vet(update, delivery)
     const { news, waiting } = verdict
     if (news === null && waiting === null) return NOTHING
-    if (delivery.revives !== true) this.#checkAlive(verdict)
+    if (delivery.revives !== true) this.#deleted.checkAlive(verdict, (client) => this.clockOf(client))
     if (roots !== undefined && news !== null) {
       const document = this.document()
       if (setbacks !== this.#setbacks) return null
@@ -522,7 +511,7 @@ export class Replica {
       // After damage the document may have had it already, behind a gap.
       else for (const { client, end } of verdict.sections) this.#advance(client, end)
     }
-    if (delivery.revives === true) this.#restore(verdict.sections)
+    if (delivery.revives === true) this.#deleted.restore(verdict.sections)
     // From here on something was taken, so nothing may throw.
     const kept = waiting === null ? NOTHING : this.#keep(waiting, delivery)
     const released =
@@ -549,32 +538,6 @@ export class Replica {
     return verdict
   }
 
-  /**
-   * What begins below the clock at which its client was deleted is a part of the deleted document, and so is what refers
-   * to such a thing (D8). A restore brings some of it back; what lies between the end of that and the clock of the
-   * deletion stays deleted, whichever tab still has it.
-   * @throws SyncError deleted
-   */
-  #checkAlive({ sections, waiting }: Accepted): void {
-    if (this.#dead.size === 0) return
-    const clients = new Set(sections.map(({ client }) => client))
-    for (const { client } of waiting?.missing ?? []) clients.add(client)
-    if (waiting !== null) for (const { client } of sectionsOf(waiting.update)) clients.add(client)
-    for (const client of clients) {
-      const clock = this.clockOf(client)
-      if (clock < (this.#dead.get(client) ?? 0) && clock >= (this.#restored.get(client) ?? 0))
-        throw new SyncError("deleted", "The document was deleted; this is a part of it")
-    }
-  }
-
-  #restore(ends: readonly { readonly client: number; readonly end: number }[]): void {
-    for (const { client, end } of ends) {
-      if (!this.#dead.has(client)) continue
-      this.#restored.set(client, end)
-      this.#restoredChanged = true
-    }
-  }
-
   /** @throws SyncError document-full; never for an update that only deletes (B2) */
   #checkSpace({ news, sections, weight }: Accepted): void {
     if (sections.length === 0) return
@@ -582,11 +545,12 @@ export class Replica {
     const fits =
       this.bytes + news!.length <= documentBytes &&
       this.weight + weight <= documentWeight &&
-      (this.clients + this.#dead.size < clients || sections.every(({ client }) => this.#clocks.has(client)))
+      (this.clients + this.#deleted.size < clients ||
+        sections.every(({ client }) => this.#clocks.has(client)))
     if (fits) return
     const said =
-      this.clients + this.#dead.size >= clients
-        ? `${this.clients + this.#dead.size} client ids have written here; at most ${clients}`
+      this.clients + this.#deleted.size >= clients
+        ? `${this.clients + this.#deleted.size} client ids have written here; at most ${clients}`
         : this.weight + weight > documentWeight
           ? `The document takes about ${this.weight + weight} bytes of memory; at most ${documentWeight}`
           : `The document has ${this.bytes} bytes; at most ${documentBytes}`
@@ -735,29 +699,6 @@ export class Replica {
   }
 }
 
-/** A document as bytes, and its state as Yjs compares it. */
-interface Folded {
-  readonly snapshot: Uint8Array
-  readonly state: Y.Snapshot
-}
-
-function fold(doc: Y.Doc): Folded {
-  return { snapshot: Y.encodeStateAsUpdate(doc), state: Y.snapshot(doc) }
-}
-
-/**
- * Prove that the snapshot loads in a fresh Y.Doc to the same structs and deletes.
- * @returns that document
- * @throws SyncError internal
- */
-function prove({ snapshot, state }: Folded): Y.Doc {
-  const doc = createDocument()
-  Y.applyUpdate(doc, snapshot)
-  if (!Y.equalSnapshots(Y.snapshot(doc), state))
-    throw new SyncError("internal", `Snapshot of ${snapshot.length} bytes does not load to its document`)
-  return doc
-}
-
 /** @throws SyncError forbidden where the update touches a root that is not among those allowed */
 function checkRoots(
   update: Uint8Array,
@@ -783,18 +724,4 @@ function takePending({ store }: Y.Doc): Uint8Array | null {
   store.pendingStructs = null
   store.pendingDs = null
   return Y.convertUpdateFormatV2ToV1(Y.mergeUpdatesV2(pending))
-}
-
-function decodeClocks(stateVector: Uint8Array): Map<number, number> {
-  return stateVector.length === 0 ? new Map() : Y.decodeStateVector(stateVector)
-}
-
-/** Of each client the higher clock. */
-function raiseClocks(
-  clocks: ReadonlyMap<number, number>,
-  others: ReadonlyMap<number, number>,
-): Map<number, number> {
-  const raised = new Map(clocks)
-  for (const [client, clock] of others) raised.set(client, Math.max(clock, raised.get(client) ?? 0))
-  return raised
 }

@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "a deletion while people type, who come back with their copies",
     breaks: "I7",
     auth: "open",
-    patch: { file: "src/room/replica.ts", find: "if (this.#dead.size === 0) return", replace: "return" },
+    patch: { file: "src/room/deleted.ts", find: "if (this.#dead.size === 0) return", replace: "return" },
   },
   {
     name: "an edit by the room's own hand that is shown before its commit",
