@@ -14,7 +14,7 @@ import type { D1Database, D1PreparedStatement } from "@cloudflare/workers-types"
 import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
-import { type Held, judgeSwap } from "./swap.ts"
+import { documentWrite, judgeSwap, markWrite, type Write } from "./swap.ts"
 
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS yurt_documents (
@@ -76,13 +76,6 @@ interface IndexRow {
   revision: number
   bytes: number
   updated_at: string
-}
-
-/** A document or a mark on its way into the database. */
-interface Write extends Held {
-  readonly update: Uint8Array
-  readonly sidecar: Uint8Array | null
-  readonly updatedAtMs: number
 }
 
 /**
@@ -343,15 +336,8 @@ export function d1Archive(db: D1Database, { limits = LIMITS }: { limits?: Limits
   return discreet({
     name: "d1",
     load,
-    store: (id, document, expected, signal) => {
-      const { update, sidecar, writer, revision, updatedAtMs } = document
-      const write = { update, sidecar, writer, revision, updatedAtMs, deleted: false }
-      return swap({ id, write, expected }, signal)
-    },
-    remove: (id, mark, expected, signal) => {
-      const write = { ...mark, update: new Uint8Array(), updatedAtMs: Date.now(), deleted: true }
-      return swap({ id, write, expected }, signal)
-    },
+    store: (id, document, expected, signal) => swap({ id, write: documentWrite(document), expected }, signal),
+    remove: (id, mark, expected, signal) => swap({ id, write: markWrite(mark), expected }, signal),
     list,
   })
 }

@@ -8,7 +8,7 @@ import type { R2Bucket, R2Object, R2PutOptions } from "@cloudflare/workers-types
 import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
-import { type Held, judgeSwap } from "./swap.ts"
+import { documentWrite, type Held, judgeSwap, markWrite, type Write } from "./swap.ts"
 
 /** What `r2Archive` may be told. */
 export interface R2Options {
@@ -16,13 +16,6 @@ export interface R2Options {
   prefix?: string
   /** The numbers of the deployment, from `readLimits(env)`. */
   limits?: Limits
-}
-
-/** A document or a mark on its way into the bucket. */
-interface Write extends Held {
-  readonly update: Uint8Array
-  readonly sidecar: Uint8Array | null
-  readonly updatedAtMs: number
 }
 
 /**
@@ -104,15 +97,8 @@ export function r2Archive(bucket: R2Bucket, { prefix = "", limits = LIMITS }: R2
   return discreet({
     name: "r2",
     load,
-    store: (id, document, expected, signal) => {
-      const { update, sidecar, writer, revision, updatedAtMs } = document
-      const write = { update, sidecar, writer, revision, updatedAtMs, deleted: false }
-      return swap({ id, write, expected }, signal)
-    },
-    remove: (id, mark, expected, signal) => {
-      const write = { ...mark, update: new Uint8Array(), updatedAtMs: Date.now(), deleted: true }
-      return swap({ id, write, expected }, signal)
-    },
+    store: (id, document, expected, signal) => swap({ id, write: documentWrite(document), expected }, signal),
+    remove: (id, mark, expected, signal) => swap({ id, write: markWrite(mark), expected }, signal),
     list,
   })
 }

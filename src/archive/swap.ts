@@ -1,11 +1,30 @@
 /** The condition under which an archive replaces what it holds, for every adapter that can look before it writes. */
 
-import type { Version } from "./archive.ts"
+import type { ArchiveMark, ArchiveWrite, Version } from "./archive.ts"
 
 /** What stands under an id, as far as it decides whether something else may take its place. */
 export interface Held extends Version {
   /** It is a mark that a deletion left. */
   readonly deleted: boolean
+}
+
+/** A document, or the mark of a deletion, on its way into a database that holds bytes alone. */
+export interface Write extends Held {
+  /** Empty in a mark. */
+  readonly update: Uint8Array
+  readonly sidecar: Uint8Array | null
+  /** ms since 1970. */
+  readonly updatedAtMs: number
+}
+
+/** What a room hands over to be stored. */
+export function documentWrite({ update, sidecar, writer, revision, updatedAtMs }: ArchiveWrite): Write {
+  return { update, sidecar, writer, revision, updatedAtMs, deleted: false }
+}
+
+/** What a room leaves of a document that it deletes. */
+export function markWrite({ sidecar, writer, revision }: ArchiveMark): Write {
+  return { update: new Uint8Array(), sidecar, writer, revision, updatedAtMs: Date.now(), deleted: true }
 }
 
 /**
