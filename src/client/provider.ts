@@ -52,7 +52,6 @@ export type { OfflineCopy, OpenOfflineCopy, Params, ProviderOptions } from "./op
  */
 export class Provider extends ObservableV2<ProviderEvents> {
   /** Who is here: hand it to an editor binding. */
-  /** Who is here: hand it to an editor binding. */
   readonly awareness: ProviderAwareness
   /** `url/docId`: the document's address, and the name of the tabs' channel and of the offline copy. */
   readonly name: string
@@ -126,7 +125,6 @@ export class Provider extends ObservableV2<ProviderEvents> {
     return this.#doc
   }
 
-  /** The state of the connection. */
   /** The state of the connection. */
   get status(): Status {
     return this.#status

@@ -199,7 +199,11 @@ export class Archivist {
       const lag = this.#log.state.revision - (archivedRevision ?? 0)
       this.#emit({
         type: "archive-failed",
-        ...{ attempts, lag, nextInMs, message: error.message, cause: error.cause },
+        attempts,
+        lag,
+        nextInMs,
+        message: error.message,
+        cause: error.cause,
       })
     }
   }

@@ -41,16 +41,6 @@ interface Attachment {
 
 const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
 
-/** How far a peer has read: the bytes sent since its last proof, and whether a probe is under way. */
-interface Reading {
-  readonly kind: "unasked" | "probed"
-  readonly bytes: number
-  /** The probe that our own client is to echo; null for stock ones. */
-  readonly nonce: Uint8Array | null
-}
-
-const READ: Reading = { kind: "unasked", bytes: 0, nonce: null }
-
 /** What has to be done after a peer has gone. */
 export interface Left {
   /** Clients whose awareness entry changed: relay these. */
@@ -80,7 +70,10 @@ export class SocketPeer implements Peer {
   warned = false
   /** A renewal of its token is under way. */
   renewing = false
-  reading: Reading = READ
+  /** Bytes sent since its last probe, or since it came. */
+  unreadBytes = 0
+  /** The probe under way, which only a reader can answer: `nonce` is for our own client to echo, null for stock ones. */
+  probe: { readonly nonce: Uint8Array | null } | null = null
   /** How many bytes may be unread: more while a first sync is on its way. */
   allowedBytes: number
   /** When its last message came, ms since 1970. Heartbeats that the platform answers are not seen here. */
@@ -177,7 +170,8 @@ export class Crowd {
   /** Add a socket that outlived the room's memory; its attachment says whose it is. */
   recall(connection: Connection): SocketPeer | undefined {
     const attachment = connection.state as Attachment | null
-    if (attachment === null) return undefined
+    if (attachment === null || attachment.standing === "out" || attachment.standing === "closing")
+      return undefined
     const { id, grant, standing, presence, owes, question } = attachment
     const dialect = DIALECTS.find(({ name }) => name === attachment.dialect) ?? yWebsocket
     const peer = new SocketPeer(this, connection, { id, grant, dialect })
@@ -188,7 +182,6 @@ export class Crowd {
     peer.askedAtMs = attachment.askedAtMs
     // Somebody was asked before the room slept: the answer is to be looked for.
     if (peer.askedAtMs !== null && peer.askedAtMs > peer.heardAtMs) this.#looksLeft = 1
-    if (standing === "out" || standing === "closing") return undefined
     this.#add(peer)
     if (presence !== null) this.#presence.restore(peer, presence)
     return peer
@@ -219,13 +212,11 @@ export class Crowd {
   send(peer: SocketPeer, message: Uint8Array | string): void {
     if (peer.standing === "closing" || peer.standing === "out") return
     if (!sendQuietly(peer.connection, message)) return
-    const bytes = peer.reading.bytes + message.length + this.limits.messageOverheadBytes
-    const reading = { ...peer.reading, bytes }
-    peer.reading = reading
-    if (reading.bytes <= this.limits.probeBytes) return
-    if (reading.kind === "unasked") this.#probe(peer)
-    else if (reading.bytes > peer.allowedBytes)
-      this.refuse(peer, new SyncError("slow-receiver", `${reading.bytes} bytes were not read`))
+    peer.unreadBytes += message.length + this.limits.messageOverheadBytes
+    if (peer.unreadBytes <= this.limits.probeBytes) return
+    if (peer.probe === null) this.#probe(peer)
+    else if (peer.unreadBytes > peer.allowedBytes)
+      this.refuse(peer, new SyncError("slow-receiver", `${peer.unreadBytes} bytes were not read`))
   }
 
   /**
@@ -234,20 +225,20 @@ export class Crowd {
    */
   allow(peer: SocketPeer, bytes: number): void {
     const { unreadBytes } = this.limits
-    if (peer.reading.bytes > unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
-    peer.allowedBytes = Math.max(unreadBytes, peer.reading.bytes + bytes)
+    if (peer.unreadBytes > unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
+    peer.allowedBytes = Math.max(unreadBytes, peer.unreadBytes + bytes)
   }
 
   /** Note that the peer has read up to the last probe. What was sent after it may still be unread. */
   markRead(peer: SocketPeer): void {
-    if (peer.reading.kind === "unasked") return
-    peer.reading = { kind: "unasked", bytes: peer.reading.bytes, nonce: null }
+    if (peer.probe === null) return
+    peer.probe = null
     peer.allowedBytes = this.limits.unreadBytes
   }
 
   /** Take an echo of our probe; a wrong one proves nothing. */
   markEchoed(peer: SocketPeer, nonce: Uint8Array): void {
-    const { nonce: asked } = peer.reading
+    const asked = peer.probe?.nonce ?? null
     if (asked !== null && asked.length === nonce.length && asked.every((byte, i) => byte === nonce[i]))
       this.markRead(peer)
   }
@@ -342,7 +333,13 @@ export class Crowd {
   attach(peer: SocketPeer): void {
     const { id, grant, standing, owes, question, heardAtMs, askedAtMs } = peer
     const attachment: Attachment = {
-      ...{ id, grant, standing, owes, question, heardAtMs, askedAtMs },
+      id,
+      grant,
+      standing,
+      owes,
+      question,
+      heardAtMs,
+      askedAtMs,
       dialect: peer.dialect.name,
       presence: this.#presence.keep(peer),
     }
@@ -456,7 +453,8 @@ export class Crowd {
     const isOurs = peer.dialect === yurt
     const nonce = isOurs ? crypto.getRandomValues(new Uint8Array(8)) : null
     const entries = isOurs ? null : this.#presence.probe(peer)
-    peer.reading = { kind: "probed", bytes: 0, nonce }
+    peer.probe = { nonce }
+    peer.unreadBytes = 0
     if (nonce !== null) peer.say({ type: "probe", nonce })
     else if (entries !== null) peer.say({ type: "awareness", entries })
   }

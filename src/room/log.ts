@@ -701,7 +701,9 @@ function gather(
 
 function readWaiting({ id, size, peers, subject, roots, missing }: WaitingRow): Waiting {
   return {
-    ...{ id, subject, bytes: size },
+    id,
+    subject,
+    bytes: size,
     peers: peers === "" ? [] : peers.split(" "),
     roots: roots === null ? null : (JSON.parse(roots) as string[]),
     missing: JSON.parse(missing) as number[],

@@ -69,7 +69,9 @@ export function assemble(host: Host): Parts {
   })
   const replica = new Replica(log, { limits, claims: authors, emit })
   const crowd: Crowd = new Crowd(ctx, {
-    ...{ limits, emit, presence },
+    limits,
+    emit,
+    presence,
     onLeft: ({ clients, announced }) => {
       if (clients.length > 0) fanOut.awareness(clients, null)
       if (announced !== null) intake.ownerLeft(announced)
@@ -85,7 +87,10 @@ export function assemble(host: Host): Parts {
     limits,
   )
   const intake: Intake<SocketPeer> = new Intake({
-    ...{ replica, authors, limits, emit },
+    replica,
+    authors,
+    limits,
+    emit,
     ports: {
       relay: (update, sender) => {
         dialogue.changed()
@@ -101,11 +106,23 @@ export function assemble(host: Host): Parts {
     },
   })
   const dialogue: Dialogue = new Dialogue({
-    ...{ crowd, intake, replica, authors, presence, fanOut, limits },
+    crowd,
+    intake,
+    replica,
+    authors,
+    presence,
+    fanOut,
+    limits,
     hooks: { custom: host.custom, renew: host.renew, arm: () => agenda.arm() },
   })
   const archivist = new Archivist(name, {
-    ...{ archive, log, replica, authors, intake, limits, emit },
+    archive,
+    log,
+    replica,
+    authors,
+    intake,
+    limits,
+    emit,
     keeper: {
       askEveryone: () => {
         for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
@@ -126,6 +143,17 @@ export function assemble(host: Host): Parts {
   // After a deploy or a crash nobody has taken large states off the shelf.
   if (crowd.peers.size === 0) log.clearShelf()
   return {
-    ...{ log, replica, presence, authors, crowd, fanOut, intake, dialogue, archivist, outbox, idle, agenda },
+    log,
+    replica,
+    presence,
+    authors,
+    crowd,
+    fanOut,
+    intake,
+    dialogue,
+    archivist,
+    outbox,
+    idle,
+    agenda,
   }
 }

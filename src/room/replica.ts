@@ -230,7 +230,7 @@ export class Replica {
     this.#uncommittedBytes -= update.length
     this.#uncommittedWeight -= update.length * this.#limits.editWeight
     this.dehydrate()
-    for (const { client, clock } of sectionsOf(update)) {
+    for (const [client, clock] of Y.parseUpdateMeta(update).from) {
       this.#clocks.set(client, clock)
       this.#moved.set(client, clock)
     }
@@ -625,8 +625,6 @@ export class Replica {
   /** Take these waiting updates, and those that wait for them. One that turns out to be unsafe is dropped. */
   #release(ready: readonly number[]): Uint8Array[] {
     const released: Uint8Array[] = []
-    // Hydrating may set the clocks back, so it comes before anything is judged (D7).
-    if (ready.length > 0) this.document()
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
         // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
@@ -711,10 +709,6 @@ function checkRoots(
         `This connection may change ${roots.join(", ")}, not ${JSON.stringify(root)}`,
       )
   }
-}
-
-function sectionsOf(update: Uint8Array): { client: number; clock: number }[] {
-  return [...Y.parseUpdateMeta(update).from].map(([client, clock]) => ({ client, clock }))
 }
 
 /** Take out of a document what waits inside it for something that has not arrived. @returns null where nothing does */
