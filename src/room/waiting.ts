@@ -97,7 +97,8 @@ export class WaitingRoom {
 
   /**
    * Ids of the updates for which something they lacked has arrived. A large one is put off where it was judged a moment
-   * ago: its sender could make it lack one thing after the other, and each look costs everybody.
+   * ago: its sender could make it lack one thing after the other, and each look costs everybody. The clock counts whole
+   * milliseconds, so one that would rest for less is looked at whenever something arrives.
    */
   ready(clockOf: (client: number) => number): number[] {
     this.#nextAtMs = null
@@ -109,7 +110,7 @@ export class WaitingRoom {
       for (const id of this.#byClient.get(client) ?? []) {
         const { missing, bytes } = this.#waiting.get(id)!
         if (ready.has(id) || !isMet(missing, client, clockOf(client))) continue
-        const atMs = (this.#judgedAtMs.get(id) ?? 0) + bytes * this.#limits.pendingRestMs
+        const atMs = (this.#judgedAtMs.get(id) ?? 0) + Math.floor(bytes * this.#limits.pendingRestMs)
         if (atMs > now) {
           putOff = true
           this.#nextAtMs = Math.min(atMs, this.#nextAtMs ?? atMs)
