@@ -11,6 +11,7 @@ import * as Y from "yjs"
 import { Provider } from "../../src/client/provider.ts"
 import { DocumentClient, FRAME } from "./client.ts"
 import { clientSocketOf, openWebSocket } from "./node-socket.ts"
+import type { TestServer } from "./server.ts"
 
 /** Someone with a document open. */
 export interface Client {
@@ -148,6 +149,15 @@ export class RawClient extends DocumentClient implements Client {
     this.socket = openWebSocket(url, { protocols })
     this.attach(clientSocketOf(this.socket))
   }
+}
+
+/** Every kind of client, by name: how it comes to a document of an open server. */
+export const KINDS: Readonly<Record<string, (server: TestServer, id: string) => Client>> = {
+  "y-websocket": ({ docs }, id) => openWebsocketProvider(docs, id),
+  "y-websocket at /parties/main": ({ docs }, id) =>
+    openWebsocketProvider(docs.replace(/docs$/, "parties/main"), id),
+  "y-partyserver's YProvider": ({ url }, id) => openYProvider(url, id),
+  "our provider": ({ docs }, id) => openProvider(docs, id),
 }
 
 /** The root that clients type into. */
