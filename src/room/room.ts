@@ -184,9 +184,16 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   remove(_grant: Grant): Promise<Answer<boolean>> {
     return answer(async () => {
-      await this.#ready()
+      // An archived copy that does not load opens for nobody, and can still be deleted.
+      const isReadable = await this.#ready().then(
+        () => true,
+        (thrown) => {
+          if (asSyncError(thrown).code !== "bad-update") throw thrown
+          return false
+        },
+      )
       const { replica, authors, crowd, dialogue, outbox, archivist, log } = this.#room
-      if (!replica.holds) {
+      if (isReadable && !replica.holds) {
         // An earlier deletion may not have reached the archive yet.
         if (outbox.ledger.deleting) await archivist.remove()
         return false
