@@ -99,6 +99,21 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
+  /** Who knocks has this long to show its token, ms; then it is closed, and may dial again. */
+  knockMs: 30_000,
+  /** What it may send until it is in, messages ... */
+  knockMessages: 1_000,
+  /** ... and bytes. @source Hocuspocus 4.7, whose server has the same two */
+  knockBytes: 5 * MB,
+  /** Bytes that are kept for all who knock at a room, until their tokens are verified. */
+  knockTotalBytes: 16 * MB,
+  /** Tokens it may show: each costs a signature. */
+  knockTokens: 10,
+  /** Sockets of one room that have shown no token yet. */
+  knockers: 100,
+  /** How a Hocuspocus client names a document, session included, UTF-16 units: a socket's attachment keeps it. */
+  keyLength: 512,
+
   /** Connections that one subject may open to a room from one address at once, and each second for as long as it likes. */
   dialBurst: 60,
   dialsPerSecond: 2,

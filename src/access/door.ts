@@ -22,6 +22,24 @@ import { readClaims } from "./token.ts"
  * @example const grant = await authorize(request, { id: "notes", rights: "read" }, env)
  */
 export async function authorize(request: Request, need: Need, settings: AccessSettings): Promise<Grant> {
+  const grant = await authorizeKnock(request, need, settings)
+  if (grant !== null) return grant
+  throw new SyncError(
+    "unauthorized",
+    "Bring a token: Authorization: Bearer …, the WebSocket subprotocols yurt and the token, or ?token=…",
+  )
+}
+
+/**
+ * The same for an upgrade whose token may come on the socket.
+ * @returns null where the request has no token: whoever asks may knock, and no more
+ * @throws SyncError as `authorize`
+ */
+export async function authorizeKnock(
+  request: Request,
+  need: Need,
+  settings: AccessSettings,
+): Promise<Grant | null> {
   const open = isOpen(request, settings)
   // First of all, whoever asks from wherever: the operator has to see it.
   if (!open) requireKey(settings)
@@ -32,12 +50,7 @@ export async function authorize(request: Request, need: Need, settings: AccessSe
   }
   if (open) return OPEN_GRANT
   const token = findToken(request)
-  if (token === null) {
-    throw new SyncError(
-      "unauthorized",
-      "Bring a token: Authorization: Bearer …, the WebSocket subprotocols yurt and the token, or ?token=…",
-    )
-  }
+  if (token === null) return null
   return grantFor(await readClaims(token, settings), need)
 }
 

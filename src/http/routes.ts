@@ -4,15 +4,16 @@
  *
  * A resource is one file and one row here. `/docs/{id}` stands for `/parties/{party}/{id}` as well; WebSockets go there.
  */
-import { authorize, corsHeaders } from "../access/door.ts"
+import { authorize, authorizeKnock, corsHeaders } from "../access/door.ts"
 import { checkRevoked } from "../access/revocations.ts"
 import type { Grant, Need } from "../access/rights.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
 import { document } from "./document.ts"
 import { health } from "./health.ts"
+import { hocuspocus } from "./hocuspocus.ts"
 import { list } from "./list.ts"
-import { limitRequests, limitUpgrades } from "./pace.ts"
+import { limitKnocks, limitRequests, limitUpgrades } from "./pace.ts"
 import { findPlace, type Place, type RouteOptions } from "./parties.ts"
 import { parseId, parsePath, type Target } from "./paths.ts"
 import type { Resource } from "./resource.ts"
@@ -20,7 +21,7 @@ import { revocations } from "./revocations.ts"
 import { connect, isUpgrade, refuseSocket } from "./socket.ts"
 import { flush, status } from "./status.ts"
 
-const RESOURCES: readonly Resource[] = [document, status, flush, list, revocations, health]
+const RESOURCES: readonly Resource[] = [document, hocuspocus, status, flush, list, revocations, health]
 
 const TABLE: ReadonlyMap<string, Resource> = new Map(RESOURCES.map((resource) => [resource.path, resource]))
 
@@ -94,11 +95,24 @@ async function openSocket(
     resource,
   }: { env: object; options: RouteOptions; target: Target; resource: Resource },
 ): Promise<Response> {
-  if (resource !== document)
+  if (resource !== document && resource !== hocuspocus)
     throw new SyncError("bad-id", `A WebSocket opens a document, and ${resource.path} is none.`)
   const place = placeOf(target, env, options)
+  if (resource === hocuspocus) return openKnock(request, env, place)
   const grant = await admit(request, { env, need: { id: place.name, rights: "read" }, visit: place })
-  return connect(request, place.rooms.getByName(place.name), grant)
+  return connect(request, place.rooms.getByName(place.name), { grant, dialect: null })
+}
+
+/** A socket whose token comes on it. With one in its address, it is judged here all the same. */
+async function openKnock(request: Request, env: object, place: Place): Promise<Response> {
+  const grant = await authorizeKnock(request, { id: place.name, rights: "read" }, env)
+  if (grant === null) {
+    await limitKnocks(env, request)
+  } else {
+    await limitUpgrades(env, grant, place.name)
+    await checkRevoked(env, { grant, visit: { binding: place.binding, name: place.name } })
+  }
+  return connect(request, place.rooms.getByName(place.name), { grant, dialect: "hocuspocus" })
 }
 
 /**

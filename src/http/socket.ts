@@ -2,7 +2,7 @@
 import { echoedProtocol, withoutToken } from "../access/door.ts"
 import type { Grant } from "../access/rights.ts"
 import { closeReason, parseSyncError, type SyncError } from "../errors.ts"
-import { encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
+import { DIALECT_HEADER, encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
 
 /** Whether a request wants a socket. */
 export function isUpgrade(request: Request): boolean {
@@ -11,11 +11,18 @@ export function isUpgrade(request: Request): boolean {
 
 /**
  * Open a socket to a room. The request goes on without its token, with what the token was worth.
+ * @param options.grant null: its token comes on the socket
+ * @param options.dialect what its path says that it speaks; null: nothing
  * @throws SyncError that the room answered with instead
  */
-export async function connect(request: Request, room: RoomRpc, grant: Grant): Promise<Response> {
+export async function connect(
+  request: Request,
+  room: RoomRpc,
+  { grant, dialect }: { grant: Grant | null; dialect: "hocuspocus" | null },
+): Promise<Response> {
   const bare = withoutToken(request)
   bare.headers.set(GRANT_HEADER, encodeGrant(grant))
+  if (dialect !== null) bare.headers.set(DIALECT_HEADER, dialect)
   const response = (await room.fetch(bare)) as UpgradeResponse
   if (response.status !== 101) {
     const body = await response.arrayBuffer()

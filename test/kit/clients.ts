@@ -1,7 +1,8 @@
 /**
- * Clients for Node, all over `ws` and each a page of its own: the two stock providers, ours, and a DocumentClient on a
+ * Clients for Node, all over `ws` and each a page of its own: the stock providers, ours, and a DocumentClient on a
  * socket of its own.
  */
+import { HocuspocusProvider, type onCloseParameters } from "@hocuspocus/provider"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
@@ -97,6 +98,35 @@ export function openYProvider(
   const losses = lossesOf((note) => provider.on("connection-close", (event: CloseEvent) => note(event.code)))
   return {
     ...{ doc, provider, messages, losses, refusals, awareness: provider.awareness },
+    get synced() {
+      return provider.synced
+    },
+    leave: () => leave(provider, doc),
+  }
+}
+
+/** Stock Hocuspocus, at this address; the document's name is the rest of its path unless it is said. */
+export function openHocuspocus(
+  url: string,
+  {
+    name = decodeURIComponent(new URL(url).pathname.replace(/^\/[^/]+\//, "")),
+    token = "",
+    sessionAwareness = false,
+  }: { name?: string; token?: string | (() => string); sessionAwareness?: boolean } = {},
+): Client & { readonly provider: HocuspocusProvider; readonly messages: string[] } {
+  const doc = new Y.Doc()
+  const refusals: string[] = []
+  const messages: string[] = []
+  const provider = new HocuspocusProvider({
+    ...{ url, name, token, sessionAwareness, document: doc },
+    // reason: the provider passes on what its socket takes, and its type does not say so.
+    ...({ WebSocketPolyfill: WebSocket, delay: 200, minDelay: 100, maxDelay: 500 } as object),
+    onAuthenticationFailed: ({ reason }) => refusals.push(reason),
+    onStateless: ({ payload }) => messages.push(payload),
+  })
+  const losses = lossesOf((note) => provider.on("close", ({ event }: onCloseParameters) => note(event.code)))
+  return {
+    ...{ doc, provider, messages, losses, refusals, awareness: provider.awareness! },
     get synced() {
       return provider.synced
     },
