@@ -40,6 +40,18 @@ export async function authorizeKnock(
   need: Need,
   settings: AccessSettings,
 ): Promise<Grant | null> {
+  if (checkOrigin(request, settings).open) return OPEN_GRANT
+  const token = findToken(request)
+  if (token === null) return null
+  return grantFor(await readClaims(token, settings), need)
+}
+
+/**
+ * Whether anybody may ask at all from where this request comes.
+ * @returns `open`: without a token
+ * @throws SyncError "closed" without a usable key, "origin-refused"
+ */
+export function checkOrigin(request: Request, settings: AccessSettings): { open: boolean } {
   const open = isOpen(request, settings)
   // First of all, whoever asks from wherever: the operator has to see it.
   if (!open) requireKey(settings)
@@ -48,10 +60,7 @@ export async function authorizeKnock(
     const who = open ? "without a key only pages of localhost may" : "ALLOWED_ORIGINS does not name it"
     throw new SyncError("origin-refused", `The origin ${origin} may not ask here: ${who}.`)
   }
-  if (open) return OPEN_GRANT
-  const token = findToken(request)
-  if (token === null) return null
-  return grantFor(await readClaims(token, settings), need)
+  return { open }
 }
 
 /** The subprotocol to answer an upgrade with: "yurt" when the client offers it, else none. Never the token. */

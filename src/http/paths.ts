@@ -4,6 +4,7 @@
  *     /docs/{id}                   a document of the default party
  *     /parties/{party}/{id}        the same, in other rooms
  *     /hocuspocus/{id}             a document of the default party, for sockets of Hocuspocus, whose token comes later
+ *     /hocuspocus                  the same for documents of any party, which the frames name
  *     …/-/{resource}               what belongs to a document
  *
  * The id is the whole rest of the path, its slashes raw or `%2F`. No segment of an id is `-`, so no id can be taken for a

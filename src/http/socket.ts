@@ -1,7 +1,8 @@
 /** Upgrades: a request → a socket of a room, or a socket that is closed at once with the reason. */
 import { echoedProtocol, withoutToken } from "../access/door.ts"
 import type { Grant } from "../access/rights.ts"
-import { closeReason, parseSyncError, type SyncError } from "../errors.ts"
+import { closeReason, parseSyncError, SyncError } from "../errors.ts"
+import type { Socket as PipeSocket } from "../pipe/bundle.ts"
 import { DIALECT_HEADER, encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
 
 /** Whether a request wants a socket. */
@@ -33,6 +34,22 @@ export async function connect(
   }
   // partyserver echoes no subprotocol, and a browser that offered one would close at once.
   return switchProtocols(response.webSocket, new Headers(response.headers), echoedProtocol(request))
+}
+
+/** A socket for a client, and the server's end of it, which is not accepted yet. */
+export function openPair(request: Request): { response: Response; socket: PipeSocket } {
+  const { 0: client, 1: server } = new WebSocketPair()
+  server.binaryType = "arraybuffer"
+  return { response: switchProtocols(client, new Headers(), echoedProtocol(request)), socket: server }
+}
+
+/** The socket of an answer that opens one. @throws SyncError internal where a subclass has answered something else */
+export function socketOf(response: Response): PipeSocket {
+  const { webSocket } = response as Partial<UpgradeResponse>
+  if (webSocket === undefined || webSocket === null)
+    throw new SyncError("internal", `The room answered ${response.status}`)
+  webSocket.binaryType = "arraybuffer"
+  return webSocket
 }
 
 /**

@@ -75,6 +75,60 @@ export function readHello(message: Uint8Array): Hello | null {
   }
 }
 
+/** What passes a frame on has to know of it; `token`, `step-1`, `update` … as in dialect.ts, "other" for all else. */
+export interface Passing {
+  /** As the client names the document, session included. */
+  readonly key: string
+  /** The document's name. */
+  readonly document: string
+  readonly type: "token" | "admitted" | "step-1" | "update" | "kept" | "not kept" | "denied" | "end" | "other"
+}
+
+/**
+ * What a frame is about, of a client's or a room's, without reading what is in it.
+ * @returns null for a frame that is about no document
+ */
+export function readPassing(message: Uint8Array): Passing | null {
+  try {
+    const decoder = decoding.createDecoder(message)
+    const key = readText(decoder)
+    return key === "" ? null : { key, document: documentOf(key), type: readPassingType(decoder) }
+  } catch {
+    return null
+  }
+}
+
+function readPassingType(decoder: decoding.Decoder): Passing["type"] {
+  switch (decoding.readVarUint(decoder)) {
+    case SYNC: {
+      const step = decoding.readVarUint(decoder)
+      return step === STEP_1 ? "step-1" : step === UPDATE ? "update" : "other"
+    }
+    case AUTH: {
+      const kind = decoding.readVarUint(decoder)
+      return kind === TOKEN ? "token" : kind === DENIED ? "denied" : "admitted"
+    }
+    case STATUS:
+      return decoding.readVarUint(decoder) === 1 ? "kept" : "not kept"
+    case CLOSE:
+      return "end"
+    default:
+      return "other"
+  }
+}
+
+/** Ask a client for its token. */
+export function writeTokenRequest(key: string): Uint8Array {
+  const prefix = encoding.encode((encoder) => encoding.writeVarString(encoder, key))
+  return write(prefix, AUTH, (encoder) => encoding.writeVarUint(encoder, TOKEN))
+}
+
+/** Whether a message is a heartbeat, which is about no document: its answer is the other one. */
+export function heartbeatOf(message: Uint8Array): "ping" | "pong" | null {
+  if (message.length !== 1) return null
+  return message[0] === PING ? "ping" : message[0] === PONG ? "pong" : null
+}
+
 /** The name of the dialect of one document and the key it is made of. */
 export const hocuspocusName = {
   of: (key: string): string => `hocuspocus ${key}`,
@@ -111,10 +165,8 @@ function documentOf(key: string): string {
 
 /** @throws SyncError "bad-frame" */
 function readMessage(message: Uint8Array, prefix: Uint8Array): Said {
-  if (message.length === 1) {
-    if (message[0] === PING) return { type: "ping" }
-    if (message[0] === PONG) return { type: "pong" }
-  }
+  const heartbeat = heartbeatOf(message)
+  if (heartbeat !== null) return { type: heartbeat }
   const decoder = decoding.createDecoder(message)
   try {
     if (startsWith(message, prefix)) {

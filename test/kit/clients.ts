@@ -2,7 +2,7 @@
  * Clients for Node, all over `ws` and each a page of its own: the stock providers, ours, and a DocumentClient on a
  * socket of its own.
  */
-import { HocuspocusProvider, type onCloseParameters } from "@hocuspocus/provider"
+import { HocuspocusProvider, HocuspocusProviderWebsocket, type onCloseParameters } from "@hocuspocus/provider"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
@@ -105,11 +105,22 @@ export function openYProvider(
   }
 }
 
-/** Stock Hocuspocus, at this address; the document's name is the rest of its path unless it is said. */
+/** How a stock Hocuspocus client's socket comes back, in a test's time. */
+const HOCUSPOCUS_SOCKET = { WebSocketPolyfill: WebSocket, delay: 200, minDelay: 100, maxDelay: 500 }
+
+/** Stock Hocuspocus' socket for several documents. */
+export function openHocuspocusSocket(url: string): HocuspocusProviderWebsocket {
+  return new HocuspocusProviderWebsocket({ url, ...HOCUSPOCUS_SOCKET })
+}
+
+/**
+ * Stock Hocuspocus, at this address, where the document's name is the rest of the path unless it is said; or on this
+ * socket, which others use as well.
+ */
 export function openHocuspocus(
-  url: string,
+  at: string | HocuspocusProviderWebsocket,
   {
-    name = decodeURIComponent(new URL(url).pathname.replace(/^\/[^/]+\//, "")),
+    name = typeof at === "string" ? decodeURIComponent(new URL(at).pathname.replace(/^\/[^/]+\//, "")) : "",
     token = "",
     sessionAwareness = false,
   }: { name?: string; token?: string | (() => string); sessionAwareness?: boolean } = {},
@@ -118,13 +129,14 @@ export function openHocuspocus(
   const refusals: string[] = []
   const messages: string[] = []
   const provider = new HocuspocusProvider({
-    ...{ url, name, token, sessionAwareness, document: doc },
+    ...{ name, token, sessionAwareness, document: doc },
     // reason: the provider passes on what its socket takes, and its type does not say so.
-    ...({ WebSocketPolyfill: WebSocket, delay: 200, minDelay: 100, maxDelay: 500 } as object),
+    ...(typeof at === "string" ? { url: at, ...(HOCUSPOCUS_SOCKET as object) } : { websocketProvider: at }),
     onAuthenticationFailed: ({ reason }) => refusals.push(reason),
     onStateless: ({ payload }) => messages.push(payload),
   })
   const losses = lossesOf((note) => provider.on("close", ({ event }: onCloseParameters) => note(event.code)))
+  if (typeof at !== "string") provider.attach()
   return {
     ...{ doc, provider, messages, losses, refusals, awareness: provider.awareness! },
     get synced() {
