@@ -10,6 +10,7 @@ import type { Awareness } from "y-protocols/awareness"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
 import { Provider } from "../../src/client/provider.ts"
+import { Socket } from "../../src/client/socket.ts"
 import { DocumentClient, FRAME } from "./client.ts"
 import { clientSocketOf, openWebSocket } from "./node-socket.ts"
 import type { TestServer } from "./server.ts"
@@ -146,9 +147,14 @@ export function openHocuspocus(
   }
 }
 
-/** Our own provider. */
+/** Our own connection for several documents. */
+export function openSocket(docs: string): Socket {
+  return new Socket(docs, { WebSocketPolyfill: WebSocket })
+}
+
+/** Our own provider, on a connection of its own or on this one. */
 export function openProvider(
-  docs: string,
+  docs: string | Socket,
   id: string,
   { token }: { token?: string } = {},
 ): Client & { readonly provider: Provider } {

@@ -1,4 +1,6 @@
 /** Hocuspocus in a room, frame by frame: what its stock client would not do, and what the room does when it slept. */
+
+import { exports } from "cloudflare:workers"
 import * as encoding from "lib0/encoding"
 import { expect, it } from "vitest"
 import type { Grant } from "../../src/access/rights.ts"
@@ -177,6 +179,49 @@ it("[P4] speaks Hocuspocus on when the room has slept, and still waits for who h
   ada.say(0, 2, letter(1))
   await ada.hears(8, 1)
   expect([ada.closed, late.closed]).toEqual([null, null])
+})
+
+/** A bundle of the Worker's, and on it somebody who speaks of this document. */
+async function bundle(room: TestRoom): Promise<Speaker> {
+  const request = new Request("http://localhost/hocuspocus", { headers: { Upgrade: "websocket" } })
+  const { webSocket } = await exports.default.fetch(request)
+  const speaker = new Speaker(webSocket!, room.id)
+  speaker.say(2, 0, "")
+  await speaker.hears(2, 2, "read-write")
+  return speaker
+}
+
+it("[P4] goes on in a bundle when the room has slept behind it", async () => {
+  const room = await openRoom({ peers: 1 })
+  const ada = await bundle(room)
+  await room.hibernate()
+  room.type(0, "a")
+  await until(() => ada.heard.some((frame) => frame[room.id.length + 1] === 0), "it hears of the update")
+  ada.say(0, 2, letter(1))
+  await ada.hears(8, 1)
+  expect(ada.closed).toBe(null)
+})
+
+it("[D1] comes back in a bundle when the room was lost, and gets its receipts once all is on disk", async () => {
+  const room = await openRoom()
+  const ada = await bundle(room)
+  ada.say(0, 0, new Uint8Array([0]))
+  ada.say(0, 2, letter(1))
+  await room.evict()
+  await until(() => ada.count(2, 0) > 0, "it is asked for its token again")
+  const before = ada.count(8, 1)
+  ada.say(2, 0, "")
+  await until(
+    () => ada.heard.filter((frame) => frame.at(-2) === 1 && frame.at(-3) === 0).length > 0,
+    "all it has is asked for",
+  )
+  ada.say(0, 1, letter(1))
+  await until(() => ada.count(8, 1) > before, "it is saved")
+  expect([ada.count(8, 1), ada.closed]).toEqual([2, null])
+  const text = await exports.default.fetch(
+    new Request(`http://localhost/docs/${encodeURIComponent(room.id)}?format=text`),
+  )
+  expect(await text.text()).toContain("a")
 })
 
 it("[R1] tells a stranger nothing of the document, and closes one that shows no token in time", async () => {

@@ -27,7 +27,7 @@ describe("a request that no room needs to see", () => {
     ["GET", "/docs?limit=0", 400, "bad-request"],
     ["GET", "/parties/nope/a", 404, "not-found"],
     ["GET", "/hocuspocus/a", 405, "method-not-allowed"],
-    ["GET", "/hocuspocus", 404, "not-found"],
+    ["GET", "/hocuspocus", 405, "method-not-allowed"],
     ["GET", "/parties/Room/a", 404, "not-found"],
     ["PUT", "/docs/a", 405, "method-not-allowed"],
     ["POST", "/docs/a/-/status", 405, "method-not-allowed"],
@@ -57,7 +57,6 @@ describe("a request that no room needs to see", () => {
 
   it("a socket without an id, or to what is no document, is refused before the upgrade", async () => {
     for (const path of [
-      "/docs",
       "/docs/",
       "/hocuspocus/",
       "/hocuspocus/a/-/status",
@@ -318,7 +317,10 @@ describe("[R1] a socket for Hocuspocus, whose token comes on it", () => {
     })
     const foreign = { origin: "https://evil.example" }
     const env = { ALLOWED_ORIGINS: "https://app.example" }
-    expect(await knock("/hocuspocus/a", foreign, env)).toMatchObject({ status: 403, asked: null })
+    for (const path of ["/hocuspocus/a", "/hocuspocus", "/docs"])
+      expect(await knock(path, foreign, env)).toMatchObject({ status: 403, asked: null })
+    for (const path of ["/hocuspocus", "/docs"])
+      expect(await knock(path, {}, { AUTH_SECRET: "" })).toMatchObject({ status: 503, asked: null })
     expect(await knock("/hocuspocus/a", {}, { AUTH_SECRET: "" })).toMatchObject({ status: 503, asked: null })
   })
 
