@@ -142,6 +142,12 @@ export const LIMITS = {
   probeBytes: 1 * MB,
   /** ... and closed when this many went out without one. */
   unreadBytes: 8 * MB,
+  /** A larger answer to a step 1 is one of those ... */
+  deliveryFloorBytes: 128 * KB,
+  /** ... of which so many bytes are on their way at once: what peers have not read yet lies in the room's memory. */
+  deliveriesBytes: 32 * MB,
+  /** A peer has this long to read its own while others wait for theirs, ms. */
+  deliveryMs: 30_000,
   /** A socket's presence is put where it survives a hibernation this long after it changed, ms; well below the 10 s of idling that precede one. */
   attachMs: 1_000,
 

@@ -17,6 +17,7 @@ import type { Dialect, Said, Told } from "../wire/dialect.ts"
 import { dialectNamed } from "../wire/dialects.ts"
 import { yurt } from "../wire/y-websocket.ts"
 import type { Bearer } from "./authors.ts"
+import { Deliveries } from "./deliveries.ts"
 import type { Emit } from "./events.ts"
 import type { Knock } from "./knockers.ts"
 import { judgeSilence } from "./liveness.ts"
@@ -126,6 +127,7 @@ export class Crowd {
   /** Peers whose presence is not in their attachment yet. */
   readonly #unattached = new Set<SocketPeer>()
   readonly #attaches: Throttle
+  readonly #deliveries: Deliveries<SocketPeer>
   /** Sockets that are only kept open: when they were last answered, ms since 1970. */
   readonly #answeredAtMs = new WeakMap<WebSocket, number>()
   readonly #dials = new Map<string, TokenBucket>()
@@ -150,6 +152,9 @@ export class Crowd {
     this.#presence = options.presence
     this.#onLeft = options.onLeft
     this.#attaches = new Throttle(() => this.#attachAll())
+    this.#deliveries = new Deliveries(options.limits, (peer) =>
+      this.refuse(peer, new SyncError("slow-receiver", "The document was not read in time, and others wait")),
+    )
   }
 
   /** The peer of a socket; undefined where the socket was closed or never admitted. */
@@ -238,13 +243,23 @@ export class Crowd {
   }
 
   /**
-   * Allow this many more unread bytes: a first sync is on its way.
+   * Send the answer to a step 1: now, or where it is large, when others have read theirs.
+   * @param bytes how large the answer is
    * @throws SyncError slow-receiver where the peer asks faster than it reads
    */
-  allow(peer: SocketPeer, bytes: number): void {
-    const { unreadBytes } = this.limits
+  deliver(peer: SocketPeer, bytes: number, send: () => void): void {
+    const { unreadBytes, deliveryFloorBytes } = this.limits
     if (peer.unreadBytes > unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
-    peer.allowedBytes = Math.max(unreadBytes, peer.unreadBytes + bytes)
+    const sendAllowed = () => {
+      peer.allowedBytes = Math.max(unreadBytes, peer.unreadBytes + bytes)
+      send()
+    }
+    if (bytes <= deliveryFloorBytes) return sendAllowed()
+    this.#deliveries.request(peer, bytes, () => {
+      sendAllowed()
+      // The answer to it is what gives the next one its turn.
+      if (peer.probe === null) this.#probe(peer)
+    })
   }
 
   /** Note that the peer has read up to the last probe. What was sent after it may still be unread. */
@@ -252,6 +267,7 @@ export class Crowd {
     if (peer.probe === null) return
     peer.probe = null
     peer.allowedBytes = this.limits.unreadBytes
+    this.#deliveries.done(peer)
   }
 
   /** Take an echo of our probe; a wrong one proves nothing. */
@@ -475,6 +491,7 @@ export class Crowd {
     peer.standing = standing
     if (!this.peers.delete(peer)) return
     this.#unattached.delete(peer)
+    this.#deliveries.forget(peer)
     if (standing === "closing") {
       this.#peerOf.delete(peer.connection)
       this.#dismissed.add(peer.connection)

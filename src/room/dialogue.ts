@@ -196,22 +196,29 @@ export class Dialogue {
 
   /** Answer a step 1: from the stored bytes where the peer has nothing, else from the hydrated document. */
   #sync(peer: SocketPeer, stateVector: Uint8Array): void {
-    const hasNothing = stateVector.length === 1 && stateVector[0] === 0
-    if (!hasNothing && !peer.frames.take(this.#limits.step1Frames, Date.now()))
+    if (!isEmptyVector(stateVector) && !peer.frames.take(this.#limits.step1Frames, Date.now()))
       throw new SyncError("rate-limited", "Too many step 1 in a short time")
-    const updates = hasNothing ? this.#welcome.updates() : [this.#replica.diff(stateVector)]
-    this.#crowd.allow(
-      peer,
-      updates.reduce((total, update) => total + update.length, 0),
-    )
-    const last = updates.length - 1
-    // A client calls itself synced after a step 2, so that comes last.
-    for (const [i, update] of updates.entries()) peer.say({ type: i === last ? "step-2" : "update", update })
+    let answer: readonly Uint8Array[] | null = this.#answerTo(stateVector)
+    const bytes = answer.reduce((total, update) => total + update.length, 0)
+    this.#crowd.deliver(peer, bytes, () => {
+      const updates = answer ?? this.#answerTo(stateVector)
+      const last = updates.length - 1
+      // A client calls itself synced after a step 2, so that comes last.
+      for (const [i, update] of updates.entries())
+        peer.say({ type: i === last ? "step-2" : "update", update })
+    })
+    // Where it waits for its turn, the bytes would wait in memory, and be out of date.
+    answer = null
     if (!peer.dialect.counts) return
     // Its count has begun anew: what is on the way is in what it brings now.
     peer.receipts = 0
     peer.opening = true
     this.askForAll(peer)
+  }
+
+  /** What a document with this state vector lacks. */
+  #answerTo(stateVector: Uint8Array): readonly Uint8Array[] {
+    return isEmptyVector(stateVector) ? this.#welcome.updates() : [this.#replica.diff(stateVector)]
   }
 
   #note(peer: SocketPeer, entries: Uint8Array): void {
@@ -285,4 +292,9 @@ export class Dialogue {
       peer.say({ type: "saved", payload: question })
     }
   }
+}
+
+/** Whether a state vector is that of an empty document. */
+function isEmptyVector(stateVector: Uint8Array): boolean {
+  return stateVector.length === 1 && stateVector[0] === 0
 }
