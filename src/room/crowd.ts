@@ -25,6 +25,7 @@ import type { Origin } from "./origin.ts"
 import type { Peer, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
+import type { Dropped } from "./replica.ts"
 import { Throttle } from "./throttle.ts"
 
 /** What a socket's attachment keeps through a hibernation; never a token. */
@@ -306,6 +307,16 @@ export class Crowd {
     if (now - (this.#answeredAtMs.get(connection) ?? 0) < this.limits.answerMs) return
     this.#answeredAtMs.set(connection, now)
     sendQuietly(connection, message)
+  }
+
+  /** Tell those who brought it that what they sent before is not taken after all. */
+  refuseLate({ peers, error }: Dropped): void {
+    for (const peer of [...this.peers]) {
+      if (!peers.includes(peer.id)) continue
+      // It was counted when it came, and no receipt of it is sent while it waits.
+      if (peer.receipts > 0) peer.receipts--
+      this.refuse(peer, error)
+    }
   }
 
   /** Tell a peer of an error: with a frame, or with a close where the connection cannot go on. */

@@ -103,6 +103,7 @@ export function assemble(host: Host): Parts {
         dialogue.changed()
         fanOut.update(update, sender)
       },
+      refuse: (dropped) => crowd.refuseLate(dropped),
       release: () => fanOut.flush(),
       acknowledge: () => dialogue.acknowledge(),
       dirty: () => {
