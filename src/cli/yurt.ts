@@ -7,6 +7,7 @@ import { type Command, CommandError, give, say } from "./terminal.ts"
 
 /** The commands in the order people need them; each is loaded when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./serve.ts")).serve,
   token: async () => (await import("./token.ts")).token,
 }
 

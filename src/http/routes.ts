@@ -15,12 +15,13 @@ import { list } from "./list.ts"
 import { limitRequests, limitUpgrades } from "./pace.ts"
 import { findPlace, type Place, type RouteOptions } from "./parties.ts"
 import { parseId, parsePath, type Target } from "./paths.ts"
+import { ready } from "./ready.ts"
 import type { Resource } from "./resource.ts"
 import { revocations } from "./revocations.ts"
 import { connect, isUpgrade, refuseSocket } from "./socket.ts"
 import { flush, status } from "./status.ts"
 
-const RESOURCES: readonly Resource[] = [document, status, flush, list, revocations, health]
+const RESOURCES: readonly Resource[] = [document, status, flush, list, revocations, health, ready]
 
 const TABLE: ReadonlyMap<string, Resource> = new Map(RESOURCES.map((resource) => [resource.path, resource]))
 

@@ -1,0 +1,91 @@
+/**
+ * The Worker of `yurt serve`: the deployable one, under plain workerd on a machine of one's own. It adds what the platform
+ * gives elsewhere: a list without a database, structured logs, and a way to go without losing anything.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers"
+import type { RegistryEnv } from "../access/revocations.ts"
+import type { AccessSettings } from "../access/settings.ts"
+import type { Archive } from "../archive/archive.ts"
+import { chooseArchive } from "../archive/choose.ts"
+import { SyncError } from "../errors.ts"
+import { routeDocuments } from "../http/routes.ts"
+import type { RoomEvent } from "../room/events.ts"
+import { Room as YurtRoom } from "../room/room.ts"
+import { type CatalogueRpc, catalogueArchive } from "./catalogue.ts"
+import { logLine } from "./log.ts"
+
+export { Registry } from "../access/registry.ts"
+export { Catalogue } from "./catalogue.ts"
+
+/** What the configuration of `yurt serve` binds. */
+export interface Env extends AccessSettings, RegistryEnv {
+  readonly Room: DurableObjectNamespace<Room>
+  readonly Catalogue: { getByName(name: string): CatalogueRpc }
+  /** The least that is logged: debug, info, warn or error. */
+  readonly LOG_LEVEL?: string
+  /** "none": documents are listed nowhere either. */
+  readonly ARCHIVE?: string
+}
+
+/** Rooms asked at once to go. A guess: enough for the disk, few enough for memory. */
+const DRAINED_AT_ONCE = 64
+
+/** Rooms with peers, by name, and how many. Plain workerd runs all rooms in this one isolate, so it outlives their sleep. */
+const open = new Map<string, number>()
+let draining = false
+
+/** A document whose archive is the one that the environment names, else the catalogue. */
+export class Room extends YurtRoom<Env> {
+  readonly archive: Archive | null = this.#chooseArchive()
+
+  override onEvent(event: RoomEvent): void {
+    if (event.type === "joined" || event.type === "left") {
+      if (event.peers === 0) open.delete(this.name)
+      else open.set(this.name, event.peers)
+    }
+    const line = logLine(this.name, event, this.env.LOG_LEVEL ?? "info")
+    if (line !== null) console.log(line)
+  }
+
+  #chooseArchive(): Archive | null {
+    if (this.env.ARCHIVE === "none") return null
+    return chooseArchive(this.env) ?? catalogueArchive(this.env.Catalogue.getByName("all"))
+  }
+}
+
+/**
+ * The operator's own door: bound to a socket that only the machine's owner can open.
+ * `POST /drain`: no request and no socket is taken from now on; what was taken is committed, and everyone is sent away.
+ */
+export class Control extends WorkerEntrypoint<Env> {
+  override async fetch(request: Request): Promise<Response> {
+    if (request.method !== "POST" || new URL(request.url).pathname !== "/drain")
+      return Response.json(new SyncError("not-found", "The control door has POST /drain."), { status: 404 })
+    draining = true
+    const names = [...open.keys()]
+    let peers = 0
+    let failed = 0
+    const drainNext = async () => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        try {
+          peers += await this.env.Room.getByName(name).drain()
+        } catch (cause) {
+          // The others go on; what this room acknowledged is on its disk.
+          failed++
+          console.error(`${name}: could not be drained`, cause)
+        }
+      }
+    }
+    const rooms = names.length
+    await Promise.all(Array.from({ length: DRAINED_AT_ONCE }, drainNext))
+    return Response.json({ rooms, peers, failed })
+  }
+}
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    if (!draining) return routeDocuments(request, env)
+    const error = new SyncError("restarting", "The server starts anew; ask again.")
+    return Response.json(error, { status: error.status, headers: { "retry-after": "2" } })
+  },
+}
