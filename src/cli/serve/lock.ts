@@ -54,13 +54,15 @@ function endLeftOver(folder: string, path: string): void {
     // It was cut off while it was written: its server did not get as far as starting anything.
     return
   }
-  if (holder.command !== process.pid && /\byurt\b/.test(commandLineOf(holder.command)))
+  // The numbers may be other programs' by now: after a restart of the machine, or in a new container.
+  const isLeft = holder.workerd !== null && commandLineOf(holder.workerd).includes(folder)
+  const isCommand = holder.command !== process.pid && /\byurt\b/.test(commandLineOf(holder.command))
+  if (isCommand && (isLeft || holder.workerd === null))
     throw new CommandError(
       "data-in-use",
       `${folder} is used by the server with process id ${holder.command}.`,
     )
-  // The number may be another program's by now.
-  if (holder.workerd === null || !commandLineOf(holder.workerd).includes(folder)) return
+  if (holder.workerd === null || !isLeft) return
   say(`The server before left a workerd behind (process id ${holder.workerd}); it is ended.`)
   process.kill(holder.workerd, "SIGKILL")
 }

@@ -1,7 +1,6 @@
 /** workerd: where its binary is, and whether it is one that these rooms run on. */
-import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { entryOf, findPackage } from "../packages.ts"
 import { CommandError } from "../terminal.ts"
 
 /** The day up to which the Worker's platform is asked for. */
@@ -19,23 +18,16 @@ export interface Workerd {
  * @throws CommandError "not-installed"
  */
 export function findWorkerd(): Workerd {
-  for (const from of [join(process.cwd(), "yurt.js"), import.meta.url]) {
-    const require = createRequire(from)
-    try {
-      const manifest = require.resolve("workerd/package.json")
-      const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string }
-      requireRecent(version)
-      const { default: binary } = require(dirname(manifest)) as { default: string }
-      return { binary, version }
-    } catch (thrown) {
-      if (!(thrown instanceof Error && "code" in thrown && thrown.code === "MODULE_NOT_FOUND")) throw thrown
-    }
-  }
-  throw new CommandError(
-    "not-installed",
-    "yurt serve runs on workerd, which is not installed here.",
-    "npm install workerd",
-  )
+  const found = findPackage("workerd", ["wrangler", "miniflare"])
+  if (found === null)
+    throw new CommandError(
+      "not-installed",
+      "yurt serve runs on workerd, which is not installed here.",
+      "npm install workerd",
+    )
+  requireRecent(found.version)
+  const { default: binary } = createRequire(import.meta.url)(entryOf(found)) as { default: string }
+  return { binary, version: found.version }
 }
 
 /** @throws CommandError "not-installed" where this workerd does not know the platform that the rooms need */
