@@ -3,12 +3,16 @@ import { type Command, CommandError, give, say } from "./terminal.ts"
 
 /** Each is loaded when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import("./init.ts")).init,
+  dev: async () => (await import("./dev.ts")).dev,
+  deploy: async () => (await import("./deploy.ts")).deploy,
   serve: async () => (await import("./serve.ts")).serve,
   import: async () => (await import("./import.ts")).importing,
   export: async () => (await import("./export.ts")).exporting,
   backup: async () => (await import("./export.ts")).backup,
   restore: async () => (await import("./import.ts")).restore,
   token: async () => (await import("./token.ts")).token,
+  doctor: async () => (await import("./doctor.ts")).doctor,
 }
 
 /**

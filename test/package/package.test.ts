@@ -1,6 +1,6 @@
 /** What somebody else has after `npm install yurt`: the samples of README.md, built and run in projects of their own. */
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
@@ -31,11 +31,12 @@ const STRICT = {
 }
 
 const workshop = makeWorkshop()
+let tarball: string
 let worker: Project
 let page: Project
 
 beforeAll(async () => {
-  const tarball = await pack(workshop.path)
+  tarball = await pack(workshop.path)
   worker = makeProject(workshop.path, { name: "worker", tarball })
   worker.write({
     "src/index.ts": README["src/index.ts"]!,
@@ -102,11 +103,9 @@ function bundle(entry: string, options: { jsx?: "automatic" } = {}) {
   })
 }
 
-it("gives a Worker of one's own strict types and a bundle, with the types that wrangler makes", async () => {
+it("gives a Worker of one's own strict types, with the types that wrangler makes", async () => {
   await worker.run("wrangler/bin/wrangler.js", "types")
   expect(await typeErrors(worker)).toEqual([])
-  const printed = await worker.run("wrangler/bin/wrangler.js", "deploy", "--dry-run", "--outdir=out")
-  expect(printed).toContain("env.Registry")
 })
 
 it("runs that Worker, and saves in it what a page's provider wrote", async () => {
@@ -176,6 +175,34 @@ it("gives a page strict types, and builds it with esbuild, Vite and webpack wher
     )
   })
   expect(stats.toString({ all: false, errors: true, warnings: true })).toBe("")
+})
+
+it("makes a project by its command, which type checks, would be deployed, and has nothing wrong with it", async () => {
+  // Inside the page's project, which has installed what it needs.
+  const app = makeProject(page.path, { name: "app", tarball })
+  await page.yurt("init", "app", "--package", `file:${tarball}`)
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app.path, "package.json"), "utf8"))
+  for (const name of Object.keys(dependencies))
+    expect(existsSync(join(page.path, "node_modules", name))).toBe(true)
+  app.lend(...Object.keys(devDependencies))
+  // It binds what the README's Worker binds.
+  cpSync(join(worker.path, "worker-configuration.d.ts"), join(app.path, "worker-configuration.d.ts"))
+  expect(await typeErrors(app)).toEqual([])
+  const plan = await app.yurt("deploy", "--dry-run")
+  expect(plan).toContain("env.Registry")
+  expect(plan).toContain("make the D1 database of DB")
+  expect(readFileSync(join(app.path, "public/editor.js"), "utf8").length).toBeGreaterThan(100_000)
+  expect(await app.yurt("doctor")).not.toContain("wrong")
+})
+
+it("serves from its own bundle, under the workerd that is installed beside it", async () => {
+  worker.lend("workerd")
+  const port = await freePort()
+  const server = worker.startYurt("serve", `--port=${port}`, `--data=${join(workshop.path, "data")}`)
+  const gone = once(server, "exit")
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/ready`)).ok, "the server answers")
+  server.kill("SIGTERM")
+  expect((await gone)[0]).toBe(0)
 })
 
 it("opens only the doors that the package names, and all of those", async () => {
