@@ -41,27 +41,27 @@ export interface TokenRequest {
 /** With what a token is signed, and for whom. */
 export interface Signing {
   /** The text of the server's AUTH_SECRET; nothing is decoded. */
-  readonly secret?: string
+  readonly secret?: string | undefined
   /** Or the Ed25519 private key whose public half is the server's AUTH_PUBLIC_KEY: PKCS #8 PEM, or a JWK in JSON. */
-  readonly privateKey?: string
+  readonly privateKey?: string | undefined
   /** The server's AUTH_AUDIENCE. Default "yurt". */
-  readonly audience?: string
+  readonly audience?: string | undefined
   /** The server's AUTH_ISSUER, where it has one. */
-  readonly issuer?: string
+  readonly issuer?: string | undefined
 }
 
 /** By what a token is proven: the same settings as the server's, by shorter names. */
 export interface Verifying {
   /** AUTH_SECRET */
-  readonly secret?: string
+  readonly secret?: string | undefined
   /** AUTH_PUBLIC_KEY */
-  readonly publicKey?: string
+  readonly publicKey?: string | undefined
   /** AUTH_JWKS_URL */
-  readonly jwksUrl?: string
+  readonly jwksUrl?: string | undefined
   /** AUTH_AUDIENCE */
-  readonly audience?: string
+  readonly audience?: string | undefined
   /** AUTH_ISSUER */
-  readonly issuer?: string
+  readonly issuer?: string | undefined
 }
 
 /**

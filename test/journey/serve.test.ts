@@ -4,6 +4,7 @@ import { mintToken } from "../../src/token.ts"
 import { type Client, openProvider, openWebsocketProvider, textOf, type } from "../kit/clients.ts"
 import { type Ran, runYurt } from "../kit/command.ts"
 import { freePort } from "../kit/port.ts"
+import { startPostgres } from "../kit/postgres.ts"
 import { bundledWorker, SelfHosted } from "../kit/self-hosted.ts"
 import { until } from "../kit/until.ts"
 
@@ -124,6 +125,36 @@ describe("[D2] a server of one's own", () => {
     expect(refusal.stderr).toMatch(/^data-in-use: .* is used by the server with process id \d+/)
     expect((await fetch(`${server.url}/health`)).status).toBe(200)
   })
+})
+
+it("[A1] lands documents in a Postgres of one's own, and says when it is away", async () => {
+  const database = await startPostgres()
+  const own = await SelfHosted.start({
+    AUTH_SECRET: SECRET,
+    POSTGRES_URL: database.url,
+    POSTGRES_MIGRATE: "true",
+    LIMIT_FLUSH_MS: "100",
+    LIMIT_READY_MS: "1",
+  })
+  try {
+    const ours = enter(openProvider(own.docs, "landed", { token }))
+    type(ours, "words to be found")
+    await until(async () => {
+      const rows = await database.query<{ text: string }>(
+        "select text from yurt_documents where id = 'landed'",
+      )
+      return rows[0]?.text === "words to be found"
+    }, "the row is there")
+    await database.stop()
+    await until(
+      async () => (await fetch(`${own.url}/ready`)).status === 503,
+      "it says that the archive is away",
+    )
+    ours.leave()
+  } finally {
+    await own.stop()
+    await database.close()
+  }
 })
 
 describe("[R1] a server that would serve nobody, or everybody, does not start", () => {

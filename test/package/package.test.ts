@@ -6,6 +6,7 @@ import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import webpack from "webpack"
 import { serve } from "../../demo/start.ts"
+import { verifyToken } from "../../src/token.ts"
 import { freePort } from "../kit/port.ts"
 import { killGroup } from "../kit/server.ts"
 import { until } from "../kit/until.ts"
@@ -175,6 +176,49 @@ it("gives a page strict types, and builds it with esbuild, Vite and webpack wher
     )
   })
   expect(stats.toString({ all: false, errors: true, warnings: true })).toBe("")
+})
+
+it("[R1] mints in a backend's route what the server takes, and needs nothing of Node or of a Worker for it", async () => {
+  const backend = makeProject(worker.path, { name: "backend", tarball })
+  backend.write({
+    "token.ts": README["token.ts"]!,
+    "route.ts": README["route.ts"]!,
+    "hono.ts": README["hono.ts"]!,
+    "auth.ts": `export async function userOf(request: Request) {
+      const id = request.headers.get("cookie")
+      return id === null ? null : { id, name: id.toUpperCase(), mayEdit: (document: string) => document === "notes" }
+    }`,
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: { ...STRICT, lib: ["esnext", "dom"], types: ["node"] },
+      include: ["*.ts"],
+    }),
+  })
+  backend.lend("hono", "@types/node")
+  expect(await typeErrors(backend)).toEqual([])
+  const { metafile, outputFiles } = await build({
+    absWorkingDir: backend.path,
+    entryPoints: ["hono.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    metafile: true,
+    write: false,
+  })
+  expect(Object.values(metafile.outputs)[0]?.imports).toEqual([])
+  backend.write({
+    "bundle.mjs": outputFiles[0]!.text,
+    "ask.mjs": `
+      import { app } from "./bundle.mjs"
+      process.env.AUTH_SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
+      const ask = (id, headers) => app.request("/api/document-token?id=" + id, { headers })
+      const answers = await Promise.all([ask("notes", { cookie: "ada" }), ask("other", { cookie: "ada" }), ask("notes")])
+      console.log(JSON.stringify({ statuses: answers.map(({ status }) => status), token: await answers[0].text() }))`,
+  })
+  const { statuses, token } = JSON.parse(await backend.run("./ask.mjs"))
+  expect(statuses).toEqual([200, 403, 403])
+  const claims = await verifyToken(token, { secret: "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u" })
+  expect(claims).toMatchObject({ subject: "ada", name: "ADA", docs: [{ id: "notes", rights: "write" }] })
 })
 
 it("makes a project by its command, which type checks, would be deployed, and has nothing wrong with it", async () => {

@@ -93,6 +93,7 @@ export function makeProject(workshop: string, { name, tarball }: { name: string;
     lend(...names) {
       mkdirSync(join(path, "node_modules/.bin"), { recursive: true })
       for (const name of names) {
+        mkdirSync(dirname(join(path, "node_modules", name)), { recursive: true })
         symlinkSync(join(ROOT, "node_modules", name), join(path, "node_modules", name), "junction")
         const command = join("node_modules/.bin", name)
         if (existsSync(join(ROOT, command))) symlinkSync(join(ROOT, command), join(path, command))
