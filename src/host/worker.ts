@@ -68,7 +68,9 @@ export class Control extends WorkerEntrypoint<Env> {
     const drainNext = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
         try {
-          peers += await this.env.Room.getByName(name).drain()
+          // Not in one line: `+=` would add to what was before the wait.
+          const gone = await this.env.Room.getByName(name).drain()
+          peers += gone
         } catch (cause) {
           // The others go on; what this room acknowledged is on its disk.
           failed++

@@ -1,5 +1,5 @@
 /** `yurt serve`: a server of one's own, ended in every way, and what is there afterwards. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { mintToken } from "../../src/token.ts"
 import { type Client, openProvider, openWebsocketProvider, textOf, type } from "../kit/clients.ts"
 import { type Ran, runYurt } from "../kit/command.ts"
@@ -26,6 +26,8 @@ afterAll(async () => {
   await server.stop()
 })
 
+// One that failed leaves it ended.
+beforeEach(() => server.ensure())
 function enter<One extends Client>(client: One): One {
   clients.push(client)
   return client
@@ -43,7 +45,8 @@ describe("[D2] a server of one's own", () => {
   it("[D2] goes on SIGTERM within seconds, with sockets open, and loses nothing that was typed", async () => {
     const ours = enter(openProvider(server.docs, "drained", { token }))
     const stock = enter(openWebsocketProvider(server.docs, "drained", { params: { token } }))
-    await until(() => ours.synced && stock.synced, "both are in")
+    const elsewhere = enter(openProvider(server.docs, "drained-too", { token }))
+    await until(() => ours.synced && stock.synced && elsewhere.synced, "all are in")
     type(ours, "ours ")
     type(stock, "theirs")
     await until(() => textOf(ours).length === 11 && textOf(stock).length === 11, "each has both words")
@@ -53,13 +56,12 @@ describe("[D2] a server of one's own", () => {
     await until(() => ours.losses.length > 0 && stock.losses.length > 0, "both have lost their sockets")
     expect([ours.losses[0], stock.losses[0]]).toEqual([1012, 1012])
     expect(server.log.find(({ event }) => event === "drained")).toMatchObject({
-      rooms: 1,
-      peers: 2,
+      rooms: 2,
+      peers: 3,
       failed: 0,
     })
     // Nobody but the disk may have it.
-    ours.leave()
-    stock.leave()
+    for (const client of [ours, stock, elsewhere]) client.leave()
     await server.start()
     const text = await textAt("drained")
     expect(text).toHaveLength(11)

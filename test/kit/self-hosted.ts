@@ -101,6 +101,12 @@ export class SelfHosted {
     )
   }
 
+  /** Start it, unless it runs. */
+  async ensure(): Promise<void> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) await this.start()
+  }
+
   /** SIGTERM. @returns its exit code, and how long it took, ms */
   async terminate(): Promise<{ code: number | null; ms: number }> {
     const startedAtMs = Date.now()
