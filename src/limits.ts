@@ -99,6 +99,37 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
+  /** Who knocks has this long to show its token, ms; then it is closed, and may dial again. */
+  knockMs: 30_000,
+  /** What it may send until it is in, messages ... */
+  knockMessages: 1_000,
+  /** ... and bytes. @source Hocuspocus 4.7, whose server has the same two */
+  knockBytes: 5 * MB,
+  /** Bytes that are kept for all who knock at a room, until their tokens are verified. */
+  knockTotalBytes: 16 * MB,
+  /** Tokens it may show: each costs a signature. */
+  knockTokens: 10,
+  /** Sockets of one room that have shown no token yet. */
+  knockers: 100,
+  /** How a Hocuspocus client names a document, session included, UTF-16 units: a socket's attachment keeps it. */
+  keyLength: 512,
+
+  /** Documents on one socket: a page with a hundred opens one connection. */
+  bundleDocuments: 128,
+  /**
+   * Documents that are opened on one socket in its life, those that are opened again among them; then the client comes
+   * again. @source Workers limits: 1,000 calls to other objects for one request, and a document may take three
+   */
+  bundleOpens: 300,
+  /** Bytes that are kept on one socket for documents that are still opening. */
+  bundleWaitingBytes: 16 * MB,
+  /** ... and that may be on their way to its client, of all its documents: rooms have bounds of their own, lower ones. */
+  bundleUnreadBytes: 64 * MB,
+  /** A document whose room is lost is opened again on the same socket after this, ms; each next time after twice as long. */
+  bundleRetryMs: 500,
+  /** ... to this ceiling, ms. */
+  bundleRetryCeilingMs: 30_000,
+
   /** Connections that one subject may open to a room from one address at once, and each second for as long as it likes. */
   dialBurst: 60,
   dialsPerSecond: 2,
@@ -306,6 +337,7 @@ const ORDERED: readonly (readonly [keyof Limits, keyof Limits])[] = [
   ["commitWindowMs", "commitCeilingMs"],
   ["silentAnswerMs", "silentMs"],
   ["retryMs", "retryCeilingMs"],
+  ["bundleRetryMs", "bundleRetryCeilingMs"],
   ["jwksMaxAgeMs", "jwksStaleMs"],
 ]
 

@@ -13,6 +13,9 @@ export const INDEX_ROOM = "-"
 /** On a forwarded request: who asks, as `encodeGrant` writes it. The Worker sets it; a client's own is dropped. */
 export const GRANT_HEADER = "x-yurt-grant"
 
+/** On a forwarded upgrade: the dialect that its path names. The Worker sets it. Without it the first message tells. */
+export const DIALECT_HEADER = "x-yurt-dialect"
+
 /** What an export asks for, as written in the request; the room knows which formats exist. */
 export interface ExportRequest {
   /** `?format=`; null where `Accept` decides. */
@@ -153,16 +156,19 @@ export function portableBody(body: Uint8Array | string): Uint8Array | ReadableSt
   return new Response(body as BodyInit).body ?? body
 }
 
-/** A grant as a header's value: base64url of its JSON, because names are not ASCII. */
-export function encodeGrant(grant: Grant): string {
+/**
+ * A grant as a header's value: base64url of its JSON, because names are not ASCII.
+ * @param grant null for an upgrade whose token comes on the socket: the room lets it knock
+ */
+export function encodeGrant(grant: Grant | null): string {
   return toBase64UrlEncoded(new TextEncoder().encode(JSON.stringify(grant)))
 }
 
-/** The grant the Worker has put on a request. @throws when there is none: the request did not come through the Worker */
-export function decodeGrant(request: Request): Grant {
+/** The grant the Worker has put on a request; null: it knocks. @throws when there is none: the request did not come through the Worker */
+export function decodeGrant(request: Request): Grant | null {
   const value = request.headers.get(GRANT_HEADER)
   if (value === null) throw new TypeError(`a request without ${GRANT_HEADER} has reached a room`)
-  return JSON.parse(new TextDecoder().decode(fromBase64UrlEncoded(value))) as Grant
+  return JSON.parse(new TextDecoder().decode(fromBase64UrlEncoded(value))) as Grant | null
 }
 
 // ---- bindings

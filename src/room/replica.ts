@@ -283,6 +283,14 @@ export class Replica {
     }
   }
 
+  /** Nothing of an update is new here. @throws SyncError bad-update where it is none */
+  contains(update: Uint8Array): boolean {
+    const verdict = vet(update, this.#clocks, { limits: this.#limits })
+    if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
+    if (verdict.waiting !== null || verdict.sections.length > 0) return false
+    return !verdict.deletes || Y.snapshotContainsUpdate(Y.snapshot(this.document()), update)
+  }
+
   /** The whole document as consecutive updates, at least one; read from the log, without a Y.Doc. */
   whole(): Uint8Array[] {
     const { snapshot, updates, damaged } = this.#log.load()

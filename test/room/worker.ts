@@ -76,6 +76,7 @@ export class Room extends YurtRoom<Env> {
     retryCeilingMs: 50,
     dehydrateMs: 200,
     readyMs: 1,
+    knockMs: 300,
   }
 
   override onCustomMessage(_peer: Peer, message: string): void {
