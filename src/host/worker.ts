@@ -1,18 +1,20 @@
 /**
  * The Worker of `yurt serve`: the deployable one, under plain workerd on a machine of one's own. It adds what the platform
- * gives elsewhere: a list without a database, structured logs, and a way to go without losing anything.
+ * gives elsewhere: a list without a database, structured logs, metrics, and a way to go without losing anything.
  */
 import { WorkerEntrypoint } from "cloudflare:workers"
-import type { RegistryEnv } from "../access/revocations.ts"
+import { authorize } from "../access/door.ts"
+import { checkRevoked, type RegistryEnv } from "../access/revocations.ts"
 import type { AccessSettings } from "../access/settings.ts"
 import type { Archive } from "../archive/archive.ts"
 import { chooseArchive } from "../archive/choose.ts"
-import { SyncError } from "../errors.ts"
+import { asSyncError, SyncError } from "../errors.ts"
 import { routeDocuments } from "../http/routes.ts"
 import type { RoomEvent } from "../room/events.ts"
 import { Room as YurtRoom } from "../room/room.ts"
 import { type CatalogueRpc, catalogueArchive } from "./catalogue.ts"
 import { logLine } from "./log.ts"
+import { METRICS_TYPE, Metrics } from "./metrics.ts"
 
 export { Registry } from "../access/registry.ts"
 export { Catalogue } from "./catalogue.ts"
@@ -30,8 +32,8 @@ export interface Env extends AccessSettings, RegistryEnv {
 /** Rooms asked at once to go. A guess: enough for the disk, few enough for memory. */
 const DRAINED_AT_ONCE = 64
 
-/** Rooms with peers, by name, and how many. Plain workerd runs all rooms in this one isolate, so it outlives their sleep. */
-const open = new Map<string, number>()
+/** Plain workerd runs all rooms in this one isolate, so what is counted here is all there is, and outlives their sleep. */
+const metrics = new Metrics(Date.now())
 let draining = false
 
 /** A document whose archive is the one that the environment names, else the catalogue. */
@@ -39,10 +41,7 @@ export class Room extends YurtRoom<Env> {
   readonly archive: Archive | null = this.#chooseArchive()
 
   override onEvent(event: RoomEvent): void {
-    if (event.type === "joined" || event.type === "left") {
-      if (event.peers === 0) open.delete(this.name)
-      else open.set(this.name, event.peers)
-    }
+    metrics.note(this.name, event)
     const line = logLine(this.name, event, this.env.LOG_LEVEL ?? "info")
     if (line !== null) console.log(line)
   }
@@ -62,7 +61,7 @@ export class Control extends WorkerEntrypoint<Env> {
     if (request.method !== "POST" || new URL(request.url).pathname !== "/drain")
       return Response.json(new SyncError("not-found", "The control door has POST /drain."), { status: 404 })
     draining = true
-    const names = [...open.keys()]
+    const names = [...metrics.open.keys()]
     let peers = 0
     let failed = 0
     const drainNext = async () => {
@@ -86,8 +85,25 @@ export class Control extends WorkerEntrypoint<Env> {
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    if (!draining) return routeDocuments(request, env)
+    if (!draining) {
+      const isMetrics = request.method === "GET" && new URL(request.url).pathname === "/metrics"
+      return isMetrics ? answerMetrics(request, env) : routeDocuments(request, env)
+    }
     const error = new SyncError("restarting", "The server starts anew; ask again.")
     return Response.json(error, { status: error.status, headers: { "retry-after": "2" } })
   },
+}
+
+/** `GET /metrics`, for an admin's token: how busy a server is, and what it refuses, is not for everybody. */
+async function answerMetrics(request: Request, env: Env): Promise<Response> {
+  try {
+    const grant = await authorize(request, { id: null, rights: "admin" }, env)
+    await checkRevoked(env, { grant, visit: null })
+    return new Response(metrics.write(), {
+      headers: { "content-type": METRICS_TYPE, "cache-control": "no-store" },
+    })
+  } catch (thrown) {
+    const error = asSyncError(thrown)
+    return Response.json(error, { status: error.status })
+  }
 }

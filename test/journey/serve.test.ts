@@ -81,7 +81,7 @@ describe("[D2] a server of one's own", () => {
   it("[D2] has what it acknowledged after kill -9 of the command, whose workerd it then ends", async () => {
     const ours = enter(openProvider(server.docs, "killed", { token }))
     type(ours, "acknowledged")
-    await (ours as ReturnType<typeof openProvider>).provider.whenSaved()
+    await ours.provider.whenSaved()
     await server.killCommand()
     ours.leave()
     expect((await fetch(`${server.url}/health`)).status).toBe(200)
@@ -92,7 +92,7 @@ describe("[D2] a server of one's own", () => {
   it("[D2] [A1] ends with 1 where workerd was killed, and brings the list up to date when it is started again", async () => {
     const ours = enter(openProvider(server.docs, "listed", { token }))
     type(ours, "acknowledged")
-    await (ours as ReturnType<typeof openProvider>).provider.whenSaved()
+    await ours.provider.whenSaved()
     expect(await server.killWorkerd()).toBe(1)
     ours.leave()
     await server.start()
@@ -117,6 +117,25 @@ describe("[D2] a server of one's own", () => {
     const committed = server.log.filter(({ event, document }) => event === "committed" && document === "away")
     expect(committed[0]).toMatchObject({ level: "debug", revision: 1, bytes: expect.any(Number) })
     expect(JSON.stringify(server.log)).not.toContain(token)
+  })
+
+  it("[O1] gives an admin its metrics, and nobody else", async () => {
+    const ours = enter(openProvider(server.docs, "measured", { token }))
+    type(ours, "words")
+    await ours.provider.whenSaved()
+    const response = await get("/metrics")
+    expect(response.headers.get("content-type")).toContain("application/openmetrics-text")
+    const text = await response.text()
+    expect(text).toMatch(/^yurt_connections 1$/m)
+    expect(text).toMatch(/^yurt_events_total{event="committed"} [1-9]/m)
+    ours.leave()
+    await until(
+      async () => (await (await get("/metrics")).text()).includes("\nyurt_connections 0\n"),
+      "it has left",
+    )
+    const reader = await mintToken({ subject: "bo", docs: [{ id: "*", rights: "read" }] }, { secret: SECRET })
+    expect((await fetch(`${server.url}/metrics?token=${reader}`)).status).toBe(403)
+    expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
   })
 
   it("[D2] lets no second server onto its folder", async () => {
