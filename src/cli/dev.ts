@@ -21,9 +21,13 @@ export const dev: Command = {
       // Its store of traces makes a room six times slower, measured.
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", X_LOCAL_OBSERVABILITY: "false" },
     })
-    const pass = (signal: NodeJS.Signals) => child.kill(signal)
+    let isAsked = false
+    const pass = (signal: NodeJS.Signals) => {
+      isAsked = true
+      child.kill(signal)
+    }
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass)
     const [code, signal] = await once(child, "exit")
-    if (code !== 0 && signal === null) throw new CommandError("failed", `wrangler dev ended with ${code}.`)
+    if (code !== 0 && signal === null && !isAsked) throw new CommandError("failed", `wrangler dev ended with ${code}.`)
   },
 }
