@@ -303,6 +303,8 @@ export const LIMITS = {
   idBytes: 256,
   /** Entries of one page of a listing. */
   pageEntries: 1_000,
+  /** What `/ready` found is answered for this long, ms: anybody may ask, and each look writes a row. */
+  readyMs: 5_000,
 } as const satisfies Record<string, number>
 
 /** The limits of a room: same names, your numbers. */

@@ -120,8 +120,21 @@ export interface RoomRpc {
    * opens its socket after it.
    */
   dismiss(who: Revoked): Promise<void>
+  /**
+   * The server goes: commit what was taken, and close every socket with 1012, so that its client comes back.
+   * @returns how many peers had to go
+   */
+  drain(): Promise<number>
+  /** Write to the disk and ask the archive; asked of INDEX_ROOM. Throws what the platform throws where the disk fails. */
+  ready(): Promise<Answer<Readiness>>
   /** Upgrades and POST, with GRANT_HEADER set. */
   fetch(request: Request): Promise<Response>
+}
+
+/** Whether rooms can work. */
+export interface Readiness {
+  /** null: there is none. While it is unavailable, rooms go on with what they hold, and others are refused. */
+  readonly archive: "ok" | "unavailable" | null
 }
 
 /** A subject, or a token by its id. */

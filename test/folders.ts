@@ -17,7 +17,9 @@ export type Order = Readonly<Record<string, readonly string[]>>
 const ORDER: Order = {
   "index.ts": ["http", "room", "access", "archive"],
   "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
-  cli: ["access"],
+  host: ["http", "room", "access", "archive", "errors.ts"],
+  cli: ["token.ts", "access", "limits.ts", "errors.ts"],
+  "token.ts": ["access", "errors.ts"],
   http: ["pipe", "access", "rpc.ts", "limits.ts", "errors.ts"],
   room: ["access", "rpc.ts", "archive", "export", "update", "wire", "limits.ts", "errors.ts"],
   client: ["wire", "errors.ts"],

@@ -18,6 +18,7 @@ import { list } from "./list.ts"
 import { limitKnocks, limitRequests, limitUpgrades } from "./pace.ts"
 import { findPlace, type Place, type RouteOptions } from "./parties.ts"
 import { parseId, parsePath, type Target } from "./paths.ts"
+import { ready } from "./ready.ts"
 import type { Resource } from "./resource.ts"
 import { revocations } from "./revocations.ts"
 import { connect, isUpgrade, openPair, refuseSocket, socketOf } from "./socket.ts"
@@ -32,6 +33,7 @@ const RESOURCES: readonly Resource[] = [
   list,
   revocations,
   health,
+  ready,
 ]
 
 const TABLE: ReadonlyMap<string, Resource> = new Map(RESOURCES.map((resource) => [resource.path, resource]))

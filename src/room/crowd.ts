@@ -378,6 +378,16 @@ export class Crowd {
     for (const peer of [...this.peers]) this.#end(peer, error, "out")
   }
 
+  /** Close every socket, those that are only kept open as well: everyone is to come back. @returns how many peers had to go */
+  sendAway(error: SyncError): number {
+    const peers = [...this.peers]
+    for (const peer of peers) this.close(peer, error)
+    const { closeCode: code, message } = error
+    for (const socket of this.#ctx.getWebSockets())
+      closeQuietly(socket, { code, reason: closeReason(message) })
+    return peers.length
+  }
+
   /** Forget a peer whose socket has closed. */
   left(peer: SocketPeer): void {
     this.#dismiss(peer, "closing")

@@ -31,6 +31,7 @@ import {
   type ExportRequest,
   findOwnBinding,
   portableBody,
+  type Readiness,
   type Revoked,
   type RoomRpc,
 } from "../rpc.ts"
@@ -39,6 +40,7 @@ import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
 import { assemble, type Parts } from "./parts.ts"
 import type { Peer } from "./peer.ts"
+import { Pulse } from "./pulse.ts"
 
 const DONE = Promise.resolve()
 
@@ -75,6 +77,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Recent dismissals, with their times, ms since 1970. */
   #dismissals: { readonly who: Revoked; readonly atMs: number }[] = []
   readonly #counts = new EventCounts()
+  readonly #pulse = new Pulse()
 
   // ---- hooks and calls for a subclass
 
@@ -267,6 +270,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     for (const peer of [...crowd.peers]) {
       if (isMeant(who, peer.grant)) crowd.close(peer, new SyncError("unauthorized", "This token was revoked"))
     }
+  }
+
+  async drain(): Promise<number> {
+    const { intake, crowd } = this.#room
+    intake.commit()
+    const gone = crowd.sendAway(new SyncError("restarting", "The server starts anew; connect again."))
+    await this.ctx.storage.sync()
+    return gone
+  }
+
+  ready(): Promise<Answer<Readiness>> {
+    const { archive, limits } = this
+    return answer(() =>
+      this.#pulse.take(this.ctx.storage, { archive, limits, archivist: this.#room.archivist }),
+    )
   }
 
   // ---- the platform's events

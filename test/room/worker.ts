@@ -75,6 +75,7 @@ export class Room extends YurtRoom<Env> {
     retryMs: 10,
     retryCeilingMs: 50,
     dehydrateMs: 200,
+    readyMs: 1,
     knockMs: 300,
   }
 
