@@ -1,11 +1,10 @@
 /** Many documents on one socket: stock Hocuspocus' and our own client, against the real server. */
 import type { HocuspocusProviderWebsocket } from "@hocuspocus/provider"
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it } from "vitest"
 import * as Y from "yjs"
 import { followSubdocuments } from "../../src/client/socket.ts"
 import { LIMITS } from "../../src/limits.ts"
 import {
-  type Client,
   cursorsOf,
   openHocuspocus,
   openHocuspocusSocket,
@@ -16,8 +15,6 @@ import {
   type,
 } from "../kit/clients.ts"
 import { setUpJourney, synced } from "../kit/journey.ts"
-import { startServer, type TestServer } from "../kit/server.ts"
-import { claimsOf, signToken } from "../kit/tokens.ts"
 import { until } from "../kit/until.ts"
 
 const journey = setUpJourney()
@@ -30,8 +27,8 @@ describe("HocuspocusProviderWebsocket", () => {
   })
 
   /** A page with one socket. */
-  function page(server: TestServer = journey.server) {
-    const socket = openHocuspocusSocket(`${server.url.replace("http", "ws")}/hocuspocus`)
+  function page() {
+    const socket = openHocuspocusSocket(`${journey.server.url.replace("http", "ws")}/hocuspocus`)
     sockets.push(socket)
     return {
       socket,
@@ -90,90 +87,6 @@ describe("HocuspocusProviderWebsocket", () => {
     await synced(late)
     for (const client of [late, ...clients]) client.leave()
   })
-
-  it("[D1] is synced again with all its documents after a SIGKILL", async () => {
-    const { open } = page()
-    const clients = await enter(open("killed/a"), open("killed/b"))
-    for (const client of clients) type(client, "before ")
-    await journey.server.kill()
-    for (const client of clients) type(client, "after")
-    await journey.server.restart()
-    await until(() => clients.every(({ provider }) => provider.unsyncedChanges === 0), "all is on disk", {
-      timeoutMs: 15_000,
-    })
-    const readers = await enter(
-      ...["killed/a", "killed/b"].map((id) => openWebsocketProvider(journey.server.docs, id)),
-    )
-    expect(readers.map(textOf)).toEqual(["before after", "before after"])
-  })
-
-  describe("with tokens", () => {
-    const secret = "a secret of more than thirty-two bytes, for bundles"
-    let server: TestServer
-    beforeAll(async () => {
-      server = await startServer([`--var=AUTH_SECRET:${secret}`])
-    })
-    afterAll(() => server.stop())
-    const tokenOf = (id: string, rights: "read" | "write", lifetimeS = 3600) =>
-      signToken(secret, {
-        ...claimsOf("ada", [{ id, rights }]),
-        exp: Math.floor(Date.now() / 1000) + lifetimeS,
-      })
-
-    it("[R1] [R2] judges each document by its own token, and a refused one closes nobody else's", async () => {
-      const { open } = page(server)
-      const refused: Client[] = [
-        open("tokens/none"),
-        open("tokens/noise", { token: "no.such.token" }),
-        open("tokens/other", { token: await tokenOf("another", "write") }),
-        open("-", { token: await tokenOf("*", "write") }),
-        open("/elsewhere/x", { token: await tokenOf("/elsewhere/*", "write") }),
-      ]
-      const [writer, reader] = await enter(
-        open("tokens/written", { token: await tokenOf("tokens/written", "write") }),
-        open("tokens/read", { token: await tokenOf("tokens/*", "read") }),
-      )
-      await until(() => refused.every(({ refusals }) => refusals.length > 0), "each is told why")
-      expect(refused.map(({ synced }) => synced)).toEqual(refused.map(() => false))
-      type(writer, "written")
-      await until(() => writer.provider.unsyncedChanges === 0, "the writer's is on disk")
-      expect([writer.provider.authorizedScope, reader.provider.authorizedScope]).toEqual([
-        "read-write",
-        "readonly",
-      ])
-      expect([writer.losses, reader.losses]).toEqual([[], []])
-      for (const client of refused) client.leave()
-    })
-
-    it("[R2] brings a document back with a fresh token, while the others notice nothing", async () => {
-      const { socket, open } = page(server)
-      const lifetimes = [2, 3600]
-      let asked = 0
-      const [ada, bo] = await enter(
-        open("renewed", {
-          token: () => {
-            asked++
-            return tokenOf("renewed", "write", lifetimes.shift() ?? 3600)
-          },
-        }),
-        open("steady", { token: await tokenOf("steady", "write") }),
-      )
-      const { webSocket } = socket
-      type(ada, "one ")
-      await until(() => asked === 2, "its token has expired, and it is asked for another")
-      type(ada, "two")
-      await until(() => ada.provider.unsyncedChanges === 0, "all is on disk")
-      const [reader] = await enter(
-        openWebsocketProvider(server.docs, "renewed", {
-          params: { token: await tokenOf("renewed", "read") },
-        }),
-      )
-      expect(textOf(reader)).toBe("one two")
-      type(bo, "steady")
-      await until(() => bo.provider.unsyncedChanges === 0, "the other goes on")
-      expect(socket.webSocket).toBe(webSocket)
-    })
-  })
 })
 
 describe("our Socket", () => {
@@ -200,18 +113,6 @@ describe("our Socket", () => {
     expect(clients.flatMap(({ losses }) => losses)).toEqual([])
     for (const client of clients) client.leave()
     expect(socket.size).toBe(0)
-  })
-
-  it("[C2] comes back after a SIGKILL, and saves what was typed meanwhile", async () => {
-    const socket = openSocket(journey.server.docs)
-    const clients = await enter(openProvider(socket, "socket/a"), openProvider(socket, "socket/b"))
-    for (const client of clients) type(client, "before ")
-    await journey.server.kill()
-    for (const client of clients) type(client, "after")
-    await journey.server.restart()
-    await Promise.all(clients.map(({ provider }) => provider.whenSaved()))
-    const [reader] = await enter(openWebsocketProvider(journey.server.docs, "socket/b"))
-    expect(textOf(reader)).toBe("before after")
   })
 
   it("[W1] ends the document of an id that is none, and of one whose frames cannot be read, alone", async () => {
@@ -258,4 +159,26 @@ describe("our Socket", () => {
     adas.destroy()
     bos.destroy()
   })
+})
+
+it("[D1] [C2] is synced again with all its documents after a SIGKILL, Hocuspocus' socket and ours", async () => {
+  const ids = ["killed/a", "killed/b"]
+  const theirs = openHocuspocusSocket(`${journey.server.url.replace("http", "ws")}/hocuspocus`)
+  const ours = openSocket(journey.server.docs)
+  const hocuspocus = await enter(...ids.map((name) => openHocuspocus(theirs, { name })))
+  const yurt = await enter(...ids.map((id) => openProvider(ours, id)))
+  const all = [...hocuspocus, ...yurt]
+  for (const client of all) type(client, "before ")
+  await until(() => all.every((client) => textOf(client) === "before before "), "all have it")
+  await journey.server.kill()
+  for (const client of all) type(client, "after ")
+  await journey.server.restart()
+  await until(() => hocuspocus.every(({ provider }) => provider.unsyncedChanges === 0), "theirs is on disk", {
+    timeoutMs: 15_000,
+  })
+  await Promise.all(yurt.map(({ provider }) => provider.whenSaved()))
+  const readers = await enter(...ids.map((id) => openWebsocketProvider(journey.server.docs, id)))
+  const words = ids.map(() => ["after", "after", "before", "before"])
+  expect(readers.map((reader) => textOf(reader).trim().split(" ").sort())).toEqual(words)
+  theirs.destroy()
 })

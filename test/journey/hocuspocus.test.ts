@@ -1,5 +1,6 @@
 /** Stock Hocuspocus, unchanged, against the real server, and in one room with every other client. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { HocuspocusProviderWebsocket } from "@hocuspocus/provider"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import type { DocumentStatus } from "../../src/rpc.ts"
 import { statusPath } from "../kit/addresses.ts"
 import {
@@ -7,6 +8,7 @@ import {
   cursorsOf,
   isSame,
   openHocuspocus,
+  openHocuspocusSocket,
   openProvider,
   openWebsocketProvider,
   openYProvider,
@@ -258,13 +260,79 @@ describe("with tokens", () => {
     reader.awareness.setLocalState({ name: "reader" })
     hidden.awareness.setLocalState(null)
     await until(() => cursorsOf(hidden).length === 2, "the hidden one sees the two others")
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 4; i++) {
       type(author, "x".repeat(200_000))
       await until(() => author.provider.unsyncedChanges === 0, "it is saved")
     }
     await converge(author, reader, hidden)
     expect([author.losses, reader.losses, hidden.losses]).toEqual([[], [], []])
     expect(cursorsOf(reader)).toEqual([{ name: "author" }])
+  })
+
+  describe("on one socket", () => {
+    const sockets: HocuspocusProviderWebsocket[] = []
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy()
+    })
+
+    /** A page with one socket. */
+    function page() {
+      const socket = openHocuspocusSocket(`${server.url.replace("http", "ws")}/hocuspocus`)
+      sockets.push(socket)
+      const open = (name: string, token: string | (() => string) = "") =>
+        openHocuspocus(socket, { name, token })
+      return { socket, open }
+    }
+
+    it("[R1] [R2] judges each document by its own token, and a refused one closes nobody else's", async () => {
+      const { open } = page()
+      const refused: Client[] = [
+        open("socket/none"),
+        open("socket/noise", "no.such.token"),
+        open("socket/other", tokenOf("ada", "write", "another")),
+        open("-", tokenOf("ada", "write")),
+        open("/elsewhere/x", tokenOf("ada", "write", "/elsewhere/*")),
+      ]
+      const [writer, reader] = await enter(
+        open("socket/written", tokenOf("ada", "write", "socket/written")),
+        open("socket/read", tokenOf("ada", "read", "socket/*")),
+      )
+      await until(() => refused.every(({ refusals }) => refusals.length > 0), "each is told why")
+      expect(refused.map(({ synced }) => synced)).toEqual(refused.map(() => false))
+      type(writer, "written")
+      await until(() => writer.provider.unsyncedChanges === 0, "the writer's is on disk")
+      const scopes = [writer, reader].map(({ provider }) => provider.authorizedScope)
+      expect(scopes).toEqual(["read-write", "readonly"])
+      expect([writer.losses, reader.losses]).toEqual([[], []])
+      for (const client of refused) client.leave()
+    })
+
+    it("[R2] brings a document back with a fresh token, while the others notice nothing", async () => {
+      const { socket, open } = page()
+      const lifetimes = [2, 3600]
+      let asked = 0
+      const [ada, bo] = await enter(
+        open("socket/renewed", () => {
+          asked++
+          return signToken(secret, {
+            ...claimsOf("ada", [{ id: "*", rights: "write" }]),
+            exp: Math.floor(Date.now() / 1000) + (lifetimes.shift() ?? 3600),
+          })
+        }),
+        open("socket/steady", tokenOf("bo", "write")),
+      )
+      const { webSocket } = socket
+      type(ada, "one ")
+      await until(() => asked === 2, "its token has expired, and it is asked for another")
+      type(ada, "two")
+      await until(() => ada.provider.unsyncedChanges === 0, "all is on disk")
+      const params = { token: tokenOf("ada", "read") }
+      const [reader] = await enter(openWebsocketProvider(server.docs, "socket/renewed", { params }))
+      expect(textOf(reader)).toBe("one two")
+      type(bo, "steady")
+      await until(() => bo.provider.unsyncedChanges === 0, "the other goes on")
+      expect(socket.webSocket).toBe(webSocket)
+    })
   })
 })
 
