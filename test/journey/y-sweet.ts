@@ -1,9 +1,8 @@
-/** Stock Y-Sweet, client and SDK, against the real server, with and without tokens. */
+/** Stock Y-Sweet, client and SDK, against the real server, which wants tokens: tests for dialects.test.ts. */
 import { DocumentManager } from "@y-sweet/sdk"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, expect, it } from "vitest"
 import * as Y from "yjs"
 import {
-  type Client,
   cursorsOf,
   isSame,
   openHocuspocus,
@@ -14,48 +13,33 @@ import {
   textOf,
   type,
 } from "../kit/clients.ts"
-import { synced } from "../kit/journey.ts"
-import { startServer, type TestServer } from "../kit/server.ts"
+import type { Journey } from "../kit/journey.ts"
 import { claimsOf, signToken } from "../kit/tokens.ts"
 import { until } from "../kit/until.ts"
+import { SECRET } from "./secret.ts"
 
-const SECRET = "a secret of more than thirty-two bytes, for Y-Sweet"
-let server: TestServer
-let manager: DocumentManager
-const present: Client[] = []
+/** @param locked at a server that wants tokens */
+export function testYSweet(locked: Journey): void {
+  const { enter } = locked
+  let manager: DocumentManager
+  beforeAll(async () => {
+    manager = await managerOf([{ id: "*", rights: "write" }], true)
+  })
 
-beforeAll(async () => {
-  // So little that a test can outrun it: who does not show that it reads is closed.
-  const limits = ["--var=LIMIT_PROBE_BYTES:65536", "--var=LIMIT_UNREAD_BYTES:524288"]
-  server = await startServer([`--var=AUTH_SECRET:${SECRET}`, ...limits])
-  manager = await managerOf([{ id: "*", rights: "write" }], true)
-})
-afterAll(async () => {
-  for (const client of present) client.leave()
-  await server.stop()
-})
+  async function managerOf(
+    docs: { id: string; rights: "read" | "write" }[],
+    admin: boolean,
+    subject = "backend",
+  ): Promise<DocumentManager> {
+    const token = await signToken(SECRET, { ...claimsOf(subject, docs), ...(admin && { admin }) })
+    return new DocumentManager(`${locked.server.url.replace("http", "ys").replace("://", `://${token}@`)}/`)
+  }
 
-async function managerOf(
-  docs: { id: string; rights: "read" | "write" }[],
-  admin: boolean,
-  subject = "backend",
-): Promise<DocumentManager> {
-  const token = await signToken(SECRET, { ...claimsOf(subject, docs), ...(admin && { admin }) })
-  return new DocumentManager(`${server.url.replace("http", "ys").replace("://", `://${token}@`)}/`)
-}
+  /** Somebody whose token the manager gives out. */
+  function open(docId: string, request: Parameters<DocumentManager["getClientToken"]>[1] = {}) {
+    return openYSweet(docId, () => manager.getOrCreateDocAndToken(docId, request))
+  }
 
-async function enter<Clients extends Client[]>(...clients: Clients): Promise<Clients> {
-  present.push(...clients)
-  return synced(...clients)
-}
-
-/** Somebody whose token the manager gives out. */
-function open(docId: string, request: Parameters<DocumentManager["getClientToken"]>[1] = {}) {
-  return openYSweet(docId, () => manager.getOrCreateDocAndToken(docId, request))
-}
-
-// Each waits for a client's own patience, so they wait at once.
-describe.concurrent("beside each other", () => {
   it("[F3] stays connected and is synced however much is sent to it", async () => {
     const [author, reader] = await enter(open("much"), open("much"))
     reader.awareness.setLocalState({ name: "reader" })
@@ -118,10 +102,10 @@ describe.concurrent("beside each other", () => {
     const claims = JSON.parse(Buffer.from(token!.split(".")[1]!, "base64url").toString())
     expect(claims).toMatchObject({ sub: "bo", docs: [{ id: "mine/a", rights: "write", presence: true }] })
     expect(claims.exp - claims.iat).toBe(3600)
-    expect([url, authorization]).toEqual([server.docs, "full"])
+    expect([url, authorization]).toEqual([locked.server.docs, "full"])
     for (const request of [{ userId: "" }, { userId: "x".repeat(257) }, { validForSeconds: -1 }])
       await expect(some.getClientToken("mine/a", request)).rejects.toThrow("400")
-    const nobody = new DocumentManager(server.url.replace("http", "ys"))
+    const nobody = new DocumentManager(locked.server.url.replace("http", "ys"))
     await expect(nobody.createDoc()).rejects.toThrow("NoAuthProvided")
     await expect(nobody.getDocAsUpdate("mine")).rejects.toThrow("NoAuthProvided")
   })
@@ -131,32 +115,26 @@ describe.concurrent("beside each other", () => {
     await until(() => ada.losses.includes(4401), "its token has ended")
     await until(() => ada.synced, "it is back with another one")
   })
-})
 
-it("[W2] [D1] syncs with every other client, shows cursors, and has no local changes once all is on disk; offline too", async () => {
-  const token = await signToken(SECRET, claimsOf("ada", [{ id: "*", rights: "write" }]))
-  const clients = await enter(
-    open("mixed", { userId: "bo" }),
-    open("mixed"),
-    openWebsocketProvider(server.docs, "mixed", { params: { token } }),
-    openHocuspocus(`${server.url.replace("http", "ws")}/hocuspocus/mixed`, { token }),
-    openProvider(server.docs, "mixed", { token }),
-  )
-  for (const [i, client] of clients.entries()) {
-    for (let n = 0; n < 20; n++) type(client, String(i))
-    client.awareness.setLocalState({ i })
-  }
-  await until(() => clients.every((client) => isSame(client, clients[0])), "everyone has the same")
-  await until(() => clients.every((client) => cursorsOf(client).length === 4), "everyone sees the others")
-  const [bo] = clients
-  await until(() => !bo.provider.hasLocalChanges, "Bo's changes are on disk")
-  await server.kill()
-  type(bo, ", offline")
-  expect(bo.provider.hasLocalChanges).toBe(true)
-  await server.restart()
-  await until(() => !bo.provider.hasLocalChanges, "what was typed offline is on disk")
-  const update = await manager.getDocAsUpdate("mixed")
-  const doc = new Y.Doc()
-  Y.applyUpdate(doc, update)
-  expect(doc.getText(ROOT).toString()).toBe(textOf(bo))
-})
+  it("[W2] [D1] syncs with every other client, shows cursors, and has no local changes once all is on disk", async () => {
+    const token = await signToken(SECRET, claimsOf("ada", [{ id: "*", rights: "write" }]))
+    const clients = await enter(
+      open("mixed", { userId: "bo" }),
+      open("mixed"),
+      openWebsocketProvider(locked.server.docs, "mixed", { params: { token } }),
+      openHocuspocus(`${locked.server.url.replace("http", "ws")}/hocuspocus/mixed`, { token }),
+      openProvider(locked.server.docs, "mixed", { token }),
+    )
+    for (const [i, client] of clients.entries()) {
+      for (let n = 0; n < 20; n++) type(client, String(i))
+      client.awareness.setLocalState({ i })
+    }
+    await until(() => clients.every((client) => isSame(client, clients[0])), "everyone has the same")
+    await until(() => clients.every((client) => cursorsOf(client).length === 4), "everyone sees the others")
+    const [bo] = clients
+    await until(() => !bo.provider.hasLocalChanges, "Bo's changes are on disk")
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, await manager.getDocAsUpdate("mixed"))
+    expect(doc.getText(ROOT).toString()).toBe(textOf(bo))
+  })
+}
