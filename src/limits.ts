@@ -277,6 +277,8 @@ export const LIMITS = {
   nameLength: 100,
   /** A token may become valid this much later than now, ms: clocks differ. It never lives a moment longer than its `exp`. */
   clockToleranceMs: 5_000,
+  /** A token that the server signs for a client of Y-Sweet's ends after this at the latest, ms: they ask for the next one. */
+  clientTokenMs: 3_600_000,
   /** A key set is fetched again when it is older than this, ms: how long a key that was taken out of it still works. */
   jwksMaxAgeMs: 10 * 60_000,
   /** ... for a key id it does not hold, or after a failure, at most this often, ms. */

@@ -28,6 +28,7 @@ export const dev: Command = {
     }
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass)
     const [code, signal] = await once(child, "exit")
-    if (code !== 0 && signal === null && !isAsked) throw new CommandError("failed", `wrangler dev ended with ${code}.`)
+    if (code !== 0 && signal === null && !isAsked)
+      throw new CommandError("failed", `wrangler dev ended with ${code}.`)
   },
 }

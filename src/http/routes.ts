@@ -23,6 +23,7 @@ import type { Resource } from "./resource.ts"
 import { revocations } from "./revocations.ts"
 import { connect, isUpgrade, openPair, refuseSocket, socketOf } from "./socket.ts"
 import { flush, status } from "./status.ts"
+import { ySweet } from "./y-sweet.ts"
 
 const RESOURCES: readonly Resource[] = [
   document,
@@ -34,6 +35,7 @@ const RESOURCES: readonly Resource[] = [
   revocations,
   health,
   ready,
+  ...ySweet,
 ]
 
 const TABLE: ReadonlyMap<string, Resource> = new Map(RESOURCES.map((resource) => [resource.path, resource]))

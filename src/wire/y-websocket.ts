@@ -212,7 +212,7 @@ export const yWebsocket: Dialect = {
   counts: false,
   proof: "rumour",
   about: () => yWebsocket,
-  read: readSaid,
+  read: readStock,
   write: (frame) => (frame.type === "notice" || frame.type === "probe" ? null : writeTold(frame)),
   heartbeat: null,
 }
@@ -226,6 +226,17 @@ export const yurt: Dialect = {
   read: readSaid,
   write: writeTold,
   heartbeat: { ping: PING, pong: PONG },
+}
+
+/** Of Y-Sweet's clients a query has a payload: the awareness states that they answer the room's own query with. */
+function readStock(message: Uint8Array | string): Said | null {
+  if (typeof message === "string" || message[0] !== QUERY || message.length === 1) return readSaid(message)
+  const decoder = decoding.createDecoder(message)
+  decoder.pos = 1
+  const entries = readBytes(decoder)
+  if (decoding.hasContent(decoder))
+    throw new SyncError("bad-frame", `Frame of ${message.length} bytes has some left over`)
+  return { type: "awareness", entries }
 }
 
 function readSaid(message: Uint8Array | string): Said | null {

@@ -3,6 +3,8 @@
  * socket of its own.
  */
 import { HocuspocusProvider, HocuspocusProviderWebsocket, type onCloseParameters } from "@hocuspocus/provider"
+import { STATUS_CONNECTED, YSweetProvider } from "@y-sweet/client"
+import type { ClientToken } from "@y-sweet/sdk"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
@@ -144,6 +146,39 @@ export function openHocuspocus(
       return provider.synced
     },
     leave: () => leave(provider, doc),
+  }
+}
+
+/** Stock Y-Sweet, with this client token, or what gives one. */
+export function openYSweet(
+  docId: string,
+  token: ClientToken | (() => Promise<ClientToken>),
+): Client & { readonly provider: YSweetProvider } {
+  const doc = new Y.Doc()
+  const refusals: string[] = []
+  const provider = new YSweetProvider(
+    async () => (typeof token === "function" ? token() : token),
+    docId,
+    doc,
+    {
+      WebSocketPolyfill: browserSocket(refusals),
+      showDebuggerLink: false,
+    },
+  )
+  const losses = lossesOf((note) => provider.on("connection-close", ({ code }: CloseEvent) => note(code)))
+  return {
+    ...{ doc, provider, losses, refusals, awareness: provider.awareness },
+    get synced() {
+      return provider.status === STATUS_CONNECTED
+    },
+    leave() {
+      // It would come back: for the close of its socket it knows no reason of its own.
+      const { websocket } = provider as unknown as { websocket: { onclose: unknown } | null }
+      if (websocket !== null) websocket.onclose = null
+      provider.destroy()
+      provider.awareness.destroy()
+      doc.destroy()
+    },
   }
 }
 

@@ -9,9 +9,9 @@ import { expect, it } from "vitest"
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 
 /** A little above what it is, so that it does not grow unseen. Cloudflare takes 3 MB of a free account. */
-const LIMIT_BYTES = 130 * 1024
+const LIMIT_BYTES = 132 * 1024
 
-it("keeps the Worker within 130 KB, every archive and export included", async () => {
+it("keeps the Worker within 132 KB, every archive and export included", async () => {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ["src/index.ts"],
