@@ -24,6 +24,8 @@ const CODES = {
   "origin-refused": { status: 403, close: 4403 },
   /** No such document or resource. */
   "not-found": { status: 404, close: 4404 },
+  /** A state of the past that is not kept any more, or was never recorded. */
+  gone: { status: 410, close: 4410 },
   /** The document was deleted. */
   deleted: { status: 404, close: 4404 },
   /** A method this resource does not have. */

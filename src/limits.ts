@@ -185,6 +185,45 @@ export const LIMITS = {
   /** One statement in Postgres, ms: ended on the server, so that what nobody waits for does not run on. */
   postgresStatementMs: 10_000,
 
+  // ---- the past
+  /** Log that makes one segment of the past, bytes before compression: what is read for one commit of it. */
+  segmentBytes: 1 * MB,
+  /** A whole state is kept where more than this many times its bytes would have to be replayed for the next one ... */
+  frameFactor: 2,
+  /** ... and at least so much, bytes: 100,000 keystrokes, which are replayed in 0.15 s. */
+  frameFloorBytes: 2 * MB,
+  /** What a room keeps for its past, bytes. Beyond it the oldest is pruned. A Durable Object holds 10 GB. */
+  pastBytes: 1024 * MB,
+  /** Updates that are read to answer one question about the past, bytes: some 4 million keystrokes in 5 s. */
+  pastReadBytes: 64 * MB,
+  /** Estimated memory of a state that is rebuilt, bytes: it stands beside the present document. */
+  pastWeight: 40 * MB,
+  /** Versions of a document. Those made by themselves are thinned with age; at this many no more are made by hand. */
+  versions: 10_000,
+  /** A version's name, characters, and its `meta`, characters of JSON. */
+  versionNameLength: 200,
+  versionMetaLength: 4_096,
+  /** While people stay, a version is made by itself this long after the first change that the last one lacks, ms. */
+  versionEveryMs: 30 * 60_000,
+  /** ... and when the last one has left; where a restart came between, this long after the last change, ms. */
+  versionLeaveMs: 60_000,
+  /** A version that a session left behind is replaced by the next one's within this time, ms: a page that is reloaded. */
+  versionGapMs: 10 * 60_000,
+  /** Of versions without a name that were made by themselves all are kept so long, ms; after it one an hour ... */
+  versionsAllMs: 24 * 3_600_000,
+  /** ... until so old, ms; after it one a day ... */
+  versionsHourlyMs: 7 * 24 * 3_600_000,
+  /** ... until so old, ms; after it one a week. */
+  versionsDailyMs: 90 * 24 * 3_600_000,
+  /** A request's body about the past, bytes: a name, notes, a moment. */
+  pastBodyBytes: 64 * KB,
+  /** In a list of activity, work that pauses for no longer is one stretch, ms, unless the request says otherwise ... */
+  activityPauseMs: 60_000,
+  /** ... which may say this at most, ms. */
+  activityPauseCeilingMs: 24 * 3_600_000,
+  /** Names of people who have written here: the newest that their tokens gave. */
+  people: 10_000,
+
   // ---- exports
   /**
    * An export may be at most this many times as long as the document's own bytes. Honest documents stay below 6: a
@@ -347,6 +386,9 @@ const ORDERED: readonly (readonly [keyof Limits, keyof Limits])[] = [
   ["retryMs", "retryCeilingMs"],
   ["bundleRetryMs", "bundleRetryCeilingMs"],
   ["jwksMaxAgeMs", "jwksStaleMs"],
+  ["activityPauseMs", "activityPauseCeilingMs"],
+  ["versionsAllMs", "versionsHourlyMs"],
+  ["versionsHourlyMs", "versionsDailyMs"],
 ]
 
 /**

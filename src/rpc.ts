@@ -3,6 +3,11 @@ import { fromBase64UrlEncoded, toBase64UrlEncoded } from "lib0/buffer"
 import type { Grant } from "./access/rights.ts"
 import type { ArchivePage } from "./archive/archive.ts"
 import { SyncError } from "./errors.ts"
+import type { Activity } from "./history/activity.ts"
+import type { Span } from "./history/blame.ts"
+import type { Change } from "./history/diff.ts"
+import type { Unresolved } from "./history/rollback.ts"
+import type { Version } from "./history/versions.ts"
 
 /**
  * The room that answers what is about the archive as a whole, so that the archive is configured in one place: the
@@ -24,12 +29,16 @@ export interface ExportRequest {
   /** `?root=`, for the formats that show one root. */
   readonly root: string | null
   readonly ifNoneMatch: string | null
+  /** `?at=`, an earlier moment; absent or null: now. */
+  readonly at?: string | null
 }
 
 /** The preconditions of a change, as written in the request. */
 export interface Conditions {
   readonly ifMatch: string | null
   readonly ifNoneMatch: string | null
+  /** The update is a copy of another document. */
+  readonly isCopy?: boolean
 }
 
 /** The exported document. `body` is null when If-None-Match matched: answer 304. */
@@ -69,6 +78,78 @@ export interface DocumentStatus {
   readonly hydrated: boolean
   /** Event → how often since the room woke [O1]. */
   readonly events: Readonly<Record<string, number>>
+  /** What is kept of the past [H6]. */
+  readonly past: PastStatus
+}
+
+/** What a room keeps of its past. */
+export interface PastStatus {
+  /** Bytes kept beside the present, and bytes of the updates that they stand for. */
+  readonly bytes: number
+  readonly updateBytes: number
+  /** The oldest state that can be shown: its revision, and when it was committed, RFC 3339 (null: not known). */
+  readonly fromRevision: number
+  readonly from: string | null
+  readonly versions: number
+  /** Stored values that cannot be read any more; the present is not touched by them [D7]. */
+  readonly damaged: number
+}
+
+/** What is asked about a document's past, and what is answered: verb → both. Moments are as in history/moments.ts. */
+export interface PastCalls {
+  versions: {
+    ask: { readonly cursor: string | null; readonly limit: number }
+    answer: { versions: Version[]; cursor: string | null }
+  }
+  createVersion: { ask: { readonly name: string | null; readonly meta: unknown }; answer: Version }
+  version: { ask: { readonly id: string }; answer: Version }
+  changeVersion: {
+    ask: { readonly id: string; readonly name?: string | null | undefined; readonly meta?: unknown }
+    answer: Version
+  }
+  forgetVersion: { ask: { readonly id: string }; answer: null }
+  restore: {
+    ask: { readonly id: string; readonly root: string | null }
+    answer: { revision: number; backup: Version }
+  }
+  diff: {
+    ask: { readonly from: string; readonly to: string | null; readonly root: string | null }
+    answer: { from: number; to: number; roots: Record<string, Change[]> }
+  }
+  blame: {
+    ask: { readonly root: string; readonly at: string | null }
+    answer: { root: string; spans: Span[] }
+  }
+  activity: {
+    ask: {
+      readonly from: string | null
+      readonly to: string | null
+      readonly by: string | null
+      readonly via: string | null
+      readonly groupMs: number
+      readonly newestFirst: boolean
+      readonly cursor: string | null
+      readonly limit: number
+    }
+    answer: { activity: Activity[]; cursor: string | null }
+  }
+  rollback: {
+    ask: {
+      readonly by: string | null
+      readonly via: string | null
+      readonly from: string | null
+      readonly to: string | null
+      readonly dryRun: boolean
+    }
+    answer: {
+      revision: number
+      backup: Version | null
+      inserted: number
+      deleted: number
+      unresolved: readonly Unresolved[]
+    }
+  }
+  prune: { ask: { readonly before: string }; answer: { fromRevision: number; bytes: number } }
 }
 
 /**
@@ -97,7 +178,7 @@ export async function unwrap<Value>(answering: Promise<Answer<Value>>): Promise<
 /** A room as the Worker sees it. */
 export interface RoomRpc {
   /** null: there is no such document, and asking has not made one. Refuses with "bad-request" or "not-acceptable". */
-  export(want: ExportRequest): Promise<Answer<Exported | null>>
+  export(want: ExportRequest, grant?: Grant): Promise<Answer<Exported | null>>
   /**
    * Merges a Yjs V1 update; resolves when it is durable. `waiting`: a part of it is kept, and shows only once something
    * has arrived that it builds on. Refuses with "precondition-failed" where a condition does not hold.
@@ -115,6 +196,15 @@ export interface RoomRpc {
   list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>>
   /** Writes to the archive now what it lacks. Refuses with "not-found" where there is no such document. */
   flush(grant: Grant): Promise<Answer<{ revision: number; archivedRevision: number | null }>>
+  /**
+   * Answers about the past, or changes the document by it. Refuses with "not-found" where there is no such document,
+   * version or moment, "gone" for what is not kept, "forbidden", "too-large".
+   */
+  past<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ): Promise<Answer<PastCalls[Verb]["answer"]>>
   /**
    * Closes the sockets of a subject or a token with 4401, and refuses one that passed the door before the revocation and
    * opens its socket after it.

@@ -26,6 +26,10 @@ export interface Grant {
   readonly name?: string
   /** Their colour, as the issuer wrote it. At most 100 characters. */
   readonly color?: string
+  /** May take back what others did, and prune. Absent: only their own. */
+  readonly rollback?: "any"
+  /** Nothing of the document from before this time may be seen or taken back, ms since 1970. Absent: all may. */
+  readonly historySinceMs?: number
 }
 
 /** What a request needs. `id` is the document's name, null when it is about no one document; then only "admin" can be granted. */
@@ -42,6 +46,10 @@ export interface DocsEntry {
   readonly presence: boolean
   /** Only with "write": the only roots that may be changed. */
   readonly roots?: readonly string[]
+  /** Only with "write": may take back what others did. */
+  readonly rollback?: "any"
+  /** What may be seen of the past begins at this time, ms since 1970. */
+  readonly historySinceMs?: number
 }
 
 /** What a verified token says. */
@@ -53,6 +61,8 @@ export interface Claims {
   readonly docs: readonly DocsEntry[]
   readonly name?: string
   readonly color?: string
+  /** For every document, beside what an entry says of it. ms since 1970 */
+  readonly historySinceMs?: number
 }
 
 /** The grant of open mode: every right, and nobody to tell apart. */
@@ -92,6 +102,7 @@ export function grantFor(claims: Claims, need: Need): Grant {
       throw new SyncError("internal", `Unknown right ${need.rights satisfies never}`)
   }
   const roots = rootsOf(writing)
+  const since = sinceOf(claims, entries)
   return {
     subject: claims.subject,
     rights: writing.length > 0 ? "write" : "read",
@@ -102,6 +113,8 @@ export function grantFor(claims: Claims, need: Need): Grant {
     tokenId: claims.tokenId,
     ...(claims.name === undefined ? {} : { name: claims.name }),
     ...(claims.color === undefined ? {} : { color: claims.color }),
+    ...(writing.some(({ rollback }) => rollback === "any") ? { rollback: "any" as const } : {}),
+    ...(since === null ? {} : { historySinceMs: since }),
   }
 }
 
@@ -115,6 +128,16 @@ export function covers(pattern: string, name: string): boolean {
   const start = pattern.slice(0, -1)
   if (start.startsWith("/") ? start.indexOf("/", 1) < 0 : name.startsWith("/")) return false
   return name.startsWith(start)
+}
+
+/**
+ * From when on the past may be seen: the earliest that one of the entries says, and never earlier than the token itself.
+ * null: all of it.
+ */
+function sinceOf({ historySinceMs }: Claims, entries: readonly DocsEntry[]): number | null {
+  const said = entries.map((entry) => entry.historySinceMs ?? 0)
+  const since = Math.max(historySinceMs ?? 0, said.length === 0 ? 0 : Math.min(...said))
+  return since === 0 ? null : since
 }
 
 /** The roots that the entries together let somebody change; null: all. */

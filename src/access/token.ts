@@ -94,7 +94,7 @@ function describe(fault: unknown): string {
  * @throws SyncError "unauthorized" that names the claim which is not what it should be
  */
 export function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }: Limits): Claims {
-  const { sub, jti, exp, admin = false, docs = [], name, color } = payload
+  const { sub, jti, exp, admin = false, docs = [], name, color, historySince } = payload
   if (!isShort(sub, subjectLength))
     throw unauthorized(`has a "sub" that is not a string of 1 to ${subjectLength} characters`)
   if (jti !== undefined && !isShort(jti, subjectLength))
@@ -115,11 +115,20 @@ export function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }
     docs: docs.map(readDocsEntry),
     ...(isShort(name, nameLength) ? { name } : {}),
     ...(isShort(color, nameLength) ? { color } : {}),
+    ...readSince(historySince, "historySince"),
   }
 }
 
+/** @throws SyncError "unauthorized": a bound that cannot be read must not be left out */
+function readSince(value: unknown, where: string): { historySinceMs?: number } {
+  if (value === undefined) return {}
+  if (typeof value !== "number" || !Number.isSafeInteger(Math.floor(value * 1000)) || value < 0)
+    throw unauthorized(`has a ${where} that is not a time in seconds since 1970`)
+  return { historySinceMs: Math.floor(value * 1000) }
+}
+
 function readDocsEntry(entry: unknown, index: number): DocsEntry {
-  const { id, rights, presence, roots } = Object(entry) as Record<string, unknown>
+  const { id, rights, presence, roots, rollback, historySince } = Object(entry) as Record<string, unknown>
   if (typeof id !== "string") throw unauthorized(`has a docs[${index}].id that is not a string`)
   if (rights !== "read" && rights !== "write")
     throw unauthorized(`has a docs[${index}].rights that is not "read" or "write"`)
@@ -132,12 +141,18 @@ function readDocsEntry(entry: unknown, index: number): DocsEntry {
     // It would look like a right to read these roots alone, which there is not.
     if (rights === "read") throw unauthorized(`has docs[${index}].roots without the right to write`)
   }
+  if (rollback !== undefined && rollback !== "any" && rollback !== "own")
+    throw unauthorized(`has a docs[${index}].rollback that is not "own" or "any"`)
+  if (rollback === "any" && rights === "read")
+    throw unauthorized(`has docs[${index}].rollback without the right to write`)
   return {
     // Names of documents are NFC, so that one name typed on two machines is one document.
     id: id.normalize("NFC"),
     rights,
     presence: presence ?? rights === "write",
     ...(roots === undefined ? {} : { roots }),
+    ...(rollback === "any" ? { rollback } : {}),
+    ...readSince(historySince, `docs[${index}].historySince`),
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Entity tags: the names of a document's states in `ETag`, `If-None-Match` and `If-Match`.
  *
- * The grammar of a tag is `"r{revision}.{format}[.{root}]"`, the root percent-encoded: `"r5.json"`, `"r5.text.notes"`.
+ * The grammar of a tag is `"r{revision}.{format}[.{root}]"`, the root percent-encoded: `"r5.json"`, `"r5.text.notes"`. A
+ * state that was rebuilt from the past has `p` instead of `r`: its bytes may differ from those it had when it was new.
  */
 
 /**
@@ -9,9 +10,12 @@
  *
  * @param revision names the document's state; must never come again for another state of this id
  */
-export function entityTag(revision: number, want: { format: string; root: string | null }): string {
+export function entityTag(
+  revision: number,
+  want: { format: string; root: string | null; isPast?: boolean },
+): string {
   const root = want.root === null ? "" : `.${encodeURIComponent(want.root)}`
-  return `"r${revision}.${encodeURIComponent(want.format)}${root}"`
+  return `"${want.isPast === true ? "p" : "r"}${revision}.${encodeURIComponent(want.format)}${root}"`
 }
 
 /** Whether `If-None-Match` names this tag (weak comparison, lists, `*`). @source RFC 9110, 13.1.2 */

@@ -12,6 +12,7 @@ const LEVELS: { readonly [Type in RoomEvent["type"]]: Level } = {
   left: "debug",
   committed: "debug",
   compacted: "debug",
+  versioned: "debug",
   hydrated: "debug",
   archived: "debug",
   merged: "info",
@@ -24,6 +25,7 @@ const LEVELS: { readonly [Type in RoomEvent["type"]]: Level } = {
   "archive-failed": "warn",
   "commit-failed": "error",
   quarantined: "error",
+  "past-damaged": "error",
   unapplied: "error",
   "chore-failed": "error",
 }

@@ -22,14 +22,18 @@ export const document: Resource = {
   },
 }
 
-async function exportDocument({ request, url, room, name }: DocumentAsk): Promise<Response> {
+async function exportDocument({ request, url, room, name, grant }: DocumentAsk): Promise<Response> {
   const exported = await unwrap(
-    room.export({
-      format: url.searchParams.get("format"),
-      accept: request.headers.get("accept"),
-      root: url.searchParams.get("root"),
-      ifNoneMatch: request.headers.get("if-none-match"),
-    }),
+    room.export(
+      {
+        format: url.searchParams.get("format"),
+        accept: request.headers.get("accept"),
+        root: url.searchParams.get("root"),
+        ifNoneMatch: request.headers.get("if-none-match"),
+        at: url.searchParams.get("at"),
+      },
+      grant,
+    ),
   )
   if (exported === null) throw noDocument(name)
   const { etag, mediaType, body } = exported

@@ -21,6 +21,8 @@ export interface Target {
   readonly party: string | null
   /** Still encoded; null where it is about no document. */
   readonly id: string | null
+  /** Which of a document's things: the id of a version, still encoded. Absent where there is but one. */
+  readonly item?: string
 }
 
 /**
@@ -37,7 +39,11 @@ export function parsePath(pathname: string): Target {
   const [, party = null, rest = ""] = match
   const at = rest.indexOf("/-/")
   if (at < 0) return { path: "/docs/{id}", party, id: rest }
-  return { path: `/docs/{id}/-/${rest.slice(at + 3)}`, party, id: rest.slice(0, at) }
+  const id = rest.slice(0, at)
+  const resource = rest.slice(at + 3)
+  const version = /^versions\/([^/]+)(\/restore)?$/.exec(resource)
+  if (version === null) return { path: `/docs/{id}/-/${resource}`, party, id }
+  return { path: `/docs/{id}/-/versions/{v}${version[2] ?? ""}`, party, id, item: version[1]! }
 }
 
 /**

@@ -22,6 +22,8 @@ export interface DocumentAsk extends Ask {
   readonly room: RoomRpc
   /** The document's name. */
   readonly name: string
+  /** Which of its things the path names, decoded; "" where it names none. */
+  readonly item: string
 }
 
 /** A method of a resource that is about no document. */

@@ -13,6 +13,7 @@ import { Channels } from "../pipe/channels.ts"
 import { HocuspocusBundle } from "../pipe/hocuspocus.ts"
 import { document } from "./document.ts"
 import { health } from "./health.ts"
+import { history } from "./history.ts"
 import { hocuspocus, hocuspocusBundle } from "./hocuspocus.ts"
 import { list } from "./list.ts"
 import { limitKnocks, limitRequests, limitUpgrades } from "./pace.ts"
@@ -31,6 +32,7 @@ const RESOURCES: readonly Resource[] = [
   hocuspocusBundle,
   status,
   flush,
+  ...history,
   list,
   revocations,
   health,
@@ -94,7 +96,8 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       const { name, rooms } = placeOf(target, env, options)
       const grant = await admit(request, { env, need: { id: name, rights }, visit: null })
       const room = rooms.getByName(name)
-      return answer({ request, url, env, options, limits, grant, room, name })
+      const item = decodeItem(target)
+      return answer({ request, url, env, options, limits, grant, room, name, item })
     }
     default:
       throw new SyncError("internal", `Unknown resource ${JSON.stringify(resource satisfies never)}`)
@@ -194,6 +197,15 @@ async function admit(
     visit: visit === null ? null : { binding: visit.binding, name: visit.name },
   })
   return grant
+}
+
+/** @throws SyncError "bad-request" */
+function decodeItem({ item = "" }: Target): string {
+  try {
+    return decodeURIComponent(item)
+  } catch (cause) {
+    throw new SyncError("bad-request", `${item.slice(0, 100)} can't be percent-decoded.`, { cause })
+  }
 }
 
 /** @throws SyncError "bad-id" | "not-found" */

@@ -7,6 +7,7 @@ import type { Idle } from "./idle.ts"
 import type { Intake } from "./intake.ts"
 import type { Knockers } from "./knockers.ts"
 import type { Log } from "./log.ts"
+import type { Past } from "./past.ts"
 import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
 
@@ -20,10 +21,11 @@ export function listChores<P extends Peer>(room: {
   readonly dialogue: Dialogue
   readonly archivist: Archivist
   readonly idle: Idle
+  readonly past: Past
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle } = room
+  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past } = room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
@@ -47,6 +49,11 @@ export function listChores<P extends Peer>(room: {
       run: () => archivist.recover(),
     },
     {
+      name: "make a version",
+      dueAtMs: () => past.versionDueAtMs({ isEmpty: crowd.peers.size === 0, hasEmptied: idle.hasEmptied }),
+      run: () => past.makeVersion(),
+    },
+    {
       name: "compact",
       // After the last peer has left the log is folded in, so that the next one to open the room reads one value.
       dueAtMs: () => now(!log.damaged && (replica.outgrown || (idle.hasEmptied && replica.untidy))),
@@ -54,6 +61,11 @@ export function listChores<P extends Peer>(room: {
         intake.commitOrThrow()
         replica.compact()
       },
+    },
+    {
+      name: "prune",
+      dueAtMs: () => now(past.outgrown),
+      run: () => past.shrink(),
     },
     {
       name: "flush",

@@ -11,6 +11,7 @@
 import type { Connection } from "partyserver"
 import type { Grant } from "../access/rights.ts"
 import { closeReason, SyncError } from "../errors.ts"
+import type { Origin } from "../history/origin.ts"
 import type { Limits } from "../limits.ts"
 import { NO_ENTRIES } from "../wire/awareness.ts"
 import type { Dialect, Said, Told } from "../wire/dialect.ts"
@@ -21,7 +22,6 @@ import { Deliveries } from "./deliveries.ts"
 import type { Emit } from "./events.ts"
 import type { Knock } from "./knockers.ts"
 import { judgeSilence } from "./liveness.ts"
-import type { Origin } from "./origin.ts"
 import type { Peer, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
@@ -121,6 +121,7 @@ export class Crowd {
   readonly #ctx: DurableObjectState
   readonly #emit: Emit
   readonly #presence: Presence<SocketPeer>
+  readonly #onCame: (peer: SocketPeer) => void
   readonly #onLeft: (left: Left) => void
   readonly #peerOf = new WeakMap<WebSocket, SocketPeer>()
   /** Sockets that this room has closed: their late close events change nothing. */
@@ -137,13 +138,14 @@ export class Crowd {
   #looksLeft = 0
   #activeAtMs = 0
 
-  /** @param options.onLeft called when a peer has gone */
+  /** @param options.onCame called when a peer is here, also after a hibernation; options.onLeft when one has gone */
   constructor(
     ctx: DurableObjectState,
     options: {
       limits: Limits
       emit: Emit
       presence: Presence<SocketPeer>
+      onCame: (peer: SocketPeer) => void
       onLeft: (left: Left) => void
     },
   ) {
@@ -151,6 +153,7 @@ export class Crowd {
     this.limits = options.limits
     this.#emit = options.emit
     this.#presence = options.presence
+    this.#onCame = options.onCame
     this.#onLeft = options.onLeft
     this.#attaches = new Throttle(() => this.#attachAll())
     this.#deliveries = new Deliveries(options.limits, (peer) =>
@@ -497,6 +500,7 @@ export class Crowd {
     this.#peerOf.set(peer.connection, peer)
     // It may have left before, on the same socket.
     this.#dismissed.delete(peer.connection)
+    this.#onCame(peer)
   }
 
   /** End a peer's part for good. Our client understands the close; a stock one would reconnect at once, so it stays open. */

@@ -1,12 +1,12 @@
 /** The dialogue: a frame of a peer → its right → an act. For any dialect: the dialect alone knows the bytes. */
 import { asSyncError, SyncError } from "../errors.ts"
+import type { Origin } from "../history/origin.ts"
 import type { Limits } from "../limits.ts"
 import type { Said } from "../wire/dialect.ts"
 import type { Authors } from "./authors.ts"
 import type { Crowd, SocketPeer } from "./crowd.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Intake } from "./intake.ts"
-import type { Origin } from "./origin.ts"
 import type { Presence } from "./presence.ts"
 import type { Replica } from "./replica.ts"
 import { Welcome } from "./welcome.ts"

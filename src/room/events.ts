@@ -3,6 +3,7 @@
  * `onEvent`, so whatever goes wrong is counted and visible without a log.
  */
 import type { ErrorCode } from "../errors.ts"
+import type { Version } from "../history/versions.ts"
 
 /** One thing that happened in a room. Numbers of bytes are bytes, times are ms. */
 export type RoomEvent =
@@ -43,6 +44,10 @@ export type RoomEvent =
   /** The archive held a state that this room had not seen; it was merged. */
   | { readonly type: "merged"; readonly revision: number }
   | { readonly type: "deleted"; readonly revision: number }
+  /** A version was made. */
+  | { readonly type: "versioned"; readonly version: Version }
+  /** A value that was kept of the past is damaged. The present is not. */
+  | { readonly type: "past-damaged" }
   /** An empty room dropped its own storage, since the archive has everything. */
   | { readonly type: "retired" }
   /** A chore of the alarm failed and comes again. */
@@ -82,6 +87,7 @@ export function logEvent(name: string, event: RoomEvent): void {
     case "recovered":
     case "deleted":
     case "retired":
+    case "versioned":
       return
     case "refused":
       if (event.code === "internal") console.error(`${name}: a frame or request failed`, event.cause)
@@ -91,6 +97,8 @@ export function logEvent(name: string, event: RoomEvent): void {
       return console.error(`${name}: a commit failed and will be tried again`, event.cause)
     case "quarantined":
       return console.error(`${name}: something stored is damaged; ${event.values} values are in quarantine`)
+    case "past-damaged":
+      return console.error(`${name}: a value that was kept of the past is damaged; the present is not`)
     case "unapplied":
       return console.error(`${name}: a vetted update did not apply; the document is built anew`, event.cause)
     case "dropped":

@@ -7,12 +7,12 @@
  */
 import type * as Y from "yjs"
 import { SyncError } from "../errors.ts"
+import type { Origin } from "../history/origin.ts"
 import type { Limits } from "../limits.ts"
 import { compareContent } from "../update/compare.ts"
 import { divide, isEmpty } from "../update/merge.ts"
 import type { Authors } from "./authors.ts"
 import type { Emit } from "./events.ts"
-import type { Origin } from "./origin.ts"
 import type { Peer } from "./peer.ts"
 import type { Delivery, Dropped, Received, Released, Replica } from "./replica.ts"
 import { LateWindow, Throttle } from "./throttle.ts"

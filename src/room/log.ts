@@ -1,6 +1,7 @@
 /**
  * The log of a room in Durable Object SQLite: append, load, compact, quarantine, and the small tables beside it. No other
- * file of the room writes SQL. The schema is one, so this is one file, of more than 450 lines.
+ * file of the room writes SQL, and those of history/ do through `tables`. The schema is one, so this is one file, of more
+ * than 450 lines.
  *
  * A document is a snapshot (one update, split at `valueBytes`) and a log of the commits after it. One log row holds one
  * commit: its updates as they were vetted (D3), each with its length before it, and in `who` the origin of each. A commit
@@ -14,10 +15,10 @@
  * @source Durable Objects limits: a SQLite row, string or BLOB holds at most 2 MB; rows written are billed
  */
 import { crc32 } from "node:zlib"
-import * as decoding from "lib0/decoding"
 import { SyncError } from "../errors.ts"
+import { type Origin, readOrigins, writeOrigins } from "../history/origin.ts"
+import { type Frame, type LoggedCommit, readCommit, Segments, type Tables } from "../history/segments.ts"
 import type { Limits } from "../limits.ts"
-import { type Origin, readOrigins, writeOrigins } from "./origin.ts"
 import type { Shelf } from "./presence.ts"
 
 /**
@@ -64,12 +65,35 @@ const MIGRATIONS = [
    INSERT INTO waiting SELECT id, length(bytes), 0, '', NULL, NULL, x'', '[]' FROM waiting_1;
    INSERT INTO value SELECT 'waiting ' || id, 0, bytes FROM waiting_1;
    DROP TABLE waiting_1;`,
+  // The past: see history/segments.ts, versions.ts and copies.ts, which read and write these through `tables`.
+  `CREATE TABLE past (
+     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+     first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, joins INTEGER NOT NULL, size INTEGER NOT NULL,
+     kept INTEGER NOT NULL, damaged INTEGER NOT NULL
+   );
+   CREATE TABLE past_bytes (
+     id INTEGER NOT NULL, part INTEGER NOT NULL, crc INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (id, part)
+   );
+   CREATE TABLE version (
+     n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, at INTEGER NOT NULL, name TEXT,
+     trigger TEXT NOT NULL, created_by TEXT NOT NULL, writers TEXT NOT NULL, meta TEXT
+   );
+   CREATE TABLE person (subject TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE copied (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, bytes BLOB NOT NULL);
+   INSERT INTO meta SELECT 'snapshot_revision', coalesce(
+     (SELECT min(revision) - 1 FROM log), (SELECT value FROM meta WHERE key = 'revision'), 0
+   );`,
 ]
+
+/** The tables of a document's past, which go with it (D8). */
+const PAST = ["past", "past_bytes", "version", "person", "copied"]
 
 /** The state of the log, known without reading the document. */
 export interface LogState {
   /** Count of the room's commits; grows only, also over a deletion. */
   readonly revision: number
+  /** When the newest commit was taken, ms since 1970; grows only, whatever the clock does (H1). 0: not known. */
+  readonly at: number
   /** Size of the stored snapshot, bytes; 0 where there is none. */
   readonly snapshotBytes: number
   /** Estimated memory of the snapshot in a hydrated document, bytes. */
@@ -110,6 +134,7 @@ export interface Waiting {
 
 const EMPTY: LogState = {
   revision: 0,
+  at: 0,
   snapshotBytes: 0,
   snapshotWeight: 0,
   logBytes: 0,
@@ -129,9 +154,19 @@ export class Log {
   #state: LogState
   #created: boolean
 
-  constructor(storage: DurableObjectStorage, limits: Limits) {
+  readonly #tables: Tables = {
+    rows: (query, ...bindings) => (this.#created ? this.#sql(query, ...bindings) : []),
+    write: (change) => this.#write(() => change((query, ...bindings) => this.#sql(query, ...bindings))),
+    noted: (key) => this.noted(key),
+    note: (key, value) => this.note(key, value),
+  }
+  readonly #past: Segments
+
+  /** @param onDamage called for each value of the past that turns out to be damaged */
+  constructor(storage: DurableObjectStorage, limits: Limits, onDamage: () => void = () => {}) {
     this.#storage = storage
     this.#limits = limits
+    this.#past = new Segments(this.#tables, { limits, onDamage })
     this.#created = this.#sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").length > 0
     if (this.#created) this.#migrate()
     this.#state = this.#created ? this.#readState() : EMPTY
@@ -163,7 +198,10 @@ export class Log {
     { moved, weight, alongside = () => {} }: { moved: Uint8Array; weight: number; alongside?: () => void },
   ): number {
     const bytes = pack(entries)
-    const who = writeOrigins(entries.map(({ origin }) => origin))
+    const who = writeOrigins(
+      entries.map(({ origin }) => origin),
+      this.#state.at,
+    )
     const revision = this.#state.revision + 1
     const parts = split(bytes, this.#limits.valueBytes)
     // Clocks that would crowd a row have rows of their own; either way they count as bytes written.
@@ -176,7 +214,7 @@ export class Log {
       moved.length +
       parts.length * this.#limits.rowOverheadBytes
     const logWeight = this.#state.logWeight + weight
-    const at = entries.at(-1)!.origin.at
+    const at = entries.reduce((latest, { origin }) => Math.max(latest, origin.at), this.#state.at)
     this.#write(() => {
       for (const [part, value] of parts.entries()) {
         const isFirst = part === 0
@@ -190,7 +228,7 @@ export class Log {
       if (!inRow) this.#writeValue("moved_clocks", moved)
       alongside()
     })
-    this.#state = { ...this.#state, revision, logBytes, logRows, logWeight, movedClocks: moved }
+    this.#state = { ...this.#state, revision, at, logBytes, logRows, logWeight, movedClocks: moved }
     return revision
   }
 
@@ -203,6 +241,17 @@ export class Log {
     const before = this.quarantined
     const snapshot = this.#loadSnapshot()
     const updates: LoggedUpdate[] = []
+    for (const commit of this.commits()) {
+      const { revision } = commit
+      for (const { update, origin } of readCommit(commit).updates) updates.push({ revision, update, origin })
+    }
+    return { snapshot, updates, damaged: this.quarantined !== before }
+  }
+
+  /** The commits after the snapshot, in order. One that fails its checksum is quarantined and left out. */
+  commits(): LoggedCommit[] {
+    const commits: LoggedCommit[] = []
+    if (!this.#created) return commits
     const rows = this.#sql<LogRow>("SELECT revision, part, parts, who, crc, bytes FROM log ORDER BY id")
     for (let i = 0; i < rows.length; ) {
       const { revision, parts, who } = rows[i]!
@@ -212,18 +261,27 @@ export class Log {
       i = end
       const bytes = values.reduce((total, value) => total + value.bytes.byteLength, 0)
       const whole = gather(values, { parts, bytes })
-      if (typeof whole === "string") {
-        this.quarantine(revision, whole)
-        continue
-      }
-      const decoder = decoding.createDecoder(whole)
-      const origins = readOrigins(new Uint8Array(who))
-      while (decoding.hasContent(decoder)) {
-        const update = decoding.readVarUint8Array(decoder)
-        updates.push({ revision, update, origin: origins() })
-      }
+      if (typeof whole === "string") this.quarantine(revision, whole)
+      else commits.push({ revision, who: new Uint8Array(who), bytes: whole })
     }
-    return { snapshot, updates, damaged: this.quarantined !== before }
+    return commits
+  }
+
+  /** The stored snapshot as a state that the past can be rebuilt from: the commits of the log follow it. */
+  get base(): Frame {
+    const revision = this.noted<number>("snapshot_revision") ?? 0
+    const at = this.noted<number>("snapshot_at") ?? 0
+    return { revision, at, joins: true, read: () => this.#loadSnapshot() }
+  }
+
+  /** What is kept of the past. */
+  get past(): Segments {
+    return this.#past
+  }
+
+  /** The tables of the room, for what is kept of its past. */
+  get tables(): Tables {
+    return this.#tables
   }
 
   /**
@@ -231,7 +289,11 @@ export class Log {
    * the snapshot loads to the document's state.
    */
   compact(snapshot: Uint8Array, { clocks, weight }: { clocks: Uint8Array; weight: number }): void {
-    this.#replace(snapshot, { clocks, weight, revision: this.#state.revision })
+    const { revision, snapshotBytes } = this.#state
+    this.#write(() => {
+      this.#past.take(this.#handOver(), { snapshot: { ...this.base, bytes: snapshotBytes } })
+      this.#replace(snapshot, { clocks, weight, revision })
+    })
   }
 
   /**
@@ -243,7 +305,12 @@ export class Log {
     options: { clocks: Uint8Array; weight: number; revision: number; alongside: () => void },
   ): void {
     const revision = Math.max(options.revision, this.#state.revision)
-    this.#replace(snapshot, { ...options, revision })
+    this.#write(() => {
+      this.#past.interrupt()
+      this.#replace(snapshot, { ...options, revision })
+      this.note("snapshot_at", Math.max(this.#state.at, Date.now()))
+    })
+    this.#state = { ...this.#state, at: Math.max(this.#state.at, Date.now()) }
   }
 
   /** Count on from this revision, because the archive has a higher one. */
@@ -262,6 +329,7 @@ export class Log {
    */
   erase(dead: Uint8Array, { aside }: { aside?: string } = {}): void {
     const revision = this.#state.revision + 1
+    const { at } = this.#state
     this.#write(() => {
       if (aside === undefined) this.#sql("DELETE FROM quarantine")
       else {
@@ -273,13 +341,16 @@ export class Log {
           `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`,
         )
       }
-      for (const table of ["log", "snapshot", "waiting", "owner", "carried", "value"])
+      for (const table of ["log", "snapshot", "waiting", "owner", "carried", "value", ...PAST])
         this.#sql(`DELETE FROM ${table}`)
       this.#sql("DELETE FROM meta WHERE key NOT IN ('schema', 'archive', 'writer')")
       this.note("revision", revision)
+      this.note("snapshot_revision", revision)
+      this.note("snapshot_at", at)
       this.#writeValue("dead_clocks", dead)
     })
-    this.#state = { ...EMPTY, revision }
+    this.#past.recount()
+    this.#state = { ...EMPTY, revision, at }
   }
 
   /** Move a revision of the log into quarantine, for a person to look at, and mark the room as damaged (D6, D7). */
@@ -304,6 +375,7 @@ export class Log {
       this.#sql("DELETE FROM snapshot")
       this.note("snapshot_bytes", 0)
       this.note("snapshot_weight", 0)
+      this.#past.interrupt()
       this.#writeValue("snapshot_clocks", new Uint8Array())
       this.#reread()
     })
@@ -498,6 +570,8 @@ export class Log {
       }
       this.#sql("DELETE FROM log")
       this.note("revision", revision)
+      this.note("snapshot_revision", revision)
+      this.note("snapshot_at", this.#state.at)
       this.note("snapshot_bytes", snapshot.length)
       this.note("snapshot_weight", weight)
       this.#writeValue("snapshot_clocks", clocks)
@@ -507,10 +581,26 @@ export class Log {
     this.#state = {
       ...EMPTY,
       revision,
+      at: this.#state.at,
       snapshotBytes: snapshot.length,
       snapshotWeight: weight,
       snapshotClocks: clocks,
     }
+  }
+
+  /** The rows that a compaction drops, one commit at a time: a log may be half as large as its document. */
+  *#handOver(): Generator<LoggedCommit> {
+    const rows = this.#storage.sql.exec<LogRow>(
+      "SELECT revision, part, parts, who, crc, bytes FROM log ORDER BY id",
+    )
+    let commit: { revision: number; who: Uint8Array; values: Uint8Array[] } | null = null
+    for (const { revision, who, bytes } of rows) {
+      if (commit !== null && commit.revision !== revision) yield { ...commit, bytes: join(commit.values) }
+      if (commit === null || commit.revision !== revision)
+        commit = { revision, who: new Uint8Array(who), values: [] }
+      commit.values.push(new Uint8Array(bytes))
+    }
+    if (commit !== null) yield { ...commit, bytes: join(commit.values) }
   }
 
   #loadSnapshot(): Uint8Array | null {
@@ -539,7 +629,8 @@ export class Log {
       log_rows: number
       log_weight: number
       clocks: ArrayBuffer | null
-    }>("SELECT revision, log_bytes, log_rows, log_weight, clocks FROM log ORDER BY id DESC LIMIT 1")[0]
+      at: number
+    }>("SELECT revision, log_bytes, log_rows, log_weight, clocks, at FROM log ORDER BY id DESC LIMIT 1")[0]
     const movedClocks =
       head === undefined
         ? new Uint8Array()
@@ -548,6 +639,7 @@ export class Log {
           : new Uint8Array(head.clocks)
     return {
       revision: Math.max(head?.revision ?? 0, this.noted<number>("revision") ?? 0),
+      at: Math.max(head?.at ?? 0, this.noted<number>("snapshot_at") ?? 0),
       snapshotBytes: this.noted<number>("snapshot_bytes") ?? 0,
       snapshotWeight: this.noted<number>("snapshot_weight") ?? this.noted<number>("snapshot_bytes") ?? 0,
       snapshotClocks: this.#readValue("snapshot_clocks"),
@@ -697,6 +789,17 @@ function gather(
   if (parts !== null && count !== parts) return `${count} of ${parts} parts are here`
   if (broken !== null) return `part ${broken} of ${count} fails its checksum`
   return at === bytes ? whole : `${at} of ${bytes} bytes are here`
+}
+
+function join(values: readonly Uint8Array[]): Uint8Array {
+  if (values.length === 1) return values[0]!
+  const whole = new Uint8Array(values.reduce((total, { length }) => total + length, 0))
+  let at = 0
+  for (const value of values) {
+    whole.set(value, at)
+    at += value.length
+  }
+  return whole
 }
 
 function readWaiting({ id, size, peers, subject, roots, missing }: WaitingRow): Waiting {

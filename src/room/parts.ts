@@ -21,6 +21,7 @@ import { Intake } from "./intake.ts"
 import { Knockers } from "./knockers.ts"
 import { Log } from "./log.ts"
 import type { Outbox } from "./outbox.ts"
+import { Past } from "./past.ts"
 import { Presence } from "./presence.ts"
 import { Replica } from "./replica.ts"
 
@@ -60,12 +61,13 @@ export interface Parts {
   readonly outbox: Outbox
   readonly idle: Idle
   readonly agenda: Agenda
+  readonly past: Past
 }
 
 /** Make the parts of a room that wakes, from its storage and the attachments of its sockets. */
 export function assemble(host: Host): Parts {
   const { name, ctx, limits, archive, emit } = host
-  const log = new Log(ctx.storage, limits)
+  const log = new Log(ctx.storage, limits, () => emit({ type: "past-damaged" }))
   const presence = new Presence<SocketPeer>(limits, {
     subjectOf: ({ grant }) => grant.subject,
     shelf: log.shelf,
@@ -74,11 +76,22 @@ export function assemble(host: Host): Parts {
     const peer = presence.speakerOf(client)
     return peer === null ? null : { id: peer.id, subject: peer.grant.subject }
   })
-  const replica = new Replica(log, { limits, claims: authors, emit })
+  const replica = new Replica(log, {
+    limits,
+    claims: authors,
+    emit,
+    alongside: {
+      write: () => past.history.persons.write(),
+      wrote: () => past.history.persons.wrote(),
+    },
+  })
   const crowd: Crowd = new Crowd(ctx, {
     limits,
     emit,
     presence,
+    onCame: ({ grant }) => {
+      if (grant.rights === "write") past.history.persons.meet(grant)
+    },
     onLeft: ({ clients, announced }) => {
       if (clients.length > 0) fanOut.awareness(clients, null)
       if (announced !== null) intake.ownerLeft(announced)
@@ -109,10 +122,12 @@ export function assemble(host: Host): Parts {
       dirty: () => {
         idle.stir()
         archivist.outbox.touch()
+        past.touch()
         agenda.arm()
       },
     },
   })
+  const past: Past = new Past({ log, replica, intake, limits, emit })
   const dialogue: Dialogue = new Dialogue({
     crowd,
     intake,
@@ -162,6 +177,7 @@ export function assemble(host: Host): Parts {
     dialogue,
     archivist,
     idle,
+    past,
     retire: host.retire,
   })
   const agenda: Agenda = new Agenda(ctx.storage, { chores, limits, emit })
@@ -188,5 +204,6 @@ export function assemble(host: Host): Parts {
     outbox,
     idle,
     agenda,
+    past,
   }
 }

@@ -12,6 +12,7 @@
  */
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
+import type { Origin } from "../history/origin.ts"
 import type { Limits } from "../limits.ts"
 import { EMPTY_UPDATE, groupsOf, isEmpty, mergeUpdates } from "../update/merge.ts"
 import {
@@ -32,7 +33,6 @@ import { Deleted } from "./deleted.ts"
 import type { Emit } from "./events.ts"
 import { hydrate } from "./hydration.ts"
 import type { Entry, Log } from "./log.ts"
-import type { Origin } from "./origin.ts"
 import { WaitingRoom } from "./waiting.ts"
 
 /** Limits of one update that do not apply to an archived copy: another room has taken it, bit by bit. */
@@ -92,6 +92,7 @@ export class Replica {
   readonly #log: Log
   readonly #limits: Limits
   readonly #claims: Claims
+  readonly #alongside: Pick<Claims, "write" | "wrote"> | null
   readonly #emit: Emit
   readonly #clocks: Map<number, number>
   /** Clients that moved since the snapshot: what a log row carries. */
@@ -114,9 +115,17 @@ export class Replica {
   #setbacks = 0
   #erasures = 0
 
-  /** @param options.emit after "quarantined" the clocks have gone back, and peers or the archive may hold what is missing */
-  constructor(log: Log, { limits, claims, emit }: { limits: Limits; claims: Claims; emit: Emit }) {
+  /**
+   * @param options.alongside what else belongs to every commit
+   * @param options.emit after "quarantined" the clocks have gone back, and peers or the archive may hold what is missing
+   */
+  constructor(
+    log: Log,
+    options: { limits: Limits; claims: Claims; emit: Emit; alongside?: Pick<Claims, "write" | "wrote"> },
+  ) {
+    const { limits, claims, emit, alongside = null } = options
     this.#log = log
+    this.#alongside = alongside
     this.#limits = limits
     this.#claims = claims
     this.#emit = emit
@@ -347,9 +356,11 @@ export class Replica {
         this.#claims.write()
         this.#waiting.write()
         this.#deleted.write()
+        this.#alongside?.write()
       },
     })
     this.#claims.wrote()
+    this.#alongside?.wrote()
     this.#waiting.wrote()
     this.#deleted.wrote()
     this.#uncommitted = []

@@ -30,6 +30,7 @@ import {
   type Exported,
   type ExportRequest,
   findOwnBinding,
+  type PastCalls,
   portableBody,
   type Readiness,
   type Revoked,
@@ -132,12 +133,24 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   // ---- what routes call (RPC)
 
-  export(want: ExportRequest): Promise<Answer<Exported | null>> {
+  export(want: ExportRequest, grant?: Grant): Promise<Answer<Exported | null>> {
     return answer(async () => {
       const { name, format } = chooseFormat({ name: want.format, accept: want.accept }, this.formats)
       await this.#ready()
-      const { replica, intake, log, archivist } = this.#room
+      const { replica, intake, log, archivist, past } = this.#room
       if (!replica.exists) return null
+      if (want.at !== undefined && want.at !== null) {
+        intake.commitOrThrow()
+        const { doc, revision } = past.state(want.at, grant)
+        const etag = entityTag(revision, { format: name, root: want.root, isPast: true })
+        const { mediaType } = format
+        if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
+        const options = {
+          budgetBytes: this.limits.exportBytes,
+          ...(want.root !== null && { root: want.root }),
+        }
+        return { etag, mediaType, body: portableBody(format.write(doc(), options)), revision }
+      }
       for (;;) {
         // A revision is committed and is never used again, so it names the state.
         const revision = intake.commitOrThrow()
@@ -159,7 +172,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   merge(
     update: Uint8Array,
     grant: Grant,
-    { ifMatch, ifNoneMatch }: Conditions,
+    { ifMatch, ifNoneMatch, isCopy = false }: Conditions,
   ): Promise<Answer<{ revision: number; waiting?: true }>> {
     return answer(async () => {
       await this.#ready()
@@ -168,11 +181,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       if (!matchesIfMatch(ifMatch, before) || (ifNoneMatch?.trim() === "*" && before !== null))
         throw new SyncError("precondition-failed", `The document is at revision ${before ?? "none"}`)
       const { subject, roots } = grant
+      this.#room.past.history.persons.meet(grant)
       const { waits } = intake.take(
         update,
         {
           bearer: { subject, peer: null },
-          origin: { at: Date.now(), subject, via: "rest" },
+          origin: { at: Date.now(), subject, via: isCopy ? "import" : "rest" },
           whole: true,
           roots,
           revives: true,
@@ -195,7 +209,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
           return false
         },
       )
-      const { replica, authors, crowd, dialogue, outbox, archivist, log } = this.#room
+      const { replica, authors, crowd, dialogue, outbox, archivist, log, past } = this.#room
       if (isReadable && !replica.holds) {
         // An earlier deletion may not have reached the archive yet.
         if (outbox.ledger.deleting) await archivist.remove()
@@ -205,6 +219,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       // In the same turn: whatever fails below, the archive's copy must not come back.
       if (this.archive !== null) outbox.note({ deleting: true, dueAtMs: Date.now() })
       authors.reread()
+      past.forget()
       dialogue.changed()
       crowd.closeAll(new SyncError("deleted", "The document was deleted"))
       this.#emit({ type: "deleted", revision: log.state.revision })
@@ -222,7 +237,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   status(): Promise<Answer<DocumentStatus | null>> {
     return answer(async () => {
       await this.#ready()
-      const { replica, log, outbox, crowd } = this.#room
+      const { replica, log, outbox, crowd, past } = this.#room
       if (!replica.holds) return null
       const { archivedRevision, error, attempts } = outbox.ledger
       return {
@@ -240,6 +255,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         damaged: log.damaged,
         hydrated: replica.hydrated,
         events: this.#counts.toJSON(),
+        past: past.status,
       }
     })
   }
@@ -260,6 +276,22 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       if (outbox.dirty && outbox.ledger.attempts === 0) await archivist.flush()
       this.#room.agenda.arm()
       return { revision: log.state.revision, archivedRevision: outbox.ledger.archivedRevision }
+    })
+  }
+
+  past<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ): Promise<Answer<PastCalls[Verb]["answer"]>> {
+    return answer(async () => {
+      await this.#ready()
+      const { replica, past } = this.#room
+      if (!replica.exists) throw new SyncError("not-found", `There is no document ${this.name}.`)
+      past.history.persons.meet(grant)
+      const answered = past.answer(verb, ask, grant)
+      await this.ctx.storage.sync()
+      return answered
     })
   }
 

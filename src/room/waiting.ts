@@ -7,11 +7,11 @@
  */
 import * as decoding from "lib0/decoding"
 import { SyncError } from "../errors.ts"
+import type { Origin } from "../history/origin.ts"
 import type { Limits } from "../limits.ts"
 import type { Id } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
 import type { Log, Waiting } from "./log.ts"
-import type { Origin } from "./origin.ts"
 
 /** What the vet says of the part of an update that waits. */
 interface Part {

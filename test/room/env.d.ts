@@ -3,6 +3,7 @@ declare namespace Cloudflare {
     readonly DB: D1Database
     readonly Room: DurableObjectNamespace<import("./worker.ts").Room>
     readonly Small: DurableObjectNamespace<import("./worker.ts").Small>
+    readonly Historic: DurableObjectNamespace<import("./worker.ts").Historic>
     readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
     readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>

@@ -13,6 +13,7 @@ export interface Env {
   readonly Counter: DurableObjectNamespace<Counter>
   readonly Retiring: DurableObjectNamespace<Retiring>
   readonly Small: DurableObjectNamespace<Small>
+  readonly Historic: DurableObjectNamespace<Historic>
   readonly Registry: DurableObjectNamespace<Registry>
 }
 
@@ -97,6 +98,19 @@ export class Small extends Room {
     compactFloorBytes: 1_000,
     valueBytes: 100_000,
     rowClocksBytes: 25_000,
+    flushMs: 300,
+  }
+}
+
+/** A room that commits and folds its log early, so that a test has a long past soon. */
+export class Historic extends Room {
+  override readonly limits: Limits = {
+    ...LIMITS,
+    commitWindowMs: 15,
+    compactFloorBytes: 1,
+    originMs: 1,
+    valueBytes: 1_000,
+    segmentBytes: 2_000,
     flushMs: 300,
   }
 }

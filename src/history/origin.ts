@@ -4,16 +4,20 @@
  *
  *     origins = varUint(at) run*                       at: of the first update, ms since 1970
  *     run     = varUint(updates) varUint(ms since the run before) varUint(via) varString(subject, "" = nobody's name)
+ *               [varString(agent) varString(on whose behalf)]                                  where via is "agent"
  *
- * Updates of one run have the same subject and way, and came in the same millisecond.
+ * Updates of one run have the same origin, and came in the same millisecond.
  */
 import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 
 /** The ways in which an update reaches a room, by their number in the log: append only. */
-const WAYS = ["socket", "rest", "server", "archive"] as const
+const WAYS = ["socket", "rest", "server", "archive", "restore", "import", "agent"] as const
 
-/** How an update reached the room: `archive` is a merge of the archive's copy. */
+/**
+ * How an update reached the room: `archive` is a merge of the archive's copy, `restore` brings an earlier state back or
+ * takes changes back, `import` begins a copy of another document.
+ */
 export type Via = (typeof WAYS)[number]
 
 /** When an update was taken, whose it is, and how it came. */
@@ -23,15 +27,21 @@ export interface Origin {
   /** The subject that the token proves; null in open mode. */
   readonly subject: string | null
   readonly via: Via
+  /** The agent that made it, and the subject on whose behalf; only where `via` is "agent". */
+  readonly agent?: string
+  readonly onBehalfOf?: string
 }
 
 /** The origin of updates that were written before origins were recorded. */
 const UNKNOWN: Origin = { at: 0, subject: null, via: "socket" }
 
-/** Encode the origins of a commit's updates, in their order. The times never go back, even where the clock does. */
-export function writeOrigins(origins: readonly Origin[]): Uint8Array {
+/**
+ * Encode the origins of a commit's updates, in their order. The times never go back, even where the clock does (H1).
+ * @param notBeforeMs the time of the commit before, ms since 1970
+ */
+export function writeOrigins(origins: readonly Origin[], notBeforeMs = 0): Uint8Array {
   return encoding.encode((encoder) => {
-    let at = origins[0]?.at ?? 0
+    let at = Math.max(origins[0]?.at ?? 0, notBeforeMs)
     encoding.writeVarUint(encoder, at)
     for (let i = 0; i < origins.length; ) {
       const origin = origins[i]!
@@ -41,6 +51,10 @@ export function writeOrigins(origins: readonly Origin[]): Uint8Array {
       encoding.writeVarUint(encoder, Math.max(0, origin.at - at))
       encoding.writeVarUint(encoder, WAYS.indexOf(origin.via))
       encoding.writeVarString(encoder, origin.subject ?? "")
+      if (origin.via === "agent") {
+        encoding.writeVarString(encoder, origin.agent ?? "")
+        encoding.writeVarString(encoder, origin.onBehalfOf ?? "")
+      }
       at = Math.max(at, origin.at)
       i = end
     }
@@ -71,7 +85,12 @@ export function readOrigins(bytes: Uint8Array): () => Origin {
       at += decoding.readVarUint(decoder)
       const via = WAYS[decoding.readVarUint(decoder)] ?? "socket"
       const subject = decoding.readVarString(decoder)
-      origin = { at, subject: subject === "" ? null : subject, via }
+      origin = {
+        at,
+        subject: subject === "" ? null : subject,
+        via,
+        ...(via === "agent" && readAgent(decoder)),
+      }
     } catch {
       decoder.pos = bytes.length
       left = 0
@@ -81,6 +100,19 @@ export function readOrigins(bytes: Uint8Array): () => Origin {
   }
 }
 
+function readAgent(decoder: decoding.Decoder): { agent?: string; onBehalfOf?: string } {
+  const agent = decoding.readVarString(decoder)
+  const onBehalfOf = decoding.readVarString(decoder)
+  return { ...(agent !== "" && { agent }), ...(onBehalfOf !== "" && { onBehalfOf }) }
+}
+
 function isSame(one: Origin, other: Origin): boolean {
-  return one === other || (one.at === other.at && one.subject === other.subject && one.via === other.via)
+  return (
+    one === other ||
+    (one.at === other.at &&
+      one.subject === other.subject &&
+      one.via === other.via &&
+      one.agent === other.agent &&
+      one.onBehalfOf === other.onBehalfOf)
+  )
 }

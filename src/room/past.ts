@@ -1,0 +1,363 @@
+/**
+ * The past of a room: answers what is asked about it, and brings it back. Whatever changes the document is a change like
+ * any other (H3): it goes through the intake, is seen live, has an author, and a version is made before it.
+ */
+import * as Y from "yjs"
+import type { Grant } from "../access/rights.ts"
+import { SyncError } from "../errors.ts"
+import type { Mark, Who } from "../history/attribution.ts"
+import type { Register } from "../history/authors.ts"
+import { type Copy, keepCopies } from "../history/copies.ts"
+import { History } from "../history/history.ts"
+import type { Origin } from "../history/origin.ts"
+import { restore } from "../history/restore.ts"
+import { type RolledBack, rollback } from "../history/rollback.ts"
+import type { Place } from "../history/timeline.ts"
+import type { Trigger, Version } from "../history/versions.ts"
+import type { Limits } from "../limits.ts"
+import type { PastCalls, PastStatus } from "../rpc.ts"
+import type { Emit } from "./events.ts"
+import type { Intake } from "./intake.ts"
+import type { Log } from "./log.ts"
+import type { Replica } from "./replica.ts"
+
+/** How each verb is answered. */
+type Answers = {
+  readonly [Verb in keyof PastCalls]: (ask: PastCalls[Verb]["ask"], grant: Grant) => PastCalls[Verb]["answer"]
+}
+
+/** The past of a room. */
+export class Past {
+  readonly history: History
+  readonly #log: Log
+  readonly #replica: Replica
+  readonly #intake: Pick<Intake<never>, "edit" | "commitOrThrow">
+  readonly #limits: Limits
+  readonly #emit: Emit
+  /** Since when there are changes that no version names, ms since 1970; null: there are none. */
+  #workedSince: number | null
+
+  constructor(parts: {
+    log: Log
+    replica: Replica
+    intake: Pick<Intake<never>, "edit" | "commitOrThrow">
+    limits: Limits
+    emit: Emit
+  }) {
+    const { log, replica, limits } = parts
+    this.#log = log
+    this.#replica = replica
+    this.#intake = parts.intake
+    this.#limits = limits
+    this.#emit = parts.emit
+    this.history = new History({
+      tables: log.tables,
+      segments: log.past,
+      present: log,
+      limits,
+      register: () => registerOf(log),
+    })
+    this.#workedSince = log.noted<number>("worked_since")
+  }
+
+  /** What is kept. */
+  get status(): PastStatus {
+    const { bytes, updateBytes, damaged } = this.#log.past.size
+    const { revision, at } = this.history.timeline.oldest
+    return {
+      bytes,
+      updateBytes,
+      fromRevision: revision,
+      from: at === 0 ? null : new Date(at).toISOString(),
+      versions: this.history.versions.count,
+      damaged,
+    }
+  }
+
+  /** Answer a question about the past, or change the document by it. @throws SyncError */
+  answer<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ): PastCalls[Verb]["answer"] {
+    this.#intake.commitOrThrow()
+    return this.#answers[verb](ask, grant)
+  }
+
+  /** A state of the past, to be exported. @throws SyncError */
+  state(at: string, grant: Grant | undefined): { doc: () => Y.Doc; revision: number } {
+    const { revision } = this.history.placeOf(at, sinceOf(grant))
+    return { doc: () => this.#rebuild(revision), revision }
+  }
+
+  /** Something was committed: a version is due. */
+  touch(): void {
+    if (this.#workedSince !== null) return
+    this.#workedSince = Date.now()
+    this.#log.note("worked_since", this.#workedSince)
+  }
+
+  /** The document was deleted, and its past with it (D8). */
+  forget(): void {
+    this.#workedSince = null
+    this.history.persons.forget()
+  }
+
+  /**
+   * When a version is made by itself, ms since 1970; null: nothing has changed since the last one.
+   * @param room who is here, and whether the last one has just left
+   */
+  versionDueAtMs({ isEmpty, hasEmptied }: { isEmpty: boolean; hasEmptied: boolean }): number | null {
+    if (this.#workedSince === null || !this.#log.exists) return null
+    if (!isEmpty) return this.#workedSince + this.#limits.versionEveryMs
+    return hasEmptied ? Date.now() : this.#log.state.at + this.#limits.versionLeaveMs
+  }
+
+  /** Make a version by itself, and thin those that were made so. */
+  makeVersion(): void {
+    const revision = this.#intake.commitOrThrow()
+    const { versions } = this.history
+    const last = versions.newest
+    // A page that is reloaded ends a session each time: the version moves on with it.
+    const isSameSession =
+      last?.trigger === "auto" &&
+      last.name === null &&
+      last.meta === null &&
+      Date.now() - Date.parse(last.at) < this.#limits.versionGapMs
+    if (last?.revision !== revision) {
+      if (isSameSession) versions.forget(last.id)
+      const createdBy: Who = { subject: null, via: "server" }
+      this.#make({ revision, trigger: "auto", createdBy, name: null })
+    }
+    versions.thin(Date.now())
+    this.#worked()
+  }
+
+  /** Whether more is kept than the budget allows (H6). */
+  get outgrown(): boolean {
+    return this.#log.past.size.bytes > this.#limits.pastBytes
+  }
+
+  /** Forget the oldest quarter of the budget. */
+  shrink(): void {
+    const cut = this.#log.past.cutFor((this.#limits.pastBytes * 3) / 4)
+    if (cut !== null) this.#prune(this.history.timeline.placeOf(cut))
+  }
+
+  readonly #answers: Answers = {
+    versions: (page, grant) => this.history.versions.list({ ...page, notBeforeMs: sinceOf(grant) ?? 0 }),
+    version: ({ id }, grant) => this.#version(id, grant),
+    createVersion: ({ name, meta }, grant) => {
+      checkNotes({ name, meta }, this.#limits)
+      this.#checkExists()
+      const revision = this.#log.state.revision
+      const version = this.#make({ revision, trigger: "manual", createdBy: whoAsks(grant), name, meta })
+      this.#worked()
+      return version
+    },
+    changeVersion: ({ id, name, meta }, grant) => {
+      checkNotes({ name: name ?? null, meta }, this.#limits)
+      this.#version(id, grant)
+      return this.history.versions.change(id, { name, meta })
+    },
+    forgetVersion: ({ id }, grant) => {
+      const { createdBy, trigger } = this.#version(id, grant)
+      const isOwn = grant.subject === null || (createdBy.subject === grant.subject && trigger === "manual")
+      if (!isOwn) checkAny(grant, "to forget a version that is not yours")
+      this.history.versions.forget(id)
+      return null
+    },
+    restore: ({ id, root }, grant) => this.#restore(id, { root, grant }),
+    diff: (ask, grant) => {
+      const { from, to, roots } = this.history.diff({ ...ask, sinceMs: sinceOf(grant) })
+      return { from: from.revision, to: to.revision, roots }
+    },
+    blame: ({ root, at }, grant) => ({
+      root,
+      spans: this.history.blame(root, { at, sinceMs: sinceOf(grant) }),
+    }),
+    activity: (ask, grant) => this.history.activity({ ...ask, sinceMs: sinceOf(grant) }),
+    rollback: (ask, grant) => this.#rollback(ask, grant),
+    prune: ({ before }, grant) => {
+      checkAny(grant, "to prune the past")
+      this.#prune(this.history.placeOf(before, sinceOf(grant)))
+      const { fromRevision, bytes } = this.status
+      return { fromRevision, bytes }
+    },
+  }
+
+  #restore(
+    id: string,
+    { root, grant }: { root: string | null; grant: Grant },
+  ): PastCalls["restore"]["answer"] {
+    this.#checkExists()
+    const place = this.history.placeOf(this.#version(id, grant).id, sinceOf(grant))
+    const roots = rootsFor(root, grant)
+    const past = this.#rebuild(place.revision)
+    const backup = this.#backup("restore", grant)
+    const { copies } = this.history
+    this.#edit(grant, (doc) => restore(doc, past, { roots, copies }))
+    past.destroy()
+    return { revision: this.#log.state.revision, backup }
+  }
+
+  #rollback(
+    { by, via, from, to, dryRun }: PastCalls["rollback"]["ask"],
+    grant: Grant,
+  ): PastCalls["rollback"]["answer"] {
+    this.#checkExists()
+    if (grant.subject !== null && by !== grant.subject) checkAny(grant, "to take back what others did")
+    const { history } = this
+    const { newest, oldest } = history.timeline
+    const floor = Math.max(oldest.revision, history.floor(sinceOf(grant)))
+    const first = from === null ? floor : history.placeOf(from, sinceOf(grant)).revision - 1
+    const after = Math.max(floor, first)
+    const upTo = history.placeOf(to, sinceOf(grant)).revision
+    const attribution = history.attribute(newest.revision)
+    const isMeant = (mark: Mark | null): boolean => {
+      if (mark === null || mark.revision <= after || mark.revision > upTo) return false
+      const { origin } = mark
+      // A restore or a rollback is nobody's own work: it is taken back only where it is asked for by its way.
+      if (origin.via === "restore" && via !== "restore") return false
+      return (by === null || origin.subject === by) && (via === null || wayOf(origin) === via)
+    }
+    const past = history.timeline.rebuild(newest.revision, { from: after })
+    const facts = { attribution, isMeant, copies: history.copies, roots: grant.roots ?? null }
+    try {
+      if (dryRun) {
+        const draft = this.#rebuild(newest.revision)
+        const { inserted, deleted, unresolved } = rollback(draft, past, facts)
+        return { revision: newest.revision, backup: null, inserted, deleted, unresolved }
+      }
+      const backup = this.#backup("rollback", grant)
+      const { inserted, deleted, unresolved } = this.#edit<RolledBack>(grant, (doc) =>
+        rollback(doc, past, facts),
+      )
+      return { revision: this.#log.state.revision, backup, inserted, deleted, unresolved }
+    } finally {
+      past.destroy()
+    }
+  }
+
+  /** Change the document in the name of whoever asks. */
+  #edit<Result extends { readonly copies: readonly Copy[] }>(
+    { subject }: Grant,
+    change: (doc: Y.Doc) => Result,
+  ): Result {
+    const before = this.#log.state.revision
+    const result = this.#intake.edit(change, { at: Date.now(), subject, via: "restore" })
+    const { revision } = this.#log.state
+    // In the turn of the commit, so that both are durable or neither.
+    if (revision !== before) {
+      keepCopies(this.#log.tables, result.copies, revision)
+      this.#log.past.recount()
+    }
+    return result
+  }
+
+  #prune({ revision, at }: Place): void {
+    // The log's own rows are the present's; what was folded into a snapshot is the past's.
+    this.#replica.compact()
+    const doc = this.#rebuild(revision)
+    this.#log.past.prune(Y.encodeStateAsUpdate(doc), { revision, at })
+    this.history.versions.forgetBefore(revision)
+  }
+
+  #rebuild(revision: number): Y.Doc {
+    // Two documents of this size would not fit the platform's memory together.
+    if (this.#replica.weight + this.#limits.pastWeight > this.#limits.documentWeight)
+      this.#replica.dehydrate()
+    return this.history.state(revision)
+  }
+
+  #backup(trigger: Trigger, grant: Grant): Version {
+    return this.#make({ revision: this.#log.state.revision, trigger, createdBy: whoAsks(grant), name: null })
+  }
+
+  #make(draft: {
+    revision: number
+    trigger: Trigger
+    createdBy: Who
+    name: string | null
+    meta?: unknown
+  }): Version {
+    const { versions } = this.history
+    const after = Math.max(versions.newest?.revision ?? 0, this.history.timeline.oldest.revision)
+    const by = this.history.writers(after, draft.revision)
+    const version = versions.make({ ...draft, by, atMs: Math.max(Date.now(), this.#log.state.at) })
+    this.#emit({ type: "versioned", version })
+    return version
+  }
+
+  #worked(): void {
+    this.#workedSince = null
+    this.#log.note("worked_since", null)
+  }
+
+  /** @throws SyncError not-found, forbidden where it was made before what the grant may see */
+  #version(id: string, grant: Grant): Version {
+    const version = this.history.versions.get(id)
+    const since = sinceOf(grant)
+    if (since !== null && version.revision < this.history.floor(since))
+      throw new SyncError("forbidden", "The token shows nothing of the document from before that time.")
+    return version
+  }
+
+  #checkExists(): void {
+    if (!this.#log.exists) throw new SyncError("not-found", "There is no such document.")
+  }
+}
+
+/** Whose client ids are whose, as it is now. */
+function registerOf(log: Log): Omit<Register, "nameOf"> {
+  const owners = new Map(log.owners().map(({ client, subject }) => [client, subject]))
+  const carried = new Map(log.carried().map(({ client, owner, clock }) => [`${client} ${owner}`, clock]))
+  return {
+    isOwn: (client, clock, subject) =>
+      owners.get(client) === subject &&
+      clock < (carried.get(`${client} ${subject}`) ?? Number.POSITIVE_INFINITY),
+    server: log.noted<number>("server_client"),
+  }
+}
+
+/** From when on the past may be seen, ms since 1970; null: all of it. */
+function sinceOf(grant: Grant | undefined): number | null {
+  return grant?.historySinceMs ?? null
+}
+
+/** Whoever asks, over HTTP. */
+function whoAsks({ subject, name }: Grant): Who {
+  return { subject, ...(name !== undefined && { name }), via: "rest" }
+}
+
+/** @throws SyncError forbidden without the right to change what is not one's own. In open mode everybody has it */
+function checkAny({ subject, rollback, admin }: Grant, what: string): void {
+  if (subject === null || admin || rollback === "any") return
+  throw new SyncError("forbidden", `The token lacks rollback: "any", which it takes ${what}.`)
+}
+
+/** The roots that a restore changes; null: all. @throws SyncError forbidden */
+function rootsFor(root: string | null, { roots }: Grant): readonly string[] | null {
+  if (root === null) return roots ?? null
+  if (roots !== undefined && !roots.includes(root))
+    throw new SyncError("forbidden", `This token may change ${roots.join(", ")}, not ${JSON.stringify(root)}`)
+  return [root]
+}
+
+/** @throws SyncError bad-request */
+function checkNotes(
+  { name, meta }: { name: string | null; meta?: unknown },
+  { versionNameLength, versionMetaLength }: Limits,
+): void {
+  if (name !== null && (name.length === 0 || name.length > versionNameLength))
+    throw new SyncError("bad-request", `A version's name has 1 to ${versionNameLength} characters.`)
+  if (meta !== undefined && JSON.stringify(meta).length > versionMetaLength)
+    throw new SyncError(
+      "bad-request",
+      `A version's meta has at most ${versionMetaLength} characters of JSON.`,
+    )
+}
+
+function wayOf({ via }: Origin): Who["via"] {
+  return via === "archive" ? "import" : via
+}
