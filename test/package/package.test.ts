@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import webpack from "webpack"
+import * as Y from "yjs"
 import { serve } from "../../demo/start.ts"
 import { verifyToken } from "../../src/token.ts"
 import { freePort } from "../kit/port.ts"
@@ -49,9 +50,10 @@ beforeAll(async () => {
     "wrangler.toml": README["wrangler.toml"]!,
     "tsconfig.json": JSON.stringify({
       compilerOptions: { ...STRICT, lib: ["esnext"], types: ["./worker-configuration.d.ts"] },
-      include: ["src"],
+      include: ["src", "example/src"],
     }),
   })
+  cpSync(join(ROOT, "examples/worker"), join(worker.path, "example"), { recursive: true })
   page = makeProject(workshop.path, { name: "page", tarball })
   page.write({
     "editor.ts": README["editor.ts"]!,
@@ -63,7 +65,7 @@ beforeAll(async () => {
     "index.html": `<!doctype html><title>Notes</title><script type="module" src="/main.tsx"></script>`,
     "tsconfig.json": JSON.stringify({
       compilerOptions: { ...STRICT, lib: ["esnext", "dom"], types: [], jsx: "react-jsx" },
-      include: ["*.ts", "*.tsx"],
+      include: ["*.ts", "*.tsx", "example/src"],
     }),
   })
   await worker.install("yjs")
@@ -109,16 +111,13 @@ it("gives a Worker of one's own strict types, with the types that wrangler makes
   expect(await typeErrors(worker)).toEqual([])
 })
 
-it("runs that Worker, and saves in it what a page's provider wrote", async () => {
+/** A Worker under `wrangler dev`, in one of the workshop's folders, for as long as it is used. */
+async function withServer(folder: string, use: (port: number) => Promise<void>): Promise<void> {
   const port = await freePort()
   let output = ""
   const server = serve(
-    [`--port=${port}`, "--ip=127.0.0.1", `--persist-to=${join(workshop.path, "storage")}`],
-    {
-      cwd: worker.path,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    },
+    [`--port=${port}`, "--ip=127.0.0.1", `--persist-to=${join(workshop.path, `storage-${port}`)}`],
+    { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true },
   )
   for (const stream of [server.stdout, server.stderr]) {
     stream?.on("data", (chunk) => {
@@ -130,6 +129,16 @@ it("runs that Worker, and saves in it what a page's provider wrote", async () =>
       if (server.exitCode !== null) throw new Error(`The Worker ended:\n${output}`)
       return (await fetch(`http://127.0.0.1:${port}/health`)).ok
     }, "the Worker answers")
+    await use(port)
+  } finally {
+    const gone = once(server, "exit")
+    killGroup(server.pid!)
+    await gone
+  }
+}
+
+it("runs that Worker, and saves in it what a page's provider wrote", async () => {
+  await withServer(worker.path, async (port) => {
     page.write({
       "edit.mjs": `
         import * as Y from "yjs"
@@ -143,11 +152,22 @@ it("runs that Worker, and saves in it what a page's provider wrote", async () =>
     await page.run("./edit.mjs")
     const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=json`)
     expect(await exported.json()).toEqual({ text: "hello" })
-  } finally {
-    const gone = once(server, "exit")
-    killGroup(server.pid!)
-    await gone
-  }
+  })
+})
+
+it("runs examples/worker: votes that are counted on the server, and a format of its own", async () => {
+  await withServer(join(worker.path, "example"), async (port) => {
+    const url = `http://127.0.0.1:${port}`
+    const vote = () => fetch(`${url}/parties/poll/friday`, { method: "POST", body: '{"vote":"tea"}' })
+    await Promise.all([vote(), vote(), vote()])
+    expect(await (await vote()).json()).toEqual({ tea: 4 })
+    expect((await fetch(`${url}/parties/poll/friday`, { method: "POST", body: "{}" })).status).toBe(400)
+    const doc = new Y.Doc()
+    doc.getText("text").insert(0, "# Plan\nwords\n## Then\n")
+    const update = Y.encodeStateAsUpdate(doc) as BodyInit
+    expect((await fetch(`${url}/docs/notes`, { method: "PATCH", body: update })).status).toBe(200)
+    expect(await (await fetch(`${url}/docs/notes?format=outline`)).text()).toBe("# Plan\n## Then")
+  })
 })
 
 it("gives a page strict types, and builds it with esbuild, Vite and webpack where y-indexeddb is missing", async () => {
@@ -264,9 +284,29 @@ it("opens only the doors that the package names, and all of those", async () => 
   expect(open).toHaveLength(ENTRIES.length)
 })
 
-it("keeps a copy offline once y-indexeddb is installed", async () => {
+it("keeps a copy offline once y-indexeddb is installed, as examples/react does", async () => {
   page.write({ "offline.ts": README["offline.ts"]! })
+  cpSync(join(ROOT, "examples/react"), join(page.path, "example"), { recursive: true })
   await page.install("y-indexeddb")
   expect((await bundle("offline.ts")).warnings).toEqual([])
   expect(await typeErrors(page)).toEqual([])
+  page.write({
+    "render.tsx": `
+      import { renderToString } from "react-dom/server"
+      import { App } from "./example/src/app"
+      console.log(renderToString(<App />))
+      process.exit(0)`,
+  })
+  const rendered = await build({
+    absWorkingDir: page.path,
+    entryPoints: ["render.tsx"],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    jsx: "automatic",
+    external: ["react", "react-dom"],
+    write: false,
+  })
+  page.write({ "render.mjs": rendered.outputFiles[0]!.text })
+  expect(await page.run("./render.mjs")).toContain("Only you")
 })
