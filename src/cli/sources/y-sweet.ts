@@ -2,11 +2,11 @@
  * The data folder of a Y-Sweet server: `{id}/data.ysweet` each, a key-value store of one document written by bincode.
  *
  *     count u64, then per entry: key length u64, key, value length u64, value; little-endian
- *     00 00 {name} 00             the number of the document `name`, which is "doc"
+ *     00 00 {name} 00             the number of the document `name`, which is "doc": u32 BE
  *     00 01 {number u32 BE} 00    its state, a Yjs V1 update
  *     00 01 {number} 02 {clock u32 BE} 00    an update on top of that
  *
- * @source y-sweet-core 0.9, sync_kv.rs and doc_sync.rs; yrs-kvstore 0.3, keys.rs
+ * @source y-sweet-core 0.9, sync_kv.rs and doc_sync.rs; yrs-kvstore, keys.rs and get_oid
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -45,10 +45,13 @@ function readStore(path: string): Uint8Array {
   } catch (thrown) {
     throw new CommandError("bad-source", `${path} cannot be read: ${(thrown as Error).message}`)
   }
+  // Nobody has written in it yet.
+  if (entries.size === 0) return Y.encodeStateAsUpdate(new Y.Doc())
   const number = entries.get(hexOf([0, 0, ...new TextEncoder().encode("doc"), 0]))
-  if (number === undefined || number.length !== 4) return Y.encodeStateAsUpdate(new Y.Doc())
-  // The value is little-endian; in keys it is big-endian.
-  const document = hexOf([0, 1, ...number.toReversed()])
+  const document = number === undefined ? "" : hexOf([0, 1, ...number])
+  // What is not found must not pass for a document that is empty.
+  if (![...entries.keys()].some((key) => document !== "" && key.startsWith(document)))
+    throw new CommandError("bad-source", `${path} holds no document that this command knows.`)
   const state = entries.get(`${document}00`)
   const updates = [...entries]
     .filter(([key]) => key.startsWith(`${document}02`))
