@@ -18,7 +18,7 @@ const ORDER: Order = {
   "index.ts": ["http", "room", "access", "archive"],
   "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
   host: ["http", "room", "access", "archive", "errors.ts"],
-  cli: ["token.ts", "access", "limits.ts", "errors.ts"],
+  cli: ["token.ts", "access", "archive", "limits.ts", "errors.ts"],
   "token.ts": ["access", "errors.ts"],
   http: ["pipe", "access", "rpc.ts", "history", "limits.ts", "errors.ts"],
   room: ["access", "rpc.ts", "history", "archive", "export", "update", "wire", "limits.ts", "errors.ts"],

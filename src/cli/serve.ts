@@ -13,7 +13,9 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
-import { hasKey } from "../access/keys.ts"
+import { hasKey, readKeys } from "../access/keys.ts"
+import type { AccessSettings } from "../access/settings.ts"
+import type { ArchiveEnv } from "../archive/choose.ts"
 import { SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
 import { writeConfig } from "./serve/config.ts"
@@ -37,6 +39,9 @@ Variables: AUTH_SECRET or another key, ALLOWED_ORIGINS, POSTGRES_URL, WEBHOOK_UR
 const VARIABLES =
   /^(AUTH_[A-Z_]+|ALLOWED_ORIGINS|OPEN_ON_LOCALHOST|ARCHIVE|POSTGRES_URL|POSTGRES_MIGRATE|WEBHOOK_[A-Z]+|LOG_LEVEL|LIMIT_[A-Z0-9_]+)$/
 
+/** Variables by which documents land in a database. */
+const ARCHIVED = ["ARCHIVE", "POSTGRES_URL", "WEBHOOK_URL"]
+
 /** After the rooms have gone, workerd has this long to end by itself, ms. */
 const GRACE_MS = 1_500
 
@@ -48,11 +53,11 @@ export const serve: Command = {
     const options = readOptions(args)
     const settings = readSettings(options.env)
     const names = Object.keys(settings).filter((name) => VARIABLES.test(name) && settings[name]?.trim())
-    checkSettings(Object.fromEntries(names.map((name) => [name, settings[name]!])), options.host)
+    await checkSettings(Object.fromEntries(names.map((name) => [name, settings[name]!])), options.host)
     const { binary, version } = findWorkerd()
     const data = resolve(options.data)
     for (const folder of ["rooms", "server"]) makeFolder(join(data, folder))
-    const lock = takeLock(data)
+    const lock = await takeLock(data)
     const private_ = mkdtempSync(join(tmpdir(), "yurt-"))
     const control = join(private_, "control")
     try {
@@ -121,13 +126,7 @@ function readOptions(args: string[]) {
 }
 
 /** @throws CommandError where the server would start and then serve nobody, or everybody */
-function checkSettings(settings: Settings, host: string): void {
-  try {
-    readLimits(settings)
-  } catch (thrown) {
-    if (thrown instanceof SyncError) throw new CommandError("bad-config", thrown.message)
-    throw thrown
-  }
+async function checkSettings(settings: Settings, host: string): Promise<void> {
   const foreign = settings.ARCHIVE?.split("+").find(
     (name) => !["postgres", "webhook", "none"].includes(name.trim()),
   )
@@ -136,6 +135,22 @@ function checkSettings(settings: Settings, host: string): void {
       "bad-config",
       `ARCHIVE = "${settings.ARCHIVE}" names "${foreign}": here there are postgres, webhook and none.`,
     )
+  // Not shown: it may hold a password.
+  if (settings.POSTGRES_URL !== undefined && !/^postgres(ql)?:\/\/./.test(settings.POSTGRES_URL))
+    throw new CommandError("bad-config", "POSTGRES_URL does not begin with postgres://.")
+  try {
+    readLimits(settings)
+    if (hasKey(settings)) await readKeys(settings as AccessSettings)
+    // As the rooms will; it connects to nothing.
+    if (ARCHIVED.some((name) => settings[name] !== undefined)) {
+      const { chooseArchive } = await import("../archive/choose.ts")
+      chooseArchive(settings as ArchiveEnv)
+    }
+  } catch (thrown) {
+    if (thrown instanceof SyncError || thrown instanceof TypeError)
+      throw new CommandError("bad-config", thrown.message)
+    throw thrown
+  }
   if (hasKey(settings)) return
   const isLoopback = ["127.0.0.1", "::1", "localhost"].includes(host)
   if (settings.OPEN_ON_LOCALHOST !== "true")

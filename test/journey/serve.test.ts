@@ -184,6 +184,14 @@ describe("[R1] a server that would serve nobody, or everybody, does not start", 
     ["open to the network", ["--host", "0.0.0.0"], { OPEN_ON_LOCALHOST: "true" }, "bad-config"],
     ["with a limit that is none", [], { AUTH_SECRET: SECRET, LIMIT_SOKETS: "5" }, "bad-config"],
     ["with a database it does not have", [], { AUTH_SECRET: SECRET, ARCHIVE: "d1" }, "bad-config"],
+    ["with a public key that is none", [], { AUTH_PUBLIC_KEY: "hunter2" }, "bad-config"],
+    [
+      "with a webhook that it could not sign for",
+      [],
+      { AUTH_SECRET: SECRET, WEBHOOK_URL: "https://a.example" },
+      "bad-config",
+    ],
+    ["with an address that is none", [], { AUTH_SECRET: SECRET, POSTGRES_URL: "hunter2" }, "bad-config"],
     ["without a folder", ["--data", "/dev/null/x"], { AUTH_SECRET: SECRET }, "data-in-use"],
     ["on a port that is none", ["--port", "http"], { AUTH_SECRET: SECRET }, "usage"],
   ])("[R1] %s", async (_, args, env, says) => {
@@ -191,6 +199,7 @@ describe("[R1] a server that would serve nobody, or everybody, does not start", 
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
     expect(stderr.split(":")[0]).toBe(says)
     expect(stderr).not.toMatch(/^ +at /m)
+    expect(stderr).not.toContain("hunter2")
   })
 })
 

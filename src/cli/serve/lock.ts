@@ -15,6 +15,11 @@ interface Holder {
   readonly workerd: number | null
 }
 
+/** A killed process is gone within this time, ms, unless its disk hangs ... */
+const GONE_MS = 10_000
+/** ... and is looked for this often, ms. */
+const LOOK_EVERY_MS = 20
+
 /** A folder that is ours until `release`. */
 export interface Lock {
   /** Write down which workerd runs on it. */
@@ -26,7 +31,7 @@ export interface Lock {
  * Take the folder.
  * @throws CommandError "data-in-use" where another server runs on it, or it cannot be written
  */
-export function takeLock(folder: string): Lock {
+export async function takeLock(folder: string): Promise<Lock> {
   const path = join(folder, "lock.json")
   const write = (holder: Holder, flag: "wx" | "w") => writeFileSync(path, JSON.stringify(holder), { flag })
   const mine: Holder = { command: process.pid, workerd: null }
@@ -36,7 +41,7 @@ export function takeLock(folder: string): Lock {
     const code = thrown instanceof Error && "code" in thrown ? thrown.code : null
     if (code !== "EEXIST")
       throw new CommandError("data-in-use", `${folder} cannot be written: ${code ?? thrown}.`)
-    endLeftOver(folder, path)
+    await endLeftOver(folder, path)
     write(mine, "w")
   }
   return {
@@ -46,7 +51,7 @@ export function takeLock(folder: string): Lock {
 }
 
 /** @throws CommandError "data-in-use" */
-function endLeftOver(folder: string, path: string): void {
+async function endLeftOver(folder: string, path: string): Promise<void> {
   let holder: Holder
   try {
     holder = JSON.parse(readFileSync(path, "utf8")) as Holder
@@ -65,6 +70,12 @@ function endLeftOver(folder: string, path: string): void {
   if (holder.workerd === null || !isLeft) return
   say(`The server before left a workerd behind (process id ${holder.workerd}); it is ended.`)
   process.kill(holder.workerd, "SIGKILL")
+  // Its files and its port are not free before it is gone.
+  for (let waitedMs = 0; commandLineOf(holder.workerd).includes(folder); waitedMs += LOOK_EVERY_MS) {
+    if (waitedMs > GONE_MS)
+      throw new CommandError("data-in-use", `The workerd with process id ${holder.workerd} does not end.`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
 }
 
 /** What was typed to start a process; "" where there is none. */
