@@ -1,5 +1,5 @@
 /** Stock Hocuspocus, unchanged, against the real server, and in one room with every other client: tests for dialects.test.ts. */
-import { describe, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import type { DocumentStatus } from "../../src/rpc.ts"
 import { statusPath } from "../kit/addresses.ts"
 import {
@@ -141,7 +141,8 @@ export function testHocuspocus(journey: Journey, locked: Journey): void {
     lost.leave()
   })
 
-  describe("with tokens", () => {
+  // With tokens
+  {
     const at = (id: string) => `${locked.server.url.replace("http", "ws")}/hocuspocus/${id}`
     const tokenOf = (subject: string, rights: "read" | "write", id = "*") =>
       signToken(SECRET, claimsOf(subject, [{ id, rights }]))
@@ -237,7 +238,8 @@ export function testHocuspocus(journey: Journey, locked: Journey): void {
       expect(cursorsOf(reader)).toEqual([{ name: "author" }])
     })
 
-    describe("on one socket", () => {
+    // On one socket
+    {
       /** A page with one socket. */
       function page() {
         const socket = openHocuspocusSocket(`${locked.server.url.replace("http", "ws")}/hocuspocus`)
@@ -311,8 +313,8 @@ export function testHocuspocus(journey: Journey, locked: Journey): void {
         await until(() => bo.provider.unsyncedChanges === 0, "the other goes on")
         expect(socket.webSocket).toBe(webSocket)
       })
-    })
-  })
+    }
+  }
 
   it("[A1] is counted among the connections of the document", async () => {
     const [ada] = await enter(openHocuspocus(hocuspocus("counted")))
