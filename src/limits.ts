@@ -16,6 +16,16 @@ export const LIMITS = {
   updateBytes: 25 * MB,
   /** A REST body, bytes. */
   bodyBytes: 25 * MB,
+  /** A body of JSON or plain text, bytes: parsed it takes several times as much, beside the document. */
+  jsonBytes: 4 * MB,
+  /** A body of Markdown or HTML, bytes: honest Markdown of this size takes some 3 s to be read, which the Worker does. */
+  markupBytes: 512 * KB,
+  /** Nesting of a body of JSON: a tree of an editor has two levels a node. */
+  jsonDepth: 512,
+  /** Operations of one JSON Patch: each may have to walk a long list. */
+  patchOperations: 1_000,
+  /** Names in one JSON pointer. */
+  pointerNames: 256,
   /** A document's snapshot plus its log, bytes: what fits a Durable Object's 128 MB when it is hydrated. */
   documentBytes: 50 * MB,
   /**

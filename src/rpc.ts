@@ -3,6 +3,7 @@ import { fromBase64UrlEncoded, toBase64UrlEncoded } from "lib0/buffer"
 import type { Grant } from "./access/rights.ts"
 import type { ArchivePage } from "./archive/archive.ts"
 import { SyncError } from "./errors.ts"
+import type { Block } from "./export/blocks.ts"
 
 /**
  * The room that answers what is about the archive as a whole, so that the archive is configured in one place: the
@@ -27,6 +28,32 @@ export interface ExportRequest {
 export interface Conditions {
   readonly ifMatch: string | null
   readonly ifNoneMatch: string | null
+}
+
+/** A change of a document by somebody who has no Y.Doc: a body, and how it is meant. */
+export interface ChangeRequest {
+  /** "put": the document, or one root of it, becomes what the body says. */
+  readonly how: "json-patch" | "merge-patch" | "put"
+  /** Of a "put". */
+  readonly format: "json" | "text" | "markdown" | "html"
+  readonly body: Uint8Array
+  /** The blocks of Markdown or HTML: reading them takes longer than anything that a room does, so the Worker has done it. */
+  readonly blocks: readonly Block[] | null
+  /** `?root=`; null: the whole document, or the root that the editor looks for. */
+  readonly root: string | null
+  /** `?editor=`; null: what the root holds says it. */
+  readonly editor: string | null
+  /** `?nested=`: "shared" or "plain"; null: as the neighbours are. */
+  readonly nested: string | null
+  /** `?base=`, the revision that the caller had read; null: the newest. */
+  readonly base: string | null
+}
+
+/** A change that is durable. */
+export interface Changed {
+  readonly revision: number
+  /** There was no document before. */
+  readonly created: boolean
 }
 
 /** The exported document. `body` is null when If-None-Match matched: answer 304. */
@@ -104,6 +131,11 @@ export interface RoomRpc {
     grant: Grant,
     conditions: Conditions,
   ): Promise<Answer<{ revision: number; waiting?: true }>>
+  /**
+   * Changes the document by what a program wrote, merged with what people write; resolves when it is durable. Refuses with
+   * "precondition-failed", "patch-failed" or "test-failed", and then nothing was changed.
+   */
+  change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>>
   /** Deletes the document everywhere. false: there was none. */
   remove(grant: Grant): Promise<Answer<boolean>>
   /** null: there is no such document. */

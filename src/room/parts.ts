@@ -10,6 +10,7 @@ import { PING, PONG } from "../wire/y-websocket.ts"
 import { Agenda } from "./agenda.ts"
 import { Archivist } from "./archivist.ts"
 import { Authors } from "./authors.ts"
+import { Changes } from "./changes.ts"
 import { listChores } from "./chores.ts"
 import { Crowd, type SocketPeer } from "./crowd.ts"
 import { Dialogue } from "./dialogue.ts"
@@ -49,6 +50,7 @@ export interface Parts {
   readonly fanOut: FanOut<SocketPeer>
   readonly intake: Intake<SocketPeer>
   readonly dialogue: Dialogue
+  readonly changes: Changes<SocketPeer>
   readonly archivist: Archivist
   readonly outbox: Outbox
   readonly idle: Idle
@@ -115,6 +117,7 @@ export function assemble(host: Host): Parts {
     limits,
     hooks: { custom: host.custom, renew: host.renew, arm: () => agenda.arm() },
   })
+  const changes = new Changes({ replica, intake, limits })
   const archivist = new Archivist(name, {
     archive,
     log,
@@ -151,6 +154,7 @@ export function assemble(host: Host): Parts {
     fanOut,
     intake,
     dialogue,
+    changes,
     archivist,
     outbox,
     idle,

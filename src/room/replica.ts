@@ -201,17 +201,26 @@ export class Replica {
   /**
    * Change the document on the server. The change is one transaction, all or nothing. The caller commits before anyone
    * sees it, and calls `takeBack` where the commit fails.
+   * @param options.foreign what was written came from outside: it is held to the limits of an update
    * @returns what `change` returned, and the update it made (null where it changed nothing)
+   * @throws whatever `change` throws; SyncError bad-update | document-full for what is foreign. Then nothing was changed
    */
   edit<Result>(
     change: (doc: Y.Doc) => Result,
     origin: Origin,
+    { foreign = false }: { foreign?: boolean } = {},
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
     if (this.#server === null) this.#writeUnder(doc.clientID)
+    let isChanged = false
+    const note = () => {
+      isChanged = true
+    }
+    doc.on("update", note)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
+        if (foreign) this.#checkForeign(update, doc)
         this.#depth = null
         this.#readClocks(doc)
         this.#take({ update, origin }, { weight: update.length * this.#limits.editWeight, applied: true })
@@ -219,9 +228,19 @@ export class Replica {
       return { result, update }
     } catch (thrown) {
       // Yjs keeps what a transaction did before it threw. Drop this Y.Doc; the log has the state before.
-      this.dehydrate()
+      if (isChanged) this.dehydrate()
       throw thrown
+    } finally {
+      doc.off("update", note)
     }
+  }
+
+  /** @throws SyncError bad-update | document-full */
+  #checkForeign(update: Uint8Array, doc: Y.Doc): void {
+    const verdict = this.#vet(update, { bearer: { subject: null, peer: null } })
+    this.#checkSpace(verdict)
+    const depth = verdict.levels === undefined ? null : settleDepth(verdict.sections, doc, this.#limits)
+    if (depth !== null) throw new SyncError("bad-update", depth)
   }
 
   /** Undo an uncommitted server-side edit: its commit failed, and nobody has seen it. */

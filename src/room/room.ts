@@ -17,12 +17,14 @@ import { verifyToken } from "../access/token.ts"
 import type { Archive, ArchivePage } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
-import { entityTag, matchesEntityTag, matchesIfMatch } from "../export/entity-tags.ts"
+import { entityTag, matchesEntityTag } from "../export/entity-tags.ts"
 import { chooseFormat, FORMATS, type Format } from "../export/formats.ts"
 import { type Limits, readLimits } from "../limits.ts"
 import {
   type Answer,
   answer,
+  type Changed,
+  type ChangeRequest,
   type Conditions,
   type DocumentStatus,
   decodeGrant,
@@ -156,14 +158,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   merge(
     update: Uint8Array,
     grant: Grant,
-    { ifMatch, ifNoneMatch }: Conditions,
+    conditions: Conditions,
   ): Promise<Answer<{ revision: number; waiting?: true }>> {
     return answer(async () => {
       await this.#ready()
-      const { replica, intake } = this.#room
-      const before = replica.exists ? intake.commitOrThrow() : null
-      if (!matchesIfMatch(ifMatch, before) || (ifNoneMatch?.trim() === "*" && before !== null))
-        throw new SyncError("precondition-failed", `The document is at revision ${before ?? "none"}`)
+      const { intake, changes } = this.#room
+      changes.check(conditions)
       const { subject, roots } = grant
       const { waits } = intake.take(
         update,
@@ -179,6 +179,15 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const revision = intake.commitOrThrow()
       await this.ctx.storage.sync()
       return waits === null ? { revision } : { revision, waiting: true }
+    })
+  }
+
+  change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>> {
+    return answer(async () => {
+      await this.#ready()
+      const changed = this.#room.changes.make(request, grant, conditions)
+      await this.ctx.storage.sync()
+      return changed
     })
   }
 

@@ -8,10 +8,13 @@ import { expect, it } from "vitest"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 
-/** A little above what it is, so that it does not grow unseen. Cloudflare takes 3 MB of a free account. */
-const LIMIT_BYTES = 126 * 1024
+/**
+ * A little above what it is, so that it does not grow unseen. Cloudflare takes 3 MB of a free account. Of it 21 KB read
+ * Markdown, and 12 KB change a document by JSON and write for the editors.
+ */
+const LIMIT_BYTES = 158 * 1024
 
-it("keeps the Worker within 126 KB, every archive and export included", async () => {
+it("keeps the Worker within 158 KB, every archive, export and import included", async () => {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ["src/index.ts"],
