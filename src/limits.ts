@@ -124,6 +124,23 @@ export const LIMITS = {
   /** A socket's presence is put where it survives a hibernation this long after it changed, ms; well below the 10 s of idling that precede one. */
   attachMs: 1_000,
 
+  // ---- streams
+  /** Streams of one room, and of one subject that may write in it. */
+  streams: 1000,
+  streamsPerSubject: 100,
+  /** Followers are told of changes at most this often, ms: each tick commits first, and a commit is a billed row. */
+  streamTickMs: 250,
+  /** ... and a tick waits this many times what the last one cost. */
+  streamRest: 4,
+  /** A stream that leaves this much unread is broken off, bytes. */
+  streamBytes: 1 * MB,
+  /** Silence is broken by a comment after this long, ms: proxies close what is silent for a minute. */
+  streamBeatMs: 15_000,
+  /** A stream ends after this long, ms, and its reader comes back: an object that is followed never leaves memory. */
+  streamMs: 10 * 60_000,
+  /** How long a reader waits before it comes back, ms. */
+  streamRetryMs: 1_000,
+
   // ---- the archive
   /** An edit reaches the archive at most this long after it was made while people stay, ms. */
   flushMs: 30_000,

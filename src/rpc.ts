@@ -149,7 +149,7 @@ export interface RoomRpc {
    * opens its socket after it.
    */
   dismiss(who: Revoked): Promise<void>
-  /** Upgrades and POST, with GRANT_HEADER set. */
+  /** Upgrades, streams (GET, see `acceptsEvents`) and POST, with GRANT_HEADER set. */
   fetch(request: Request): Promise<Response>
 }
 
@@ -170,6 +170,11 @@ const ANSWER_BYTES = 8 * 1024 * 1024
 export function portableBody(body: Uint8Array | string): Uint8Array | ReadableStream | string {
   if (body.length <= ANSWER_BYTES) return body
   return new Response(body as BodyInit).body ?? body
+}
+
+/** Whether a request asks for a stream of events: an EventSource accepts nothing else. */
+export function acceptsEvents(request: Request): boolean {
+  return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(request.headers.get("accept") ?? "")
 }
 
 /** A grant as a header's value: base64url of its JSON, because names are not ASCII. */

@@ -4,7 +4,14 @@ import { SyncError } from "../errors.ts"
 import type { Block } from "../export/blocks.ts"
 import { readHtml } from "../import/html.ts"
 import { readMarkdown } from "../import/markdown.ts"
-import { type ChangeRequest, type Conditions, encodeGrant, GRANT_HEADER, unwrap } from "../rpc.ts"
+import {
+  acceptsEvents,
+  type ChangeRequest,
+  type Conditions,
+  encodeGrant,
+  GRANT_HEADER,
+  unwrap,
+} from "../rpc.ts"
 import { checkIdentity, mediaTypeOf, readBody } from "./body.ts"
 import { answerJson, type DocumentAsk, noDocument, type Resource } from "./resource.ts"
 
@@ -27,7 +34,12 @@ export const document: Resource = {
   },
 }
 
-async function exportDocument({ request, url, room, name }: DocumentAsk): Promise<Response> {
+async function exportDocument({ request, url, room, grant, name }: DocumentAsk): Promise<Response> {
+  if (request.method === "GET" && acceptsEvents(request)) {
+    const bare = withoutToken(request)
+    bare.headers.set(GRANT_HEADER, encodeGrant(grant))
+    return room.fetch(bare)
+  }
   const exported = await unwrap(
     room.export({
       format: url.searchParams.get("format"),

@@ -8,6 +8,7 @@ import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
 import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
+import type { Streams } from "./streams.ts"
 
 /** The chores of a room. */
 export function listChores<P extends Peer>(room: {
@@ -18,10 +19,11 @@ export function listChores<P extends Peer>(room: {
   readonly dialogue: Dialogue
   readonly archivist: Archivist
   readonly idle: Idle
+  readonly streams: Streams
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, intake, dialogue, archivist, idle } = room
+  const { log, replica, crowd, intake, dialogue, archivist, idle, streams } = room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
@@ -58,6 +60,6 @@ export function listChores<P extends Peer>(room: {
       dueAtMs: () => now(replica.rests && crowd.peers.size === 0),
       run: () => dialogue.rest(),
     },
-    { name: "retire", dueAtMs: () => idle.retiresAtMs, run: () => room.retire() },
+    { name: "retire", dueAtMs: () => (streams.size > 0 ? null : idle.retiresAtMs), run: () => room.retire() },
   ]
 }

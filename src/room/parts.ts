@@ -22,6 +22,7 @@ import { Log } from "./log.ts"
 import type { Outbox } from "./outbox.ts"
 import { Presence } from "./presence.ts"
 import { Replica } from "./replica.ts"
+import { Streams } from "./streams.ts"
 
 /** What the parts need of the Durable Object around them. */
 export interface Host {
@@ -51,6 +52,7 @@ export interface Parts {
   readonly intake: Intake<SocketPeer>
   readonly dialogue: Dialogue
   readonly changes: Changes<SocketPeer>
+  readonly streams: Streams
   readonly archivist: Archivist
   readonly outbox: Outbox
   readonly idle: Idle
@@ -85,6 +87,7 @@ export function assemble(host: Host): Parts {
       dialectOf: ({ dialect }) => dialect,
       send: (peer, message) => crowd.send(peer, message),
       encodePresence: (clients) => presence.encode(clients),
+      moved: (clients) => streams.moved(clients),
     },
     limits,
   )
@@ -117,6 +120,15 @@ export function assemble(host: Host): Parts {
     limits,
     hooks: { custom: host.custom, renew: host.renew, arm: () => agenda.arm() },
   })
+  const streams: Streams = new Streams({
+    replica,
+    log,
+    limits,
+    emit,
+    commit: () => intake.commitOrThrow(),
+    sync: () => ctx.storage.sync(),
+    presence,
+  })
   const changes = new Changes({ replica, intake, limits })
   const archivist = new Archivist(name, {
     archive,
@@ -130,13 +142,27 @@ export function assemble(host: Host): Parts {
       askEveryone: () => {
         for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
       },
-      buried: () => crowd.closeAll(new SyncError("deleted", "The document was deleted")),
+      buried: () => {
+        const error = new SyncError("deleted", "The document was deleted")
+        crowd.closeAll(error)
+        streams.close(() => true, error)
+      },
       changed: () => dialogue.changed(),
     },
   })
   const { outbox } = archivist
   const idle = new Idle({ log, replica, crowd, archivist, limits })
-  const chores = listChores({ log, replica, crowd, intake, dialogue, archivist, idle, retire: host.retire })
+  const chores = listChores({
+    log,
+    replica,
+    crowd,
+    intake,
+    dialogue,
+    archivist,
+    idle,
+    streams,
+    retire: host.retire,
+  })
   const agenda: Agenda = new Agenda(ctx.storage, { chores, limits, emit })
   // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
@@ -155,6 +181,7 @@ export function assemble(host: Host): Parts {
     intake,
     dialogue,
     changes,
+    streams,
     archivist,
     outbox,
     idle,

@@ -97,6 +97,8 @@ export class Replica {
   #depth: number | null = null
   /** The one client id of server-side edits, since a new one per hydration would grow the state vector; null before the first. */
   #server: number | null
+  /** Told of what every commit wrote; null: nobody asks. */
+  #watcher: ((entries: readonly Entry[]) => void) | null = null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
   #erasures = 0
@@ -163,7 +165,8 @@ export class Replica {
 
   /** Whether a Y.Doc is in memory that nobody has needed for `dehydrateMs`. */
   get rests(): boolean {
-    return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
+    const isWatched = this.#watcher !== null
+    return this.#doc !== null && !isWatched && Date.now() - this.#neededAt > this.#limits.dehydrateMs
   }
 
   /** The clock up to which a client's structs are known. */
@@ -350,11 +353,18 @@ export class Replica {
     this.#claims.wrote()
     this.#waiting.wrote()
     this.#deleted.wrote()
+    const written = this.#uncommitted
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
+    this.#watcher?.(written)
     if (this.rests) this.dehydrate()
     return revision
+  }
+
+  /** Tell somebody of every commit from here on, within it; meanwhile the Y.Doc stays in memory. null: nobody any more. */
+  watch(watcher: ((entries: readonly Entry[]) => void) | null): void {
+    this.#watcher = watcher
   }
 
   /**

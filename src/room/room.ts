@@ -22,6 +22,7 @@ import { chooseFormat, FORMATS, type Format } from "../export/formats.ts"
 import { type Limits, readLimits } from "../limits.ts"
 import {
   type Answer,
+  acceptsEvents,
   answer,
   type Changed,
   type ChangeRequest,
@@ -205,7 +206,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       if (this.archive !== null) outbox.note({ deleting: true, dueAtMs: Date.now() })
       authors.reread()
       dialogue.changed()
-      crowd.closeAll(new SyncError("deleted", "The document was deleted"))
+      const gone = new SyncError("deleted", "The document was deleted")
+      crowd.closeAll(gone)
+      this.#room.streams.close(() => true, gone)
       this.#emit({ type: "deleted", revision: log.state.revision })
       try {
         if (this.archive !== null) await archivist.remove()
@@ -263,11 +266,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   async dismiss(who: Revoked): Promise<void> {
-    const { crowd } = this.#room
+    const { crowd, streams } = this.#room
     this.#dismissals = [...this.#recentDismissals(), { who, atMs: Date.now() }]
     for (const peer of [...crowd.peers]) {
       if (isMeant(who, peer.grant)) crowd.close(peer, new SyncError("unauthorized", "This token was revoked"))
     }
+    streams.close((grant) => isMeant(who, grant), new SyncError("unauthorized", "This token was revoked"))
   }
 
   // ---- the platform's events
@@ -276,6 +280,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     try {
       // partyserver answers an error at its start with the stack, so it is started here, where the error can be caught.
       await this.__unsafe_ensureInitialized()
+      if (request.method === "GET" && acceptsEvents(request)) return await this.#follow(request)
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
       checkQuery(new URL(request.url), this.limits)
       await this.#ready()
@@ -355,6 +360,16 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   override async onAlarm(): Promise<void> {
     await this.#room.agenda.run()
+  }
+
+  /** Answer with a stream of what happens. */
+  async #follow(request: Request): Promise<Response> {
+    const grant = decodeGrant(request)
+    await this.#ready()
+    this.#checkStillWelcome(grant)
+    this.#room.idle.stir()
+    this.#room.outbox.doubt()
+    return this.#room.streams.open(request, grant)
   }
 
   // ---- the parts
@@ -460,7 +475,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   #emit(event: RoomEvent): void {
     this.#counts.add(event)
-    if (event.type === "quarantined") queueMicrotask(() => void this.#recoverSoon())
+    if (event.type === "quarantined") {
+      queueMicrotask(() => {
+        this.#room.streams.restate()
+        void this.#recoverSoon()
+      })
+    }
     try {
       this.onEvent(event)
     } catch (cause) {

@@ -20,7 +20,7 @@ async function ask(
     type,
     body,
     headers = {},
-  }: { method: string; type: string; body: unknown; headers?: HeadersInit },
+  }: { method: string; type: string; body: unknown; headers?: HeadersInit | undefined },
 ): Promise<Answered> {
   const request = new Request(`http://localhost/docs/${path}`, {
     method,

@@ -75,6 +75,8 @@ export class Room extends YurtRoom<Env> {
     retryMs: 10,
     retryCeilingMs: 50,
     dehydrateMs: 200,
+    streamsPerSubject: 3,
+    streamTickMs: 20,
   }
 
   override onCustomMessage(_peer: Peer, message: string): void {
