@@ -22,6 +22,8 @@ export const LIMITS = {
   markupBytes: 512 * KB,
   /** Nesting of a body of JSON: a tree of an editor has two levels a node. */
   jsonDepth: 512,
+  /** Objects and lists in one body: Yjs takes some seconds to replace ten thousand paragraphs by others. */
+  jsonNodes: 30_000,
   /** Operations of one JSON Patch: each may have to walk a long list. */
   patchOperations: 1_000,
   /** Names in one JSON pointer. */

@@ -61,6 +61,8 @@ class HtmlReader {
   /** Open tags that are marks, and links. */
   readonly #marks: { readonly tag: string; readonly mark: string; readonly value: unknown }[] = []
   #at = 0
+  /** Text that has been read and not been added: a "<" that begins no tag is part of the text around it. */
+  #raw = ""
 
   constructor(html: string) {
     this.#html = html
@@ -70,11 +72,12 @@ class HtmlReader {
     const html = this.#html
     while (this.#at < html.length) {
       const open = html.indexOf("<", this.#at)
-      this.#text(html.slice(this.#at, open < 0 ? html.length : open))
+      this.#raw += html.slice(this.#at, open < 0 ? html.length : open)
       if (open < 0) break
       this.#at = open
       this.#tag()
     }
+    this.#text()
     while (this.#stack.length > 1) this.#close()
     return this.#stack[0]!.children
   }
@@ -87,13 +90,14 @@ class HtmlReader {
     const end = name === null ? -1 : endOfTag(html, this.#at)
     if (name === null || end < 0) {
       // A "<" that begins no tag. Where the last tag never ends, the rest of the page is text.
-      this.#text(name === null ? "<" : html.slice(this.#at))
+      this.#raw += name === null ? "<" : html.slice(this.#at)
       this.#at = name === null ? this.#at + 1 : html.length
       return
     }
     const [opening, slash, tag] = [name[0], name[1], name[2]!.toLowerCase()]
     const rest = html.slice(this.#at + opening.length, end)
     this.#at = end + 1
+    this.#text()
     if (slash === "/") this.#endTag(tag)
     else if (SILENT.has(tag)) this.#skipTo(`</${tag}`, ">")
     else this.#startTag(tag, readAttributes(rest))
@@ -155,8 +159,11 @@ class HtmlReader {
       this.#stack[item] = { ...this.#stack[item]!, attrs: { ...this.#stack[item]!.attrs, checked: "true" } }
   }
 
-  #text(raw: string): void {
+  /** Add the text that has been read. */
+  #text(): void {
+    const raw = this.#raw
     if (raw === "") return
+    this.#raw = ""
     const { tag } = this.#stack.at(-1)!
     const decoded = decode(raw)
     const text = this.#isIn("pre") ? decoded : decoded.replaceAll(/[ \t\n\r\f]+/g, " ")

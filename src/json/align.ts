@@ -52,18 +52,29 @@ export function align(standing: readonly Standing[], wanted: readonly Wanted[], 
     }
   }
   let place = standing.reduce((sum, { length }) => sum + length, 0)
+  /** Places to the right of this one that are to be removed: neighbours go together. */
+  let removed = 0
+  const removeNow = () => {
+    if (removed > 0) hand.remove(place, removed)
+    removed = 0
+  }
   const insertBefore = (index: number) => {
-    for (const { from, to } of (before.get(index) ?? []).toReversed()) hand.insert(place, from, to)
+    const inserts = before.get(index)
+    if (inserts === undefined) return
+    removeNow()
+    for (const { from, to } of inserts.toReversed()) hand.insert(place, from, to)
   }
   insertBefore(standing.length)
   for (let index = standing.length - 1; index >= 0; index--) {
     const { length } = standing[index]!
     const partner = partners[index]!
+    if (partner !== null) removeNow()
     place -= length
-    if (partner === null) hand.remove(place, length)
+    if (partner === null) removed += length
     else if (partner !== "same") hand.update(index, partner, place)
     insertBefore(index)
   }
+  removeNow()
 }
 
 /** After the last edit what is left on both sides goes together. */

@@ -13,7 +13,7 @@ import { differText } from "./difference.ts"
 import { isObject, isSameJson } from "./plain.ts"
 import { show } from "./pointer.ts"
 import type { TreeOptions } from "./tree.ts"
-import { deleteKey, deleteText, insertEmbed, insertText, setKey } from "./types.ts"
+import { deleteKey, deleteText, type Insert, insertDelta, insertText, setKey } from "./types.ts"
 
 type Props = { readonly [name: string]: Json }
 
@@ -71,9 +71,7 @@ export function writeLexical(type: SharedType, nodes: readonly LexicalNode[], op
   const wanted = nodes.map((node) => wantedOf(node, options))
   align(standing, wanted, {
     update: (from, to, place) => updateNode(type, { unit: units[from]!, node: nodes[to]!, place }, options),
-    insert: (place, from, to) => {
-      for (const node of nodes.slice(from, to).toReversed()) insertNode(type, place, node)
-    },
+    insert: (place, from, to) => insertDelta(type, place, nodes.slice(from, to).flatMap(createNode)),
     remove: (place, length) => deleteText(type, place, length),
   })
 }
@@ -160,7 +158,7 @@ function updateNode(
   if (unit.value === null) {
     // Characters without a Map before them, which no Lexical writes.
     deleteText(type, place, unit.length)
-    insertNode(type, place, node)
+    insertDelta(type, place, createNode(node))
     return
   }
   const value = unit.value as SharedType
@@ -186,31 +184,25 @@ function updateProps(type: SharedType, props: Props, { known, budget }: TreeOpti
   }
 }
 
-function insertNode(type: SharedType, place: number, node: LexicalNode): void {
-  insertEmbed(type, place, createNode(node))
-  if (node.kind === "text") insertText(type, place + 1, node.text, {})
-}
-
-/** What stands for a node in its parent's list; the characters of a text follow it. */
-function createNode(node: LexicalNode): Y.Map<unknown> | Y.XmlText | Y.XmlElement {
-  if (node.kind === "break") return new Y.Map([["__type", "linebreak"]])
+/** What stands for a node in its parent's list: the characters of a text follow its Map. */
+function createNode(node: LexicalNode): Insert[] {
+  if (node.kind === "break") return [{ insert: new Y.Map([["__type", "linebreak"]]) }]
   const { kind, type } = node
-  if (kind === "text") return new Y.Map(entriesOf(type, { ...TEXT_PROPS, ...node.props }))
+  if (kind === "text") {
+    const format = new Y.Map(entriesOf(type, { ...TEXT_PROPS, ...node.props }))
+    return [{ insert: format }, { insert: node.text }]
+  }
   // reason: Yjs stores any JSON as an attribute of XML, and Lexical relies on it; the types only know strings
   if (kind === "leaf") {
     const leaf = new Y.XmlElement()
     for (const [key, value] of entriesOf(type, node.props)) leaf.setAttribute(key, value as string)
-    return leaf
+    return [{ insert: leaf }]
   }
   const element = new Y.XmlText()
   for (const [key, value] of entriesOf(type, { ...ELEMENT_PROPS, ...node.props }))
     element.setAttribute(key, value as string)
-  let place = 0
-  for (const child of node.children) {
-    insertNode(element as unknown as SharedType, place, child)
-    place += child.kind === "text" ? 1 + child.text.length : 1
-  }
-  return element
+  insertDelta(element, 0, node.children.flatMap(createNode))
+  return [{ insert: element }]
 }
 
 function entriesOf(type: string, props: Props): [string, Json][] {

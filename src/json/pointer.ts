@@ -32,25 +32,35 @@ export function writePointer(names: readonly (string | number)[]): string {
 
 /**
  * JSON text as a value.
- * @throws SyncError "bad-request" where it is none, nests too deep, or names a key `__proto__`, which would be another
+ * @throws SyncError "too-large" where it has too many objects, "bad-request" where it is none, nests too deep, or names a key `__proto__`, which would be another
  *   thing in most programs that read it
  */
-export function parseJson(body: Uint8Array, { jsonDepth }: Pick<Limits, "jsonDepth">): Json {
+export function parseJson(body: Uint8Array, limits: Pick<Limits, "jsonDepth" | "jsonNodes">): Json {
   let value: Json
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body)) as Json
   } catch (cause) {
     throw new SyncError("bad-request", "The body is no JSON in UTF-8.", { cause })
   }
-  checkJson(value, jsonDepth)
+  checkJson(value, limits)
   return value
 }
 
-/** Without recursion, so that no depth overflows the stack. @throws SyncError "bad-request" */
-function checkJson(value: Json, jsonDepth: number): void {
+/**
+ * Refuse what would take too long to be written. Without recursion, so that no depth overflows the stack.
+ * @throws SyncError "bad-request" | "too-large"
+ */
+export function checkJson(
+  value: Json,
+  { jsonDepth, jsonNodes }: Pick<Limits, "jsonDepth" | "jsonNodes">,
+): void {
   let level: Json[] = [value]
+  let nodes = 0
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > jsonDepth) throw new SyncError("bad-request", `The JSON nests more than ${jsonDepth} deep.`)
+    nodes += level.length
+    if (nodes > jsonNodes)
+      throw new SyncError("too-large", `More than ${jsonNodes} objects and lists come at once.`)
     const below: Json[] = []
     for (const one of level) {
       if (typeof one !== "object" || one === null) continue

@@ -2,11 +2,11 @@
 import { SyncError } from "../errors.ts"
 import type { Budget } from "../export/budget.ts"
 import { type Json, valueToJson } from "../export/json.ts"
-import { listRuns, type SharedType } from "../export/shared-types.ts"
+import { listRuns, type Run, type SharedType } from "../export/shared-types.ts"
 import { differText } from "./difference.ts"
 import { isObject, isSameJson } from "./plain.ts"
 import { show } from "./pointer.ts"
-import { deleteText, formatText, insertEmbed, insertText } from "./types.ts"
+import { deleteText, editDelta, insertDelta, insertText, type Step } from "./types.ts"
 
 /** A stretch of a text: characters, or an embed, which counts as one. */
 export interface WantedRun {
@@ -51,29 +51,17 @@ export function writePlain(type: SharedType, text: string, budget: Budget): void
 export function writeRuns(type: SharedType, runs: readonly WantedRun[], budget: Budget): void {
   const wanted = charactersOf(runs)
   const standing = charactersOf(listRuns(type, budget))
-  // From the end, so that places to the left stay what they were.
-  let end = wanted.length
-  let oldEnd = standing.length
-  for (const { at, remove, insert } of differText(standing, wanted).toReversed()) {
-    const tail = oldEnd - (at + remove)
-    const from = end - tail - insert.length
-    insertRuns(type, at + remove, cut(runs, from, from + insert.length))
-    deleteText(type, at, remove)
-    oldEnd = at
-    end = from
+  const edits: Step[] = []
+  let [place, next] = [0, 0]
+  for (const { at, remove, insert } of differText(standing, wanted)) {
+    next += at - place
+    edits.push({ retain: at - place }, ...cut(runs, next, next + insert.length), { delete: remove })
+    place = at + remove
+    next += insert.length
   }
+  editDelta(type, edits)
   replaceEmbeds(type, runs, budget)
-  formatRuns(type, runs, budget)
-}
-
-/** Insert runs. */
-export function insertRuns(type: SharedType, index: number, runs: readonly WantedRun[]): void {
-  let place = index
-  for (const { insert, attributes } of runs) {
-    if (typeof insert === "string") insertText(type, place, insert.toWellFormed(), attributes)
-    else insertEmbed(type, place, insert, attributes)
-    place += typeof insert === "string" ? insert.length : 1
-  }
+  editDelta(type, listFormats([...listRuns(type, budget)], runs))
 }
 
 function charactersOf(runs: Iterable<{ readonly insert: unknown }>): string {
@@ -117,28 +105,29 @@ function replaceEmbeds(type: SharedType, runs: readonly WantedRun[], budget: Bud
     const wanted = embeds.get(place)
     if (wanted !== undefined && !isSameJson(valueToJson(run.insert, budget.ahead()), wanted.insert)) {
       deleteText(type, place, 1)
-      insertRuns(type, place, [wanted])
+      insertDelta(type, place, [wanted])
     }
     place += lengthOf(run)
   }
 }
 
-function formatRuns(type: SharedType, runs: readonly WantedRun[], budget: Budget): void {
-  const standing = [...listRuns(type, budget)]
-  let [place, index, used] = [0, 0, 0]
+/** The formats that differ. The characters are the same by now. */
+function listFormats(standing: readonly Run[], runs: readonly WantedRun[]): Step[] {
+  const steps: Step[] = []
+  let [index, used] = [0, 0]
   for (const wanted of runs) {
     for (let left = lengthOf(wanted); left > 0; ) {
       const run = standing[index]
-      if (run === undefined) return
-      const length = Math.min(left, lengthOf(run) - used)
-      const change = changeOf(run.attributes, wanted.attributes)
-      if (change !== null) formatText(type, place, length, change)
-      place += length
-      left -= length
-      used += length
+      if (run === undefined) return steps
+      const retain = Math.min(left, lengthOf(run) - used)
+      const attributes = changeOf(run.attributes, wanted.attributes)
+      steps.push(attributes === null ? { retain } : { retain, attributes })
+      left -= retain
+      used += retain
       if (used === lengthOf(run)) [index, used] = [index + 1, 0]
     }
   }
+  return steps
 }
 
 /** What makes some attributes others; null: they are the same. */

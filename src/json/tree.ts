@@ -10,8 +10,8 @@ import { listRuns, liveItems, mapEntries, type SharedType } from "../export/shar
 import { align, type Standing, type Wanted } from "./align.ts"
 import { isObject, isSameJson } from "./plain.ts"
 import { show } from "./pointer.ts"
-import { insertRuns, type WantedRun, writeRuns } from "./text.ts"
-import { deleteKey, deleteValues, insertValues, setKey } from "./types.ts"
+import { type WantedRun, writeRuns } from "./text.ts"
+import { deleteKey, deleteValues, insertDelta, insertValues, setKey } from "./types.ts"
 
 /** A node of a tree as it should be. */
 export interface TreeNode {
@@ -45,15 +45,18 @@ export function readNode(json: Json): TreeNode {
   if (!isNode || type === "text")
     throw new SyncError("patch-failed", `a node is {type, attrs?, content?}, and ${show(json)} is none`)
   const children: TreeChild[] = []
+  let runs: Inline[] | null = null
   for (const child of content) {
     if (!isText(child)) {
+      runs = null
       children.push({ node: readNode(child) })
-      continue
+    } else if (child.text !== "") {
+      if (runs === null) {
+        runs = []
+        children.push({ runs })
+      }
+      runs.push({ text: child.text, marks: Array.isArray(child.marks) ? child.marks : [] })
     }
-    const run = { text: child.text, marks: Array.isArray(child.marks) ? child.marks : [] }
-    const last = children.at(-1)
-    if (last !== undefined && "runs" in last) children[children.length - 1] = { runs: [...last.runs, run] }
-    else if (run.text !== "") children.push({ runs: [run] })
   }
   // An attribute that is null is not written down by y-prosemirror either.
   const set = Object.entries(attrs).filter(([, value]) => value !== null)
@@ -202,7 +205,7 @@ function runsOf(runs: readonly Inline[], there: ReadonlyMap<string, [string, unk
 function createChild(child: TreeChild): Y.XmlText | Y.XmlElement {
   if ("runs" in child) {
     const text = new Y.XmlText()
-    insertRuns(text, 0, runsOf(child.runs, NO_MARKS))
+    insertDelta(text, 0, runsOf(child.runs, NO_MARKS))
     return text
   }
   const { type, attrs, content } = child.node

@@ -47,24 +47,37 @@ export function deleteText(type: SharedType, index: number, length: number): voi
   if (length > 0) Y.Text.prototype.delete.call(type as Y.Text, index, length)
 }
 
-/** Insert something that counts as one character. */
-export function insertEmbed(
-  type: SharedType,
-  index: number,
-  embed: object,
-  attributes: Readonly<Record<string, unknown>> = {},
-): void {
-  Y.Text.prototype.insertEmbed.call(type as Y.Text, index, embed, { ...attributes })
+/** A stretch of a text: characters, or an embed, which counts as one. */
+export interface Insert {
+  readonly insert: string | object
+  /** Exactly these; none where they are left out. */
+  readonly attributes?: Readonly<Record<string, unknown>>
 }
 
-/** Set attributes of characters; null takes one away. */
-export function formatText(
-  type: SharedType,
-  index: number,
-  length: number,
-  attributes: Readonly<Record<string, unknown>>,
-): void {
-  if (length > 0) Y.Text.prototype.format.call(type as Y.Text, index, length, { ...attributes })
+/** A step of a walk through a text, from its beginning. */
+export type Step =
+  | Insert
+  | { readonly retain: number; readonly attributes?: Readonly<Record<string, unknown>> }
+  | { readonly delete: number }
+
+/** Insert stretches in a row, in one walk to their place. The type may be in no document yet. */
+export function insertDelta(type: SharedType, index: number, delta: readonly Insert[]): void {
+  editDelta(type, [{ retain: index }, ...delta])
+}
+
+/** Edit a text in one walk; an attribute that is null is taken away. */
+export function editDelta(type: SharedType, steps: readonly Step[]): void {
+  const delta = steps.flatMap((step): Step[] => {
+    if ("delete" in step) return step.delete > 0 ? [step] : []
+    if ("retain" in step) return step.retain > 0 ? [step] : []
+    const { insert, attributes = {} } = step
+    if (insert === "") return []
+    return [
+      { insert: typeof insert === "string" ? insert.toWellFormed() : insert, attributes: { ...attributes } },
+    ]
+  })
+  const changes = delta.some((step) => !("retain" in step) || step.attributes !== undefined)
+  if (changes) Y.Text.prototype.applyDelta.call(type as Y.Text, delta)
 }
 
 /** How many places the list of a type has: characters, values, nodes. */

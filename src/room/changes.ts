@@ -14,7 +14,7 @@ import { findRoots } from "../export/roots.ts"
 import { isLexical, readXml } from "../export/tree.ts"
 import { EDITOR_ROOTS, type Editor, IMPORTED, parseEditor, writeForEditor } from "../import/editors.ts"
 import { applyMergePatch, applyPatch, type ChangeOptions, writeDocument } from "../json/patch.ts"
-import { parseJson } from "../json/pointer.ts"
+import { checkJson, parseJson } from "../json/pointer.ts"
 import { writeRoot } from "../json/reconcile.ts"
 import type { Limits } from "../limits.ts"
 import type { Changed, ChangeRequest, Conditions } from "../rpc.ts"
@@ -128,11 +128,9 @@ function read(request: ChangeRequest, limits: Limits): Act {
     const place = findPlace(doc, { root, editor: wanted, format }, options)
     // A plain text takes Markdown as it is, since people write Markdown in plain editors.
     const asItIs = place.editor === "text" && format !== "html"
-    writeNamed(
-      doc,
-      { name: place.root, value: asItIs ? text : writeForEditor(blocks, place.editor) },
-      options,
-    )
+    const value = asItIs ? text : writeForEditor(blocks, place.editor)
+    checkJson(value, limits)
+    writeNamed(doc, { name: place.root, value }, options)
   }
 }
 
