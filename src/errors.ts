@@ -60,6 +60,8 @@ const CODES = {
   "archive-unavailable": { status: 503, close: 1013 },
   /** The room is moving or overloaded. */
   unavailable: { status: 503, close: 1013 },
+  /** The server goes away for a moment, for a newer one. @source RFC 6455 registry: 1012, service restart */
+  restarting: { status: 503, close: 1012 },
   /** A fault of the server. */
   internal: { status: 500, close: 1011 },
 } as const

@@ -111,6 +111,37 @@ export const LIMITS = {
   /** The window is at least this many times the lateness, so that a long queue starts to shrink at once. */
   lateFactor: 4,
 
+  /** Who knocks has this long to show its token, ms; then it is closed, and may dial again. */
+  knockMs: 30_000,
+  /** What it may send until it is in, messages ... */
+  knockMessages: 1_000,
+  /** ... and bytes. @source Hocuspocus 4.7, whose server has the same two */
+  knockBytes: 5 * MB,
+  /** Bytes that are kept for all who knock at a room, until their tokens are verified. */
+  knockTotalBytes: 16 * MB,
+  /** Tokens it may show: each costs a signature. */
+  knockTokens: 10,
+  /** Sockets of one room that have shown no token yet. */
+  knockers: 100,
+  /** How a Hocuspocus client names a document, session included, UTF-16 units: a socket's attachment keeps it. */
+  keyLength: 512,
+
+  /** Documents on one socket: a page with a hundred opens one connection. */
+  bundleDocuments: 128,
+  /**
+   * Documents that are opened on one socket in its life, those that are opened again among them; then the client comes
+   * again. @source Workers limits: 1,000 calls to other objects for one request, and a document may take three
+   */
+  bundleOpens: 300,
+  /** Bytes that are kept on one socket for documents that are still opening. */
+  bundleWaitingBytes: 16 * MB,
+  /** ... and that may be on their way to its client, of all its documents: rooms have bounds of their own, lower ones. */
+  bundleUnreadBytes: 64 * MB,
+  /** A document whose room is lost is opened again on the same socket after this, ms; each next time after twice as long. */
+  bundleRetryMs: 500,
+  /** ... to this ceiling, ms. */
+  bundleRetryCeilingMs: 30_000,
+
   /** Connections that one subject may open to a room from one address at once, and each second for as long as it likes. */
   dialBurst: 60,
   dialsPerSecond: 2,
@@ -123,6 +154,12 @@ export const LIMITS = {
   probeBytes: 1 * MB,
   /** ... and closed when this many went out without one. */
   unreadBytes: 8 * MB,
+  /** A larger answer to a step 1 is one of those ... */
+  deliveryFloorBytes: 128 * KB,
+  /** ... of which so many bytes are on their way at once: what peers have not read yet lies in the room's memory. */
+  deliveriesBytes: 32 * MB,
+  /** A peer has this long to read its own while others wait for theirs, ms. */
+  deliveryMs: 30_000,
   /** A socket's presence is put where it survives a hibernation this long after it changed, ms; well below the 10 s of idling that precede one. */
   attachMs: 1_000,
 
@@ -269,6 +306,8 @@ export const LIMITS = {
   nameLength: 100,
   /** A token may become valid this much later than now, ms: clocks differ. It never lives a moment longer than its `exp`. */
   clockToleranceMs: 5_000,
+  /** A token that the server signs for a client of Y-Sweet's ends after this at the latest, ms: they ask for the next one. */
+  clientTokenMs: 3_600_000,
   /** A key set is fetched again when it is older than this, ms: how long a key that was taken out of it still works. */
   jwksMaxAgeMs: 10 * 60_000,
   /** ... for a key id it does not hold, or after a failure, at most this often, ms. */
@@ -295,6 +334,8 @@ export const LIMITS = {
   idBytes: 256,
   /** Entries of one page of a listing. */
   pageEntries: 1_000,
+  /** What `/ready` found is answered for this long, ms: anybody may ask, and each look writes a row. */
+  readyMs: 5_000,
 } as const satisfies Record<string, number>
 
 /** The limits of a room: same names, your numbers. */
@@ -333,6 +374,7 @@ const ORDERED: readonly (readonly [keyof Limits, keyof Limits])[] = [
   ["commitWindowMs", "commitCeilingMs"],
   ["silentAnswerMs", "silentMs"],
   ["retryMs", "retryCeilingMs"],
+  ["bundleRetryMs", "bundleRetryCeilingMs"],
   ["jwksMaxAgeMs", "jwksStaleMs"],
 ]
 

@@ -14,6 +14,9 @@ export const INDEX_ROOM = "-"
 /** On a forwarded request: who asks, as `encodeGrant` writes it. The Worker sets it; a client's own is dropped. */
 export const GRANT_HEADER = "x-yurt-grant"
 
+/** On a forwarded upgrade: the dialect that its path names. The Worker sets it. Without it the first message tells. */
+export const DIALECT_HEADER = "x-yurt-dialect"
+
 /** What an export asks for, as written in the request; the room knows which formats exist. */
 export interface ExportRequest {
   /** `?format=`; null where `Accept` decides. */
@@ -149,8 +152,21 @@ export interface RoomRpc {
    * opens its socket after it.
    */
   dismiss(who: Revoked): Promise<void>
+  /**
+   * The server goes: commit what was taken, and close every socket with 1012, so that its client comes back.
+   * @returns how many peers had to go
+   */
+  drain(): Promise<number>
+  /** Write to the disk and ask the archive; asked of INDEX_ROOM. Throws what the platform throws where the disk fails. */
+  ready(): Promise<Answer<Readiness>>
   /** Upgrades, streams (GET, see `acceptsEvents`) and POST, with GRANT_HEADER set. */
   fetch(request: Request): Promise<Response>
+}
+
+/** Whether rooms can work. */
+export interface Readiness {
+  /** null: there is none. While it is unavailable, rooms go on with what they hold, and others are refused. */
+  readonly archive: "ok" | "unavailable" | null
 }
 
 /** A subject, or a token by its id. */
@@ -177,16 +193,19 @@ export function acceptsEvents(request: Request): boolean {
   return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(request.headers.get("accept") ?? "")
 }
 
-/** A grant as a header's value: base64url of its JSON, because names are not ASCII. */
-export function encodeGrant(grant: Grant): string {
+/**
+ * A grant as a header's value: base64url of its JSON, because names are not ASCII.
+ * @param grant null for an upgrade whose token comes on the socket: the room lets it knock
+ */
+export function encodeGrant(grant: Grant | null): string {
   return toBase64UrlEncoded(new TextEncoder().encode(JSON.stringify(grant)))
 }
 
-/** The grant the Worker has put on a request. @throws when there is none: the request did not come through the Worker */
-export function decodeGrant(request: Request): Grant {
+/** The grant the Worker has put on a request; null: it knocks. @throws when there is none: the request did not come through the Worker */
+export function decodeGrant(request: Request): Grant | null {
   const value = request.headers.get(GRANT_HEADER)
   if (value === null) throw new TypeError(`a request without ${GRANT_HEADER} has reached a room`)
-  return JSON.parse(new TextDecoder().decode(fromBase64UrlEncoded(value))) as Grant
+  return JSON.parse(new TextDecoder().decode(fromBase64UrlEncoded(value))) as Grant | null
 }
 
 // ---- bindings

@@ -17,8 +17,10 @@ export type Order = Readonly<Record<string, readonly string[]>>
 const ORDER: Order = {
   "index.ts": ["http", "room", "access", "archive"],
   "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
-  cli: ["access"],
-  http: ["access", "rpc.ts", "import", "export", "limits.ts", "errors.ts"],
+  host: ["http", "room", "access", "archive", "errors.ts"],
+  cli: ["token.ts", "access", "limits.ts", "errors.ts"],
+  "token.ts": ["access", "errors.ts"],
+  http: ["pipe", "access", "rpc.ts", "import", "export", "limits.ts", "errors.ts"],
   room: [
     "access",
     "rpc.ts",
@@ -32,6 +34,7 @@ const ORDER: Order = {
     "errors.ts",
   ],
   client: ["wire", "errors.ts"],
+  pipe: ["wire", "limits.ts", "errors.ts"],
   access: ["rpc.ts", "limits.ts", "errors.ts"],
   "rpc.ts": ["archive", "export", "errors.ts"],
   "archive.ts": ["archive"],

@@ -22,6 +22,36 @@ import { readClaims } from "./token.ts"
  * @example const grant = await authorize(request, { id: "notes", rights: "read" }, env)
  */
 export async function authorize(request: Request, need: Need, settings: AccessSettings): Promise<Grant> {
+  const grant = await authorizeKnock(request, need, settings)
+  if (grant !== null) return grant
+  throw new SyncError(
+    "unauthorized",
+    "Bring a token: Authorization: Bearer …, the WebSocket subprotocols yurt and the token, or ?token=…",
+  )
+}
+
+/**
+ * The same for an upgrade whose token may come on the socket.
+ * @returns null where the request has no token: whoever asks may knock, and no more
+ * @throws SyncError as `authorize`
+ */
+export async function authorizeKnock(
+  request: Request,
+  need: Need,
+  settings: AccessSettings,
+): Promise<Grant | null> {
+  if (checkOrigin(request, settings).open) return OPEN_GRANT
+  const token = findToken(request)
+  if (token === null) return null
+  return grantFor(await readClaims(token, settings), need)
+}
+
+/**
+ * Whether anybody may ask at all from where this request comes.
+ * @returns `open`: without a token
+ * @throws SyncError "closed" without a usable key, "origin-refused"
+ */
+export function checkOrigin(request: Request, settings: AccessSettings): { open: boolean } {
   const open = isOpen(request, settings)
   // First of all, whoever asks from wherever: the operator has to see it.
   if (!open) requireKey(settings)
@@ -30,15 +60,7 @@ export async function authorize(request: Request, need: Need, settings: AccessSe
     const who = open ? "without a key only pages of localhost may" : "ALLOWED_ORIGINS does not name it"
     throw new SyncError("origin-refused", `The origin ${origin} may not ask here: ${who}.`)
   }
-  if (open) return OPEN_GRANT
-  const token = findToken(request)
-  if (token === null) {
-    throw new SyncError(
-      "unauthorized",
-      "Bring a token: Authorization: Bearer …, the WebSocket subprotocols yurt and the token, or ?token=…",
-    )
-  }
-  return grantFor(await readClaims(token, settings), need)
+  return { open }
 }
 
 /** The subprotocol to answer an upgrade with: "yurt" when the client offers it, else none. Never the token. */

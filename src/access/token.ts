@@ -89,8 +89,11 @@ function describe(fault: unknown): string {
   return "is not a JWT that can be read"
 }
 
-/** @throws SyncError "unauthorized" that names the claim which is not what it should be */
-function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }: Limits): Claims {
+/**
+ * The claims that a payload makes, each checked.
+ * @throws SyncError "unauthorized" that names the claim which is not what it should be
+ */
+export function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }: Limits): Claims {
   const { sub, jti, exp, admin = false, docs = [], name, color } = payload
   if (!isShort(sub, subjectLength))
     throw unauthorized(`has a "sub" that is not a string of 1 to ${subjectLength} characters`)

@@ -11,7 +11,7 @@
  *     conflict.ts    other content under our ids;     awareness.ts   who is here
  *                    remake.ts: the way out           structs.ts     updates in parts
  *     readable.ts    whose fault an error is
- *     events.ts · options.ts
+ *     events.ts · options.ts                          socket.ts      many documents on one connection
  */
 import { ObservableV2 } from "lib0/observable"
 import { applyAwarenessUpdate } from "y-protocols/awareness"
@@ -34,6 +34,7 @@ import { type Closed, type ProviderEvents, type Status, toError } from "./events
 import type { ProviderOptions } from "./options.ts"
 import type { Remade } from "./remake.ts"
 import { readVarUint, Session } from "./session.ts"
+import type { Socket } from "./socket.ts"
 
 export type { ProviderAwareness } from "./awareness.ts"
 export type { SocketClose, WebSocketClass } from "./connection.ts"
@@ -74,14 +75,15 @@ export class Provider extends ObservableV2<ProviderEvents> {
   #resync: ReturnType<typeof setInterval> | undefined
 
   /**
-   * @param url where the rooms are: `wss://host/docs`
+   * @param at where the rooms are: `wss://host/docs`; or a `Socket` of `yurt/socket`, which others use as well
    * @param docId the document's id, as people write it, not percent-encoded; slashes stay slashes
    * @param doc the document to keep the same; what is in it already is sent as well
    * @throws SyncError "bad-id" where a segment of the id is `.` or `..`, which no URL can carry
    */
-  constructor(url: string, docId: string, doc: Y.Doc, options: ProviderOptions = {}) {
+  constructor(at: string | Socket, docId: string, doc: Y.Doc, options: ProviderOptions = {}) {
     super()
-    const { name, address } = locate(url, docId)
+    if (typeof at !== "string") options = { ...options, WebSocketPolyfill: at.Channel }
+    const { name, address } = locate(typeof at === "string" ? at : at.url, docId)
     this.name = name
     this.#options = options
     this.#doc = doc

@@ -55,6 +55,20 @@ export function checkIdentity(headers: Headers): void {
 }
 
 /**
+ * Refuse a body that is not the bytes of a Yjs update as they are.
+ * @throws SyncError "unsupported-media-type"
+ */
+export function checkUpdateType(headers: Headers): void {
+  const type = mediaTypeOf(headers)
+  if (type !== null && type !== "application/octet-stream")
+    throw new SyncError(
+      "unsupported-media-type",
+      `The body is the bytes of a Yjs V1 update, application/octet-stream; this one says it is ${type}.`,
+    )
+  checkIdentity(headers)
+}
+
+/**
  * Which page of a listing is asked for: `?cursor=` of the page before, `?limit=`, 100 unless it says otherwise.
  * @param maxEntries the most that `limit` may be
  * @throws SyncError "bad-request"

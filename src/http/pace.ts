@@ -25,6 +25,12 @@ export function limitUpgrades(env: PaceEnv, { subject }: Grant, name: string): P
   return count(env.UPGRADES, subject === null ? null : `${subject} ${name}`, "connections were opened")
 }
 
+/** Count one upgrade of somebody who has shown no token, by address. @throws SyncError "rate-limited" */
+export function limitKnocks(env: PaceEnv, request: Request): Promise<void> {
+  const address = request.headers.get("cf-connecting-ip")
+  return count(env.UPGRADES, address === null ? null : `knock ${address}`, "connections were opened")
+}
+
 /**
  * Count one request [B3]. By address as well as by subject, for the same reason.
  * @throws SyncError "rate-limited"

@@ -3,6 +3,9 @@
  *
  *     /docs/{id}                   a document of the default party
  *     /parties/{party}/{id}        the same, in other rooms
+ *     /hocuspocus/{id}             a document of the default party, for sockets of Hocuspocus, whose token comes later
+ *     /hocuspocus                  the same for documents of any party, which the frames name
+ *     /doc/{id}/auth, /d/{id}/…    of the default party, for Y-Sweet's clients
  *     …/-/{resource}               what belongs to a document
  *
  * The id is the whole rest of the path, its slashes raw or `%2F`. No segment of an id is `-`, so no id can be taken for a
@@ -25,6 +28,10 @@ export interface Target {
  * is left of them can only hide behind a `%2F`; the grammar of ids refuses it after the decode.
  */
 export function parsePath(pathname: string): Target {
+  const hocuspocus = /^\/hocuspocus\/(.*)$/s.exec(pathname)
+  if (hocuspocus !== null) return { path: "/hocuspocus/{id}", party: null, id: hocuspocus[1]! }
+  const sweet = /^\/(doc|d)\/(.+)\/(auth|as-update|update)$/s.exec(pathname)
+  if (sweet !== null) return { path: `/${sweet[1]}/{id}/${sweet[3]}`, party: null, id: sweet[2]! }
   const match = /^\/(?:docs|parties\/([^/]+))\/(.*)$/s.exec(pathname)
   if (match === null) return { path: pathname, party: null, id: null }
   const [, party = null, rest = ""] = match

@@ -4,23 +4,39 @@
  *
  * A resource is one file and one row here. `/docs/{id}` stands for `/parties/{party}/{id}` as well; WebSockets go there.
  */
-import { authorize, corsHeaders } from "../access/door.ts"
+import { authorize, authorizeKnock, checkOrigin, corsHeaders } from "../access/door.ts"
 import { checkRevoked } from "../access/revocations.ts"
 import type { Grant, Need } from "../access/rights.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
+import { Channels } from "../pipe/channels.ts"
+import { HocuspocusBundle } from "../pipe/hocuspocus.ts"
 import { document } from "./document.ts"
 import { health } from "./health.ts"
+import { hocuspocus, hocuspocusBundle } from "./hocuspocus.ts"
 import { list } from "./list.ts"
-import { limitRequests, limitUpgrades } from "./pace.ts"
+import { limitKnocks, limitRequests, limitUpgrades } from "./pace.ts"
 import { findPlace, type Place, type RouteOptions } from "./parties.ts"
 import { parseId, parsePath, type Target } from "./paths.ts"
+import { ready } from "./ready.ts"
 import type { Resource } from "./resource.ts"
 import { revocations } from "./revocations.ts"
-import { connect, isUpgrade, refuseSocket } from "./socket.ts"
+import { connect, isUpgrade, openPair, refuseSocket, socketOf } from "./socket.ts"
 import { flush, status } from "./status.ts"
+import { ySweet } from "./y-sweet.ts"
 
-const RESOURCES: readonly Resource[] = [document, status, flush, list, revocations, health]
+const RESOURCES: readonly Resource[] = [
+  document,
+  hocuspocus,
+  hocuspocusBundle,
+  status,
+  flush,
+  list,
+  revocations,
+  health,
+  ready,
+  ...ySweet,
+]
 
 const TABLE: ReadonlyMap<string, Resource> = new Map(RESOURCES.map((resource) => [resource.path, resource]))
 
@@ -94,11 +110,72 @@ async function openSocket(
     resource,
   }: { env: object; options: RouteOptions; target: Target; resource: Resource },
 ): Promise<Response> {
-  if (resource !== document)
+  if (resource === list || resource === hocuspocusBundle)
+    return openBundle(request, { env, options, isHocuspocus: resource === hocuspocusBundle })
+  if (resource !== document && resource !== hocuspocus)
     throw new SyncError("bad-id", `A WebSocket opens a document, and ${resource.path} is none.`)
   const place = placeOf(target, env, options)
+  if (resource === hocuspocus) return openKnock(request, env, place)
   const grant = await admit(request, { env, need: { id: place.name, rights: "read" }, visit: place })
-  return connect(request, place.rooms.getByName(place.name), grant)
+  return connect(request, place.rooms.getByName(place.name), { grant, dialect: null })
+}
+
+/** A socket for many documents. Each is opened as if its client had asked for it alone. */
+async function openBundle(
+  request: Request,
+  { env, options, isHocuspocus }: { env: object; options: RouteOptions; isHocuspocus: boolean },
+): Promise<Response> {
+  checkOrigin(request, env)
+  await limitKnocks(env, request)
+  const limits = readLimits(env, options.limits)
+  const { response, socket } = openPair(request)
+  const open = async (own: Request, { target, resource }: { target: Target; resource: Resource }) =>
+    socketOf(await openSocket(own, { env, options, target, resource }))
+  if (isHocuspocus) {
+    new HocuspocusBundle(socket, {
+      limits,
+      open: (name) => open(request, { target: targetOf(name), resource: hocuspocus }),
+    })
+  } else {
+    new Channels(socket, {
+      limits,
+      open: async (path, token) => {
+        const own = requestOf(request, { path: `/docs/${path}`, token })
+        const target = parsePath(new URL(own.url).pathname)
+        if (target.path !== document.path)
+          throw new SyncError("bad-id", `A channel opens a document, and ${path} is none.`)
+        return open(own, { target, resource: document })
+      },
+    })
+  }
+  return response
+}
+
+/** The document of this name, `/{party}/{id}` in other parties than the default one. */
+function targetOf(name: string): Target {
+  const [, party = null, id = name] = /^\/([^/]+)\/(.*)$/s.exec(name) ?? []
+  return { path: hocuspocus.path, party, id: encodeURIComponent(id) }
+}
+
+/** What our client would have asked for on a socket for one document. */
+function requestOf(request: Request, { path, token }: { path: string; token: string | null }): Request {
+  const headers = new Headers(request.headers)
+  headers.set("sec-websocket-protocol", "yurt")
+  if (token === null) headers.delete("authorization")
+  else headers.set("authorization", `Bearer ${token}`)
+  return new Request(new URL(path, request.url), { headers })
+}
+
+/** A socket whose token comes on it. With one in its address, it is judged here all the same. */
+async function openKnock(request: Request, env: object, place: Place): Promise<Response> {
+  const grant = await authorizeKnock(request, { id: place.name, rights: "read" }, env)
+  if (grant === null) {
+    await limitKnocks(env, request)
+  } else {
+    await limitUpgrades(env, grant, place.name)
+    await checkRevoked(env, { grant, visit: { binding: place.binding, name: place.name } })
+  }
+  return connect(request, place.rooms.getByName(place.name), { grant, dialect: "hocuspocus" })
 }
 
 /**

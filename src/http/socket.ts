@@ -1,8 +1,9 @@
 /** Upgrades: a request → a socket of a room, or a socket that is closed at once with the reason. */
 import { echoedProtocol, withoutToken } from "../access/door.ts"
 import type { Grant } from "../access/rights.ts"
-import { closeReason, parseSyncError, type SyncError } from "../errors.ts"
-import { encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
+import { closeReason, parseSyncError, SyncError } from "../errors.ts"
+import type { Socket as PipeSocket } from "../pipe/bundle.ts"
+import { DIALECT_HEADER, encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
 
 /** Whether a request wants a socket. */
 export function isUpgrade(request: Request): boolean {
@@ -11,11 +12,18 @@ export function isUpgrade(request: Request): boolean {
 
 /**
  * Open a socket to a room. The request goes on without its token, with what the token was worth.
+ * @param options.grant null: its token comes on the socket
+ * @param options.dialect what its path says that it speaks; null: nothing
  * @throws SyncError that the room answered with instead
  */
-export async function connect(request: Request, room: RoomRpc, grant: Grant): Promise<Response> {
+export async function connect(
+  request: Request,
+  room: RoomRpc,
+  { grant, dialect }: { grant: Grant | null; dialect: "hocuspocus" | null },
+): Promise<Response> {
   const bare = withoutToken(request)
   bare.headers.set(GRANT_HEADER, encodeGrant(grant))
+  if (dialect !== null) bare.headers.set(DIALECT_HEADER, dialect)
   const response = (await room.fetch(bare)) as UpgradeResponse
   if (response.status !== 101) {
     const body = await response.arrayBuffer()
@@ -26,6 +34,22 @@ export async function connect(request: Request, room: RoomRpc, grant: Grant): Pr
   }
   // partyserver echoes no subprotocol, and a browser that offered one would close at once.
   return switchProtocols(response.webSocket, new Headers(response.headers), echoedProtocol(request))
+}
+
+/** A socket for a client, and the server's end of it, which is not accepted yet. */
+export function openPair(request: Request): { response: Response; socket: PipeSocket } {
+  const { 0: client, 1: server } = new WebSocketPair()
+  server.binaryType = "arraybuffer"
+  return { response: switchProtocols(client, new Headers(), echoedProtocol(request)), socket: server }
+}
+
+/** The socket of an answer that opens one. @throws SyncError internal where a subclass has answered something else */
+export function socketOf(response: Response): PipeSocket {
+  const { webSocket } = response as Partial<UpgradeResponse>
+  if (webSocket === undefined || webSocket === null)
+    throw new SyncError("internal", `The room answered ${response.status}`)
+  webSocket.binaryType = "arraybuffer"
+  return webSocket
 }
 
 /**

@@ -312,7 +312,7 @@ export class Archivist {
         return this.outbox.confirmed(found.version, null)
       } else {
         // Another room has written on: that content is deleted with the document.
-        this.#replica.deleted.bury(Y.encodeStateVectorFromUpdate(found.document.update))
+        this.#replica.deleted.bury(stateVectorOf(found.document.update))
         this.#bury(found.document.sidecar)
         this.#log.raise(found.document.revision + 1)
         this.outbox.note({ held: versionOf(found.document) })
@@ -403,6 +403,15 @@ export class Archivist {
   #call<Answer>(call: (archive: Archive, signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
     if (this.#archive === null) throw new SyncError("not-found", "This server has no archive")
     return call(this.#archive, new AbortController().signal)
+  }
+}
+
+/** Of an archived copy that is to be deleted; none where it cannot be read, since nothing in it can be known again. */
+function stateVectorOf(update: Uint8Array): Uint8Array {
+  try {
+    return Y.encodeStateVectorFromUpdate(update)
+  } catch {
+    return new Uint8Array()
   }
 }
 

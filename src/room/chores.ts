@@ -5,6 +5,7 @@ import type { Crowd } from "./crowd.ts"
 import type { Dialogue } from "./dialogue.ts"
 import type { Idle } from "./idle.ts"
 import type { Intake } from "./intake.ts"
+import type { Knockers } from "./knockers.ts"
 import type { Log } from "./log.ts"
 import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
@@ -15,6 +16,7 @@ export function listChores<P extends Peer>(room: {
   readonly log: Log
   readonly replica: Replica
   readonly crowd: Crowd
+  readonly knockers: Knockers
   readonly intake: Intake<P>
   readonly dialogue: Dialogue
   readonly archivist: Archivist
@@ -23,13 +25,18 @@ export function listChores<P extends Peer>(room: {
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, intake, dialogue, archivist, idle, streams } = room
+  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, streams } = room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
       name: "close who has expired",
       dueAtMs: () => crowd.nextExpiryMs,
       run: () => crowd.closeExpired(Date.now()),
+    },
+    {
+      name: "close who knocked in vain",
+      dueAtMs: () => knockers.nextEndMs,
+      run: () => knockers.closeLate(Date.now()),
     },
     {
       name: "look for the silent",

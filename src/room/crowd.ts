@@ -13,33 +13,36 @@ import type { Grant } from "../access/rights.ts"
 import { closeReason, SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { NO_ENTRIES } from "../wire/awareness.ts"
-import type { Dialect, Told } from "../wire/dialect.ts"
-import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import type { Dialect, Said, Told } from "../wire/dialect.ts"
+import { dialectNamed } from "../wire/dialects.ts"
+import { yurt } from "../wire/y-websocket.ts"
 import type { Bearer } from "./authors.ts"
+import { Deliveries } from "./deliveries.ts"
 import type { Emit } from "./events.ts"
+import type { Knock } from "./knockers.ts"
 import { judgeSilence } from "./liveness.ts"
 import type { Origin } from "./origin.ts"
 import type { Peer, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
+import type { Dropped } from "./replica.ts"
 import { Throttle } from "./throttle.ts"
 
 /** What a socket's attachment keeps through a hibernation; never a token. */
 interface Attachment {
+  readonly standing: Standing
   readonly id: string
   readonly grant: Grant
   readonly dialect: string
-  readonly standing: Standing
   readonly presence: Kept | null
   /** See SocketPeer: what is not called saved must not be called so after a sleep either. */
   readonly owes: boolean
   readonly question: Uint8Array | null
+  readonly receipts: number
   /** When it was heard last, and asked for a sign of life: the room may sleep between the question and the answer. */
   readonly heardAtMs: number
   readonly askedAtMs: number | null
 }
-
-const DIALECTS: readonly Dialect[] = [yWebsocket, yurt]
 
 /** What has to be done after a peer has gone. */
 export interface Left {
@@ -64,6 +67,10 @@ export class SocketPeer implements Peer {
   question: Uint8Array | null = null
   /** Something it sent was refused: nothing is called saved before it has sent a step 2 that is taken whole. */
   owes = false
+  /** Of a dialect that counts: updates taken whose receipts wait for the next commit. */
+  receipts = 0
+  /** Of a dialect that counts: it has sent a step 1, and the step 2 that it is asked for is worth a receipt. */
+  opening = false
   /** It has been heard to renew its presence by itself. */
   renews = false
   /** It was told that it may not write. */
@@ -121,6 +128,7 @@ export class Crowd {
   /** Peers whose presence is not in their attachment yet. */
   readonly #unattached = new Set<SocketPeer>()
   readonly #attaches: Throttle
+  readonly #deliveries: Deliveries<SocketPeer>
   /** Sockets that are only kept open: when they were last answered, ms since 1970. */
   readonly #answeredAtMs = new WeakMap<WebSocket, number>()
   readonly #dials = new Map<string, TokenBucket>()
@@ -145,6 +153,9 @@ export class Crowd {
     this.#presence = options.presence
     this.#onLeft = options.onLeft
     this.#attaches = new Throttle(() => this.#attachAll())
+    this.#deliveries = new Deliveries(options.limits, (peer) =>
+      this.refuse(peer, new SyncError("slow-receiver", "The document was not read in time, and others wait")),
+    )
   }
 
   /** The peer of a socket; undefined where the socket was closed or never admitted. */
@@ -169,15 +180,16 @@ export class Crowd {
 
   /** Add a socket that outlived the room's memory; its attachment says whose it is. */
   recall(connection: Connection): SocketPeer | undefined {
-    const attachment = connection.state as Attachment | null
-    if (attachment === null || attachment.standing === "out" || attachment.standing === "closing")
-      return undefined
-    const { id, grant, standing, presence, owes, question } = attachment
-    const dialect = DIALECTS.find(({ name }) => name === attachment.dialect) ?? yWebsocket
+    const attachment = connection.state as Attachment | Knock | null
+    if (attachment === null || attachment.standing === "knocking") return undefined
+    if (attachment.standing === "out" || attachment.standing === "closing") return undefined
+    const { id, grant, standing, presence, owes, question, receipts } = attachment
+    const dialect = dialectNamed(attachment.dialect)
     const peer = new SocketPeer(this, connection, { id, grant, dialect })
     peer.standing = standing
     peer.owes = owes
     peer.question = question
+    peer.receipts = receipts
     peer.heardAtMs = attachment.heardAtMs
     peer.askedAtMs = attachment.askedAtMs
     // Somebody was asked before the room slept: the answer is to be looked for.
@@ -188,18 +200,30 @@ export class Crowd {
   }
 
   /**
-   * Check whether another socket may come in. Called at the upgrade, since stock clients reset their backoff on open.
-   * @param options.address where the request came from; null where the platform does not say
-   * @throws SyncError room-full | rate-limited
+   * Whether this one may dial again. Checked at the upgrade, because stock clients reset their backoff on open.
+   * @param subject null: nobody can tell
+   * @param address where the request came from; null where the platform does not say
+   * @throws SyncError rate-limited
    */
-  checkSpace({ subject, rights }: Grant, { address }: { address: string | null }): void {
-    const { sockets, socketsPerSubject } = this.limits
-    // Those that are only kept open cost memory as well.
-    if (this.peers.size >= sockets || this.#ctx.getWebSockets().length >= 2 * sockets)
-      throw new SyncError("room-full", `The room has ${this.peers.size} sockets; at most ${sockets}`)
+  checkDial(subject: string | null, address: string | null): void {
     // A token may be shared by all who view a page, and an address by all of an office.
     if ((subject !== null || address !== null) && !this.#mayDial(JSON.stringify([subject, address])))
       throw new SyncError("rate-limited", "Too many connections were opened in a short time; wait a little.")
+  }
+
+  /**
+   * Whether another socket may come in.
+   * @param grant null: it knocks
+   * @param knocking how many knock already
+   * @throws SyncError room-full
+   */
+  checkSpace(grant: Grant | null, knocking: number): void {
+    const { sockets, socketsPerSubject } = this.limits
+    const open = this.peers.size + knocking
+    // Those that are only kept open cost memory as well.
+    if (open >= sockets || this.#ctx.getWebSockets().length >= 2 * sockets)
+      throw new SyncError("room-full", `The room has ${open} sockets; at most ${sockets}`)
+    const { subject, rights } = grant ?? { subject: null, rights: "read" }
     // Readers are bounded by the room alone.
     if (subject === null || rights === "read") return
     let own = 0
@@ -220,13 +244,23 @@ export class Crowd {
   }
 
   /**
-   * Allow this many more unread bytes: a first sync is on its way.
+   * Send the answer to a step 1: now, or where it is large, when others have read theirs.
+   * @param bytes how large the answer is
    * @throws SyncError slow-receiver where the peer asks faster than it reads
    */
-  allow(peer: SocketPeer, bytes: number): void {
-    const { unreadBytes } = this.limits
+  deliver(peer: SocketPeer, bytes: number, send: () => void): void {
+    const { unreadBytes, deliveryFloorBytes } = this.limits
     if (peer.unreadBytes > unreadBytes) throw new SyncError("slow-receiver", "Asks faster than it reads")
-    peer.allowedBytes = Math.max(unreadBytes, peer.unreadBytes + bytes)
+    const sendAllowed = () => {
+      peer.allowedBytes = Math.max(unreadBytes, peer.unreadBytes + bytes)
+      send()
+    }
+    if (bytes <= deliveryFloorBytes) return sendAllowed()
+    this.#deliveries.request(peer, bytes, () => {
+      sendAllowed()
+      // The answer to it is what gives the next one its turn.
+      if (peer.probe === null) this.#probe(peer)
+    })
   }
 
   /** Note that the peer has read up to the last probe. What was sent after it may still be unread. */
@@ -234,6 +268,7 @@ export class Crowd {
     if (peer.probe === null) return
     peer.probe = null
     peer.allowedBytes = this.limits.unreadBytes
+    this.#deliveries.done(peer)
   }
 
   /** Take an echo of our probe; a wrong one proves nothing. */
@@ -241,6 +276,20 @@ export class Crowd {
     const asked = peer.probe?.nonce ?? null
     if (asked !== null && asked.length === nonce.length && asked.every((byte, i) => byte === nonce[i]))
       this.markRead(peer)
+  }
+
+  /** The answer to a ping. It can be guessed, so it proves something only of one that can prove nothing better. */
+  markPonged(peer: SocketPeer): void {
+    if (peer.dialect.proof === "answer" && this.#presence.announcedBy(peer) === null) this.markRead(peer)
+  }
+
+  /** What a peer said is about another document than this room's. Only who asks to be let in there is answered. */
+  turnAway(peer: SocketPeer, { document, type }: { document: string; type: Said["type"] }): void {
+    if (type !== "token") return
+    const message = peer.dialect
+      .about(document)
+      .write({ type: "denied", reason: "This address is another document's" })
+    if (message !== null) this.send(peer, message)
   }
 
   /** Send an empty awareness frame as a sign of life: stock clients reconnect after 30 s of silence (P5). */
@@ -260,6 +309,16 @@ export class Crowd {
     sendQuietly(connection, message)
   }
 
+  /** Tell those who brought it that what they sent before is not taken after all. */
+  refuseLate({ peers, error }: Dropped): void {
+    for (const peer of [...this.peers]) {
+      if (!peers.includes(peer.id)) continue
+      // It was counted when it came, and no receipt of it is sent while it waits.
+      if (peer.receipts > 0) peer.receipts--
+      this.refuse(peer, error)
+    }
+  }
+
   /** Tell a peer of an error: with a frame, or with a close where the connection cannot go on. */
   refuse(peer: SocketPeer, error: SyncError): void {
     const { code, message, cause } = error
@@ -271,11 +330,12 @@ export class Crowd {
         // Told once: a reader's page may go on sending.
         if (!peer.warned) peer.say({ type: "refusal", reason: message })
         peer.warned = true
-        return
+        return peer.say({ type: "receipt", kept: false })
       case "pending-full":
       case "document-full":
       case "conflict":
-        return this.notify(peer, error)
+        this.notify(peer, error)
+        return peer.say({ type: "receipt", kept: false })
       case "deleted":
         return this.#end(peer, error, "out")
       case "bad-frame":
@@ -290,8 +350,8 @@ export class Crowd {
   /** Answer a socket that is only kept open and has no peer since the room woke, so that it does not reconnect. */
   answerStranger(connection: Connection): void {
     const attachment = connection.state as Attachment | null
-    const dialect = DIALECTS.find(({ name }) => name === attachment?.dialect)
-    const message = dialect?.write({ type: "awareness", entries: NO_ENTRIES }) ?? null
+    if (attachment?.standing !== "out") return
+    const message = dialectNamed(attachment.dialect).write({ type: "awareness", entries: NO_ENTRIES })
     if (message !== null) this.#keepOpen(connection, message)
   }
 
@@ -318,6 +378,16 @@ export class Crowd {
     for (const peer of [...this.peers]) this.#end(peer, error, "out")
   }
 
+  /** Close every socket, those that are only kept open as well: everyone is to come back. @returns how many peers had to go */
+  sendAway(error: SyncError): number {
+    const peers = [...this.peers]
+    for (const peer of peers) this.close(peer, error)
+    const { closeCode: code, message } = error
+    for (const socket of this.#ctx.getWebSockets())
+      closeQuietly(socket, { code, reason: closeReason(message) })
+    return peers.length
+  }
+
   /** Forget a peer whose socket has closed. */
   left(peer: SocketPeer): void {
     this.#dismiss(peer, "closing")
@@ -331,13 +401,14 @@ export class Crowd {
 
   /** Write what the room knows of a peer into its attachment. @throws what the platform throws where it is too large */
   attach(peer: SocketPeer): void {
-    const { id, grant, standing, owes, question, heardAtMs, askedAtMs } = peer
+    const { id, grant, standing, owes, question, receipts, heardAtMs, askedAtMs } = peer
     const attachment: Attachment = {
       id,
       grant,
       standing,
       owes,
       question,
+      receipts,
       heardAtMs,
       askedAtMs,
       dialect: peer.dialect.name,
@@ -412,7 +483,7 @@ export class Crowd {
         this.close(peer, new SyncError("silent", `Nothing was heard for ${nowMs - heardAtMs} ms`))
       } else if (kind === "ask") {
         peer.askedAtMs = nowMs
-        peer.say({ type: "query" })
+        peer.say({ type: "ping" })
         this.attach(peer)
         isAsking = true
       }
@@ -424,12 +495,14 @@ export class Crowd {
   #add(peer: SocketPeer): void {
     this.peers.add(peer)
     this.#peerOf.set(peer.connection, peer)
+    // It may have left before, on the same socket.
+    this.#dismissed.delete(peer.connection)
   }
 
   /** End a peer's part for good. Our client understands the close; a stock one would reconnect at once, so it stays open. */
   #end(peer: SocketPeer, error: SyncError, standing: "unheard" | "out"): void {
     if (peer.dialect === yurt) return this.close(peer, error)
-    peer.say({ type: "refusal", reason: error.message })
+    peer.say({ type: "end", reason: error.message })
     if (standing === "out") this.#dismiss(peer, "out")
     else peer.standing = "unheard"
     this.attach(peer)
@@ -439,6 +512,7 @@ export class Crowd {
     peer.standing = standing
     if (!this.peers.delete(peer)) return
     this.#unattached.delete(peer)
+    this.#deliveries.forget(peer)
     if (standing === "closing") {
       this.#peerOf.delete(peer.connection)
       this.#dismissed.add(peer.connection)
@@ -450,13 +524,17 @@ export class Crowd {
   }
 
   #probe(peer: SocketPeer): void {
-    const isOurs = peer.dialect === yurt
-    const nonce = isOurs ? crypto.getRandomValues(new Uint8Array(8)) : null
-    const entries = isOurs ? null : this.#presence.probe(peer)
+    const { proof } = peer.dialect
+    const nonce = proof === "echo" ? crypto.getRandomValues(new Uint8Array(8)) : null
     peer.probe = { nonce }
     peer.unreadBytes = 0
-    if (nonce !== null) peer.say({ type: "probe", nonce })
-    else if (entries !== null) peer.say({ type: "awareness", entries })
+    if (nonce !== null) return peer.say({ type: "probe", nonce })
+    // A client that was never shown this one would say nothing of it.
+    if (proof === "answer" && this.#presence.announcedBy(peer) === null) return peer.say({ type: "ping" })
+    const entries = this.#presence.probe(peer)
+    if (entries === null) return
+    peer.say({ type: "awareness", entries })
+    if (proof === "answer") peer.say({ type: "query" })
   }
 
   #mayDial(dialer: string): boolean {
@@ -486,7 +564,7 @@ export class Crowd {
 }
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */
-function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {
+export function sendQuietly(connection: WebSocket, message: Uint8Array | string): boolean {
   try {
     connection.send(message)
     return true

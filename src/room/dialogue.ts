@@ -19,6 +19,8 @@ export interface Hooks {
   arm(): void
   /** A fresh token. */
   renew(peer: SocketPeer, token: string): void
+  /** It goes, and its socket stays. */
+  leave(peer: SocketPeer): void
 }
 
 /** Answers the frames of every peer of a room. */
@@ -56,8 +58,10 @@ export class Dialogue {
 
   /** Send a newcomer the room's step 1, if it may write, and everybody's presence. */
   greet(peer: SocketPeer): void {
-    // A reader has nothing to give, so it is not asked.
-    if (peer.grant.rights === "write") this.askForAll(peer)
+    const { rights } = peer.grant
+    peer.say({ type: "admitted", rights })
+    // A reader has nothing to give, so it is not asked; and who counts is asked when it asks.
+    if (rights === "write" && !peer.dialect.counts) this.askForAll(peer)
     const clients = this.#presence.clients()
     if (clients.length > 0) peer.say({ type: "awareness", entries: this.#presence.encode(clients) })
   }
@@ -84,7 +88,10 @@ export class Dialogue {
       // A peer that was refused for good is only answered, which keeps it from reconnecting.
       if (peer.standing !== "in") return this.#crowd.answer(peer)
       const said = peer.dialect.read(message)
-      if (said !== null) this.#do(peer, said, now)
+      if (said === null) return
+      const { document, type } = said
+      if (document !== undefined) return this.#crowd.turnAway(peer, { document, type })
+      this.#do(peer, said, now)
     } catch (thrown) {
       this.#crowd.refuse(peer, asSyncError(thrown))
     }
@@ -119,13 +126,17 @@ export class Dialogue {
         return this.#ask(peer, said.payload)
       case "probe":
         return this.#crowd.markEchoed(peer, said.nonce)
-      case "renewal":
+      case "token":
         return this.#renew(peer, said.token)
       case "custom":
         return this.#custom(peer, said.message)
       case "ping":
         // The platform's own answer can be gone after a deploy.
         return peer.say({ type: "pong" })
+      case "pong":
+        return this.#crowd.markPonged(peer)
+      case "leave":
+        return this.#hooks.leave(peer)
       default:
         throw new SyncError("bad-frame", `Unknown frame ${JSON.stringify(said satisfies never)}`)
     }
@@ -143,7 +154,8 @@ export class Dialogue {
     const { grant } = peer
     if (grant.rights !== "write") {
       // Stock clients answer a step 1 with what they have, be it nothing.
-      if (update.length <= 2) return
+      if (update.length <= 2 || (peer.opening && whole && this.#holds(peer, update)))
+        return this.#count(peer, whole)
       throw new SyncError("forbidden", "This connection may read only")
     }
     this.#stir(now)
@@ -164,21 +176,49 @@ export class Dialogue {
     }
     // The same gap is asked for once: a client that has a gap itself would answer with the same bytes for ever (D9).
     if (received.waits === "new") this.askForAll(peer)
+    this.#count(peer, whole)
+  }
+
+  /** Nothing of what a reader has is news: its whole delete set may be in the update all the same. */
+  #holds(peer: SocketPeer, update: Uint8Array): boolean {
+    if (!peer.frames.take(this.#limits.step1Frames, Date.now()))
+      throw new SyncError("rate-limited", "Too many step 2 in a short time")
+    return this.#replica.contains(update)
+  }
+
+  /** An update of somebody who counts was taken, and is worth a receipt once it is durable. */
+  #count(peer: SocketPeer, whole: boolean): void {
+    if (!peer.dialect.counts || (whole && !peer.opening)) return
+    if (whole) peer.opening = false
+    peer.receipts++
+    this.#acknowledgeSoon()
   }
 
   /** Answer a step 1: from the stored bytes where the peer has nothing, else from the hydrated document. */
   #sync(peer: SocketPeer, stateVector: Uint8Array): void {
-    const hasNothing = stateVector.length === 1 && stateVector[0] === 0
-    if (!hasNothing && !peer.frames.take(this.#limits.step1Frames, Date.now()))
+    if (!isEmptyVector(stateVector) && !peer.frames.take(this.#limits.step1Frames, Date.now()))
       throw new SyncError("rate-limited", "Too many step 1 in a short time")
-    const updates = hasNothing ? this.#welcome.updates() : [this.#replica.diff(stateVector)]
-    this.#crowd.allow(
-      peer,
-      updates.reduce((total, update) => total + update.length, 0),
-    )
-    const last = updates.length - 1
-    // A client calls itself synced after a step 2, so that comes last.
-    for (const [i, update] of updates.entries()) peer.say({ type: i === last ? "step-2" : "update", update })
+    let answer: readonly Uint8Array[] | null = this.#answerTo(stateVector)
+    const bytes = answer.reduce((total, update) => total + update.length, 0)
+    this.#crowd.deliver(peer, bytes, () => {
+      const updates = answer ?? this.#answerTo(stateVector)
+      const last = updates.length - 1
+      // A client calls itself synced after a step 2, so that comes last.
+      for (const [i, update] of updates.entries())
+        peer.say({ type: i === last ? "step-2" : "update", update })
+    })
+    // Where it waits for its turn, the bytes would wait in memory, and be out of date.
+    answer = null
+    if (!peer.dialect.counts) return
+    // Its count has begun anew: what is on the way is in what it brings now.
+    peer.receipts = 0
+    peer.opening = true
+    this.askForAll(peer)
+  }
+
+  /** What a document with this state vector lacks. */
+  #answerTo(stateVector: Uint8Array): readonly Uint8Array[] {
+    return isEmptyVector(stateVector) ? this.#welcome.updates() : [this.#replica.diff(stateVector)]
   }
 
   #note(peer: SocketPeer, entries: Uint8Array): void {
@@ -211,6 +251,12 @@ export class Dialogue {
       throw new SyncError("too-large", `Question of ${payload.length} bytes; at most ${questionBytes}`)
     // A copy: the payload is a view that would keep the whole message alive.
     peer.question = payload.slice()
+    this.#acknowledgeSoon()
+    // Y-Sweet's clients reconnect after 3 s in which nothing comes, and the answer may have to wait for longer.
+    if (peer.question !== null && peer.dialect.proof === "rumour") this.#crowd.answer(peer)
+  }
+
+  #acknowledgeSoon(): void {
     // With nothing left to write, the answer waits only for a commit that is still on its way to the disk.
     if (this.#replica.hasUncommitted) this.#intake.commitSoon()
     else this.#intake.commit()
@@ -229,18 +275,28 @@ export class Dialogue {
     this.#hooks.custom(peer, message)
   }
 
-  /** Answer the peers who asked whether their updates are durable, except those of whom something waits or was refused (D9). */
+  /**
+   * Answer the peers who asked or who count whether their updates are durable, except those of whom something waits or was
+   * refused (D9).
+   */
   acknowledge(): void {
     const { waiting } = this.#replica
     for (const peer of this.#crowd.peers) {
       const { question } = peer
-      if (question === null) continue
-      if (peer.owes || waiting.isWaitingFor(peer.id)) {
-        this.#crowd.attachSoon(peer)
-        continue
-      }
+      if (question === null && peer.receipts === 0) continue
+      const waits = waiting.isWaitingFor(peer.id)
+      if (waits || (peer.owes && question !== null)) this.#crowd.attachSoon(peer)
+      if (waits) continue
+      // What was refused was not counted, so receipts do not ask what the peer owes.
+      for (; peer.receipts > 0; peer.receipts--) peer.say({ type: "receipt", kept: true })
+      if (question === null || peer.owes) continue
       peer.question = null
       peer.say({ type: "saved", payload: question })
     }
   }
+}
+
+/** Whether a state vector is that of an empty document. */
+function isEmptyVector(stateVector: Uint8Array): boolean {
+  return stateVector.length === 1 && stateVector[0] === 0
 }

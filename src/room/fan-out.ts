@@ -106,14 +106,14 @@ export class FanOut<Peer> {
 
   #relay(frame: Told, sender: Peer | null, cost: { sends: number; bytes: number }): void {
     const { peers } = this.#outlet
-    const encoded = new Map<Dialect, Uint8Array | string | null>()
+    const encoded = new Map<string, Uint8Array | string | null>()
     for (const peer of peers) {
       if (peer === sender) continue
       const dialect = this.#outlet.dialectOf(peer)
-      let message = encoded.get(dialect)
+      let message = encoded.get(dialect.name)
       if (message === undefined) {
         message = dialect.write(frame)
-        encoded.set(dialect, message)
+        encoded.set(dialect.name, message)
       }
       if (message === null) continue
       this.#outlet.send(peer, message)

@@ -2,6 +2,7 @@
 import type { Limits } from "../limits.ts"
 import type { Archivist } from "./archivist.ts"
 import type { Crowd } from "./crowd.ts"
+import type { Knockers } from "./knockers.ts"
 import type { Log } from "./log.ts"
 import type { Replica } from "./replica.ts"
 
@@ -10,14 +11,23 @@ export class Idle {
   readonly #log: Log
   readonly #replica: Replica
   readonly #crowd: Crowd
+  readonly #knockers: Knockers
   readonly #archivist: Archivist
   readonly #limits: Limits
   #emptied = false
 
-  constructor(room: { log: Log; replica: Replica; crowd: Crowd; archivist: Archivist; limits: Limits }) {
+  constructor(room: {
+    log: Log
+    replica: Replica
+    crowd: Crowd
+    knockers: Knockers
+    archivist: Archivist
+    limits: Limits
+  }) {
     this.#log = room.log
     this.#replica = room.replica
     this.#crowd = room.crowd
+    this.#knockers = room.knockers
     this.#archivist = room.archivist
     this.#limits = room.limits
   }
@@ -43,6 +53,8 @@ export class Idle {
     const { retentionMs } = this.#limits
     if (retentionMs === 0 || this.#crowd.peers.size > 0 || !this.#archivist.gives) return null
     const isKept =
+      // The archive was asked at their door, so the storage must not go before they are in.
+      this.#knockers.size > 0 ||
       !this.#log.exists ||
       this.#archivist.outbox.dirty ||
       this.#log.damaged ||

@@ -14,7 +14,7 @@ import type { Authors } from "./authors.ts"
 import type { Emit } from "./events.ts"
 import type { Origin } from "./origin.ts"
 import type { Peer } from "./peer.ts"
-import type { Delivery, Received, Replica } from "./replica.ts"
+import type { Delivery, Dropped, Received, Released, Replica } from "./replica.ts"
 import { LateWindow, Throttle } from "./throttle.ts"
 
 /** The outcome of a commit. After a failure the updates are still in memory, and are tried again. */
@@ -26,6 +26,8 @@ export type Commit =
 export interface Ports<P extends Peer> {
   /** Show an update to everyone but its sender. */
   relay(update: Uint8Array, sender: P | null): void
+  /** Something that had waited is not taken after all: tell those who had brought it. */
+  refuse(dropped: Dropped): void
   /** Send the gathered relays now: frames that are sent after a write wait for the disk. */
   release(): void
   /** Everything taken is in the log: answer the peers who asked. The output gate holds the answers until it is durable. */
@@ -64,7 +66,7 @@ export class Intake<P extends Peer> {
     this.#window = new LateWindow({ floorMs: commitWindowMs, ceilingMs: commitCeilingMs }, options.limits)
     this.#commits = new Throttle((lateMs) => this.#commitNow(lateMs), { wholeWindow: true })
     this.#looks = new Throttle(() => {
-      this.#relay({ taken: null, released: this.#replica.releaseReady() }, null)
+      this.#relay({ taken: null, ...this.#replica.releaseReady() }, null)
       return null
     })
   }
@@ -112,12 +114,12 @@ export class Intake<P extends Peer> {
 
   /** Nobody announces this client id any more: take what others have carried for its owner and what waited for that. */
   ownerLeft(client: number): void {
-    this.#relay({ taken: null, released: this.#replica.release(client) }, null)
+    this.#relay({ taken: null, ...this.#replica.release(client) }, null)
   }
 
   /** Judge everything that waits again: after a start, the owners it waited for may not be connected. */
   lookAgain(): void {
-    this.#relay({ taken: null, released: this.#replica.releaseAll() }, null)
+    this.#relay({ taken: null, ...this.#replica.releaseAll() }, null)
   }
 
   /** Commit at once in a quiet room; else everything that arrives within a window of the first edit becomes one row. */
@@ -175,9 +177,10 @@ export class Intake<P extends Peer> {
     if (nextAtMs !== null) this.#looks.later(Math.max(1, nextAtMs - Date.now()))
   }
 
-  #relay({ taken, released }: Pick<Received, "taken" | "released">, sender: P | null): void {
+  #relay({ taken, released, dropped }: Released & Pick<Received, "taken">, sender: P | null): void {
     if (taken !== null) this.#ports.relay(taken, sender)
     for (const update of released) this.#ports.relay(update, null)
+    for (const one of dropped) this.#ports.refuse(one)
     if (taken !== null || released.length > 0) this.commitSoon()
     this.#lookLater()
   }

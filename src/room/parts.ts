@@ -3,6 +3,7 @@
  * upward go through ports, which are filled in here.
  */
 import type { Connection } from "partyserver"
+import type { Grant } from "../access/rights.ts"
 import type { Archive } from "../archive/archive.ts"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
@@ -18,6 +19,7 @@ import type { Emit } from "./events.ts"
 import { FanOut } from "./fan-out.ts"
 import { Idle } from "./idle.ts"
 import { Intake } from "./intake.ts"
+import { Knockers } from "./knockers.ts"
 import { Log } from "./log.ts"
 import type { Outbox } from "./outbox.ts"
 import { Presence } from "./presence.ts"
@@ -35,6 +37,10 @@ export interface Host {
   custom(peer: SocketPeer, message: string): void
   /** Handle a fresh token. */
   renew(peer: SocketPeer, token: string): void
+  /** Somebody goes, and its socket stays. */
+  leave(peer: SocketPeer): void
+  /** What a token is worth here. */
+  verify(token: string): Promise<Grant>
   /** Drop the room's own storage. */
   retire(): Promise<void>
   /** The sockets that outlived the room's memory. */
@@ -53,6 +59,7 @@ export interface Parts {
   readonly dialogue: Dialogue
   readonly changes: Changes<SocketPeer>
   readonly streams: Streams
+  readonly knockers: Knockers
   readonly archivist: Archivist
   readonly outbox: Outbox
   readonly idle: Idle
@@ -101,6 +108,7 @@ export function assemble(host: Host): Parts {
         dialogue.changed()
         fanOut.update(update, sender)
       },
+      refuse: (dropped) => crowd.refuseLate(dropped),
       release: () => fanOut.flush(),
       acknowledge: () => dialogue.acknowledge(),
       dirty: () => {
@@ -118,7 +126,19 @@ export function assemble(host: Host): Parts {
     presence,
     fanOut,
     limits,
-    hooks: { custom: host.custom, renew: host.renew, arm: () => agenda.arm() },
+    hooks: { custom: host.custom, renew: host.renew, leave: host.leave, arm: () => agenda.arm() },
+  })
+  const knockers: Knockers = new Knockers(name, {
+    limits,
+    emit,
+    verify: host.verify,
+    checkSpace: (grant) => crowd.checkSpace(grant, knockers.size - 1),
+    admit: (connection, { grant, dialect, messages }) => {
+      const peer = crowd.admit(connection, grant, dialect)
+      dialogue.greet(peer)
+      for (const message of messages) dialogue.hear(peer, message)
+      agenda.arm()
+    },
   })
   const streams: Streams = new Streams({
     replica,
@@ -151,11 +171,12 @@ export function assemble(host: Host): Parts {
     },
   })
   const { outbox } = archivist
-  const idle = new Idle({ log, replica, crowd, archivist, limits })
+  const idle = new Idle({ log, replica, crowd, knockers, archivist, limits })
   const chores = listChores({
     log,
     replica,
     crowd,
+    knockers,
     intake,
     dialogue,
     archivist,
@@ -166,7 +187,9 @@ export function assemble(host: Host): Parts {
   const agenda: Agenda = new Agenda(ctx.storage, { chores, limits, emit })
   // The platform answers our provider's heartbeat itself, so a sleeping room sleeps on.
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
-  for (const connection of host.connections()) crowd.recall(connection)
+  for (const connection of host.connections()) {
+    if (!knockers.recall(connection)) crowd.recall(connection)
+  }
   // Updates that waited for a connected owner may not have to wait any more.
   if (replica.waiting.size > 0 && crowd.peers.size === 0) intake.lookAgain()
   // After a deploy or a crash nobody has taken large states off the shelf.
@@ -182,6 +205,7 @@ export function assemble(host: Host): Parts {
     dialogue,
     changes,
     streams,
+    knockers,
     archivist,
     outbox,
     idle,

@@ -10,6 +10,8 @@ import type { Dialect, Told } from "../wire/dialect.ts"
  *            a close, with all they have, so their socket stays open instead
  * `out`      its document was deleted: the room ignores it and relays nothing; its socket stays open for the same reason
  * `closing`  its socket was closed, and its close event is on the way
+ *
+ * Before all of these somebody may be `knocking`, and is no peer yet: see knockers.ts.
  */
 export type Standing = "in" | "unheard" | "out" | "closing"
 

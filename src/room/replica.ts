@@ -38,19 +38,32 @@ import { WaitingRoom } from "./waiting.ts"
 /** Limits of one update that do not apply to an archived copy: another room has taken it, bit by bit. */
 const ARCHIVED = { newClients: Number.POSITIVE_INFINITY, updateStructs: Number.POSITIVE_INFINITY } as const
 
-/** The outcome of an update. */
-export interface Received {
+/** What another look at waiting updates came to. */
+export interface Released {
+  /** Those that were taken, to be relayed and committed. */
+  readonly released: readonly Uint8Array[]
+  /** Those that turned out to be unsafe, and are gone: who had brought them is not to be told that all is saved. */
+  readonly dropped: readonly Dropped[]
+}
+
+/** A waiting update that was not taken in the end. */
+export interface Dropped {
+  /** The ids of the peers that had brought it. */
+  readonly peers: readonly string[]
+  readonly error: SyncError
+}
+
+/** The outcome of an update; `released` and `dropped` are what had waited for it. */
+export interface Received extends Released {
   /** The news of the update itself, to be relayed and committed; null: it has none. */
   readonly taken: Uint8Array | null
-  /** Updates that had waited for it and were taken as well, to be relayed and committed too. */
-  readonly released: readonly Uint8Array[]
   /** A part waits for something that has not arrived: "new", or the same part waited before. */
   readonly waits: "new" | "before" | null
   /** A part would have to wait, and there is no room for it: its sender is to be told. */
   readonly overflow: SyncError | null
 }
 
-const NOTHING: Received = { taken: null, released: [], waits: null, overflow: null }
+const NOTHING: Received = { taken: null, released: [], dropped: [], waits: null, overflow: null }
 
 /** How an update is received. */
 export interface Delivery {
@@ -305,6 +318,14 @@ export class Replica {
     }
   }
 
+  /** Nothing of an update is new here. @throws SyncError bad-update where it is none */
+  contains(update: Uint8Array): boolean {
+    const verdict = vet(update, this.#clocks, { limits: this.#limits })
+    if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
+    if (verdict.waiting !== null || verdict.sections.length > 0) return false
+    return !verdict.deletes || Y.snapshotContainsUpdate(Y.snapshot(this.document()), update)
+  }
+
   /** The whole document as consecutive updates, at least one; read from the log, without a Y.Doc. */
   whole(): Uint8Array[] {
     const { snapshot, updates, damaged } = this.#log.load()
@@ -449,17 +470,17 @@ export class Replica {
   }
 
   /** Judge again what waits for this client: its owner has left, so content that others carried can be taken. */
-  release(client: number): readonly Uint8Array[] {
+  release(client: number): Released {
     return this.#release(this.#waiting.waitingFor(client))
   }
 
   /** Judge again what was put off, and what waited for that. */
-  releaseReady(): readonly Uint8Array[] {
+  releaseReady(): Released {
     return this.#release(this.#waiting.ready((client) => this.clockOf(client)))
   }
 
   /** Look again at everything that waits. */
-  releaseAll(): readonly Uint8Array[] {
+  releaseAll(): Released {
     return this.#release([...this.#waiting.ids])
   }
 
@@ -543,9 +564,8 @@ export class Replica {
     if (delivery.revives === true) this.#deleted.restore(verdict.sections)
     // From here on something was taken, so nothing may throw.
     const kept = waiting === null ? NOTHING : this.#keep(waiting, delivery)
-    const released =
-      taken === null ? [] : this.#release(this.#waiting.ready((client) => this.clockOf(client)))
-    return { ...kept, taken, released }
+    if (taken === null) return kept
+    return { ...kept, taken, ...this.#release(this.#waiting.ready((client) => this.clockOf(client))) }
   }
 
   #keep(waiting: Waits, { bearer, origin, roots, archived = false }: Delivery): Received {
@@ -652,13 +672,14 @@ export class Replica {
   }
 
   /** Take these waiting updates, and those that wait for them. One that turns out to be unsafe is dropped. */
-  #release(ready: readonly number[]): Uint8Array[] {
+  #release(ready: readonly number[]): Released {
     const released: Uint8Array[] = []
+    const dropped: Dropped[] = []
     for (let ids = ready; ids.length > 0; ids = this.#waiting.ready((client) => this.clockOf(client))) {
       for (const id of ids) {
         // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
         const document = this.document()
-        const { update, origin, bearer, roots } = this.#waiting.open(id)
+        const { update, origin, bearer, roots, peers } = this.#waiting.open(id)
         try {
           const verdict = this.#vet(update, { bearer })
           if (verdict.news !== null) {
@@ -672,15 +693,16 @@ export class Replica {
           }
           this.#waiting.settle(id, verdict.waiting)
         } catch (thrown) {
-          const { code, message } = asSyncError(thrown)
-          // It waits on for space; dropped, it would be called saved.
-          if (code === "document-full") continue
-          this.#emit({ type: "dropped", bytes: update.length, reason: message })
+          const error = asSyncError(thrown)
+          // It waits on for space.
+          if (error.code === "document-full") continue
+          this.#emit({ type: "dropped", bytes: update.length, reason: error.message })
           this.#waiting.settle(id, null)
+          dropped.push({ peers, error })
         }
       }
     }
-    return released
+    return { released, dropped }
   }
 
   #advance(client: number, clock: number): void {

@@ -27,21 +27,23 @@ import {
   type Changed,
   type ChangeRequest,
   type Conditions,
+  DIALECT_HEADER,
   type DocumentStatus,
   decodeGrant,
   type Exported,
   type ExportRequest,
   findOwnBinding,
   portableBody,
+  type Readiness,
   type Revoked,
   type RoomRpc,
 } from "../rpc.ts"
-import type { Dialect } from "../wire/dialect.ts"
-import { yurt, yWebsocket } from "../wire/y-websocket.ts"
+import { yurt } from "../wire/y-websocket.ts"
 import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
 import { assemble, type Parts } from "./parts.ts"
 import type { Peer } from "./peer.ts"
+import { Pulse } from "./pulse.ts"
 
 const DONE = Promise.resolve()
 
@@ -78,6 +80,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Recent dismissals, with their times, ms since 1970. */
   #dismissals: { readonly who: Revoked; readonly atMs: number }[] = []
   readonly #counts = new EventCounts()
+  readonly #pulse = new Pulse()
 
   // ---- hooks and calls for a subclass
 
@@ -194,9 +197,16 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   remove(_grant: Grant): Promise<Answer<boolean>> {
     return answer(async () => {
-      await this.#ready()
+      // An archived copy that does not load opens for nobody, and can still be deleted.
+      const isReadable = await this.#ready().then(
+        () => true,
+        (thrown) => {
+          if (asSyncError(thrown).code !== "bad-update") throw thrown
+          return false
+        },
+      )
       const { replica, authors, crowd, dialogue, outbox, archivist, log } = this.#room
-      if (!replica.holds) {
+      if (isReadable && !replica.holds) {
         // An earlier deletion may not have reached the archive yet.
         if (outbox.ledger.deleting) await archivist.remove()
         return false
@@ -266,12 +276,30 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   async dismiss(who: Revoked): Promise<void> {
-    const { crowd, streams } = this.#room
+    const { crowd, knockers, streams } = this.#room
     this.#dismissals = [...this.#recentDismissals(), { who, atMs: Date.now() }]
+    knockers.dismiss((grant) => isMeant(who, grant))
     for (const peer of [...crowd.peers]) {
       if (isMeant(who, peer.grant)) crowd.close(peer, new SyncError("unauthorized", "This token was revoked"))
     }
     streams.close((grant) => isMeant(who, grant), new SyncError("unauthorized", "This token was revoked"))
+  }
+
+  async drain(): Promise<number> {
+    const { intake, crowd, streams } = this.#room
+    intake.commit()
+    const restarting = new SyncError("restarting", "The server starts anew; connect again.")
+    const gone = crowd.sendAway(restarting)
+    streams.close(() => true, restarting)
+    await this.ctx.storage.sync()
+    return gone
+  }
+
+  ready(): Promise<Answer<Readiness>> {
+    const { archive, limits } = this
+    return answer(() =>
+      this.#pulse.take(this.ctx.storage, { archive, limits, archivist: this.#room.archivist }),
+    )
   }
 
   // ---- the platform's events
@@ -285,8 +313,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       checkQuery(new URL(request.url), this.limits)
       await this.#ready()
       const grant = decodeGrant(request)
-      this.#checkStillWelcome(grant)
-      this.#room.crowd.checkSpace(grant, { address: request.headers.get("cf-connecting-ip") })
+      if (grant !== null) this.#checkStillWelcome(grant)
+      const { crowd, knockers } = this.#room
+      crowd.checkSpace(grant, knockers.size)
+      if (grant === null) knockers.checkSpace()
+      crowd.checkDial(grant?.subject ?? null, request.headers.get("cf-connecting-ip"))
       this.#room.outbox.doubt()
       return await super.fetch(request)
     } catch (thrown) {
@@ -298,9 +329,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
-    const { crowd, dialogue, agenda, idle } = this.#room
+    const { crowd, dialogue, knockers, agenda, idle } = this.#room
+    const grant = decodeGrant(request)
     idle.stir()
-    dialogue.greet(crowd.admit(connection, decodeGrant(request), dialectOf(request)))
+    if (grant !== null && offersYurt(request)) dialogue.greet(crowd.admit(connection, grant, yurt))
+    else knockers.knock(connection, { grant, isHocuspocus: request.headers.get(DIALECT_HEADER) !== null })
     agenda.arm()
   }
 
@@ -312,11 +345,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return DONE
   }
 
-  override onMessage(connection: Connection, message: WSMessage): void {
+  override onMessage(connection: Connection, message: WSMessage): void | Promise<void> {
     this.#started = true
-    const { crowd, dialogue } = this.#room
+    const { crowd, dialogue, knockers } = this.#room
     const peer = crowd.find(connection)
     if (peer !== undefined) return dialogue.hear(peer, bytesOf(message))
+    if (knockers.has(connection)) return knockers.hear(connection, bytesOf(message))
     crowd.answerStranger(connection)
   }
 
@@ -332,9 +366,14 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override onClose(connection: Connection): void {
-    const { crowd, intake, agenda, outbox, idle } = this.#room
+    const { crowd, knockers } = this.#room
+    if (knockers.left(connection)) return
     const peer = crowd.findOrRecall(connection)
-    if (peer === undefined) return
+    if (peer !== undefined) this.#left(peer)
+  }
+
+  #left(peer: SocketPeer): void {
+    const { crowd, intake, agenda, outbox, idle } = this.#room
     crowd.left(peer)
     // Nobody else may have what it sent and is not committed yet.
     intake.commit()
@@ -365,6 +404,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Answer with a stream of what happens. */
   async #follow(request: Request): Promise<Response> {
     const grant = decodeGrant(request)
+    if (grant === null) throw new SyncError("unauthorized", "A stream needs its token in the request")
     await this.#ready()
     this.#checkStillWelcome(grant)
     this.#room.idle.stir()
@@ -389,6 +429,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       emit: (event) => this.#emit(event),
       custom: (peer, message) => this.onCustomMessage(peer, message),
       renew: (peer, token) => void this.#renew(peer, token),
+      leave: (peer) => this.#leave(peer),
+      verify: (token) => this.#verify(token),
       retire: () => this.#retire(),
       connections: () => this.getConnections(),
     })
@@ -428,6 +470,22 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return this.#opening
   }
 
+  /** It may come back on the same socket, as whom it has shown itself to be. */
+  #leave(peer: SocketPeer): void {
+    this.#left(peer)
+    this.#room.knockers.knock(peer.connection, { grant: peer.grant, isHocuspocus: true })
+  }
+
+  /** What a token that came on a socket is worth here, as at the door. @throws SyncError */
+  async #verify(token: string): Promise<Grant> {
+    const grant = await verifyToken(token, this.name, this.env as AccessSettings)
+    const binding = findOwnBinding(this.env, { id: this.ctx.id, name: this.name })
+    await checkRevoked(this.env, { grant, visit: { binding, name: this.name } })
+    this.#checkStillWelcome(grant)
+    await this.#ready()
+    return grant
+  }
+
   /** Take a fresh token for an open socket. Verifying is asynchronous; meanwhile the old grant holds. */
   async #renew(peer: SocketPeer, token: string): Promise<void> {
     // In open mode there is nothing to renew. One renewal at a time, because each asks the registries.
@@ -435,12 +493,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     const { crowd, fanOut, presence, dialogue, agenda } = this.#room
     peer.renewing = true
     try {
-      const grant = await verifyToken(token, this.name, this.env as AccessSettings)
+      const grant = await this.#verify(token)
       if (grant.subject !== peer.grant.subject)
         throw new SyncError("forbidden", "The fresh token is someone else's")
-      const binding = findOwnBinding(this.env, { id: this.ctx.id, name: this.name })
-      await checkRevoked(this.env, { grant, visit: { binding, name: this.name } })
-      this.#checkStillWelcome(grant)
       if (peer.standing === "closing") return
       const mayWriteNow = grant.rights === "write" && peer.grant.rights === "read"
       peer.grant = grant
@@ -451,7 +506,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       crowd.attach(peer)
       agenda.arm()
       if (mayWriteNow) dialogue.askForAll(peer)
-      if (grant.expiresAtMs !== null) peer.say({ type: "renewed", expiresAtMs: grant.expiresAtMs })
+      if (grant.expiresAtMs !== null)
+        peer.say({ type: "renewed", expiresAtMs: grant.expiresAtMs, rights: grant.rights })
     } catch (thrown) {
       // An outage of the key server or a registry says nothing of the token: the old grant holds until it ends (R7).
       if (!isOutage(thrown)) crowd.close(peer, asSyncError(thrown))
@@ -501,10 +557,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 }
 
-/** Our provider offers the subprotocol `yurt`; every other client speaks the stock dialect. */
-function dialectOf(request: Request): Dialect {
+/** Our provider offers the subprotocol `yurt`; what every other client speaks is told by its first message. */
+function offersYurt(request: Request): boolean {
   const offered = request.headers.get("sec-websocket-protocol") ?? ""
-  return offered.split(",").some((one) => one.trim() === "yurt") ? yurt : yWebsocket
+  return offered.split(",").some((one) => one.trim() === "yurt")
 }
 
 /** Whether a revocation means this grant. */

@@ -140,9 +140,15 @@ export class WaitingRoom {
   }
 
   /** One that waits, to be judged again. */
-  open(id: number): { update: Uint8Array; origin: Origin; bearer: Bearer; roots: readonly string[] | null } {
+  open(id: number): {
+    update: Uint8Array
+    origin: Origin
+    bearer: Bearer
+    roots: readonly string[] | null
+    peers: readonly string[]
+  } {
     const { peers, subject, roots } = this.#waiting.get(id)!
-    return { ...this.#log.held(id), bearer: { subject, peer: peers.at(-1) ?? null }, roots }
+    return { ...this.#log.held(id), bearer: { subject, peer: peers.at(-1) ?? null }, roots, peers }
   }
 
   /** Take one out after it was judged again. @param rest the part that still waits; null: none */

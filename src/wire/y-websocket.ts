@@ -28,6 +28,7 @@ import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 import { SyncError } from "../errors.ts"
 import type { Dialect, Said, Told } from "./dialect.ts"
+import { readBytes } from "./fields.ts"
 
 const SYNC = 0
 const AWARENESS = 1
@@ -131,18 +132,6 @@ function readTyped(decoder: decoding.Decoder): Frame {
   }
 }
 
-/** lib0 makes a view of the declared length without looking whether the bytes are there. */
-function readBytes(decoder: decoding.Decoder): Uint8Array {
-  const length = decoding.readVarUint(decoder)
-  if (length > decoder.arr.length - decoder.pos) {
-    throw new SyncError(
-      "bad-frame",
-      `Field of ${length} bytes in a frame with ${decoder.arr.length - decoder.pos} left`,
-    )
-  }
-  return decoding.readUint8Array(decoder, length)
-}
-
 /** Step 1: what the sender has. */
 export function writeStep1(stateVector: Uint8Array): Uint8Array {
   return writeSync(STEP_1, stateVector)
@@ -220,7 +209,10 @@ export function writeCustom(message: string): string {
 /** Stock y-websocket, y-partyserver's YProvider, and @y-sweet/client: none of our own words. */
 export const yWebsocket: Dialect = {
   name: "y-websocket",
-  read: readSaid,
+  counts: false,
+  proof: "rumour",
+  about: () => yWebsocket,
+  read: readStock,
   write: (frame) => (frame.type === "notice" || frame.type === "probe" ? null : writeTold(frame)),
   heartbeat: null,
 }
@@ -228,9 +220,23 @@ export const yWebsocket: Dialect = {
 /** y-websocket for sockets that offered the subprotocol `yurt`: a notice and a probe besides. */
 export const yurt: Dialect = {
   name: "yurt",
+  counts: false,
+  proof: "echo",
+  about: () => yurt,
   read: readSaid,
   write: writeTold,
   heartbeat: { ping: PING, pong: PONG },
+}
+
+/** Of Y-Sweet's clients a query has a payload: the awareness states that they answer the room's own query with. */
+function readStock(message: Uint8Array | string): Said | null {
+  if (typeof message === "string" || message[0] !== QUERY || message.length === 1) return readSaid(message)
+  const decoder = decoding.createDecoder(message)
+  decoder.pos = 1
+  const entries = readBytes(decoder)
+  if (decoding.hasContent(decoder))
+    throw new SyncError("bad-frame", `Frame of ${message.length} bytes has some left over`)
+  return { type: "awareness", entries }
 }
 
 function readSaid(message: Uint8Array | string): Said | null {
@@ -245,13 +251,13 @@ function readSaid(message: Uint8Array | string): Said | null {
     case "notice":
       throw new SyncError("bad-frame", `A client sends no ${frame.type}`)
     case "renewal":
-      return { type: "renewal", token: new TextDecoder().decode(frame.payload) }
+      return { type: "token", token: new TextDecoder().decode(frame.payload) }
     default:
       return frame
   }
 }
 
-function writeTold(frame: Told): Uint8Array | string {
+function writeTold(frame: Told): Uint8Array | string | null {
   switch (frame.type) {
     case "step-1":
       return writeStep1(frame.stateVector)
@@ -266,7 +272,15 @@ function writeTold(frame: Told): Uint8Array | string {
     case "saved":
       return writeSaved(frame.payload)
     case "refusal":
+    case "denied":
+    case "end":
       return writeRefusal(frame.reason)
+    case "admitted":
+    case "receipt":
+      return null
+    case "ping":
+      // Who answers a query lives.
+      return writeQuery()
     case "renewed":
       return writeRenewed(frame.expiresAtMs)
     case "notice":

@@ -12,6 +12,7 @@ import { PING } from "../../src/wire/y-websocket.ts"
 import { until } from "../kit/until.ts"
 import { Attacker, ask, type Target, upgradeRequest, visit, Wire, webSocketFrame } from "./attacker.ts"
 import { BOUNDS } from "./bounds.ts"
+import { BUNDLES } from "./bundles.ts"
 import * as b from "./bytes.ts"
 import { PROGRAMS } from "./programs.ts"
 import { client, enter, frames, http, knock, MB, ROOT, type Row, stall, updates, wire } from "./rows.ts"
@@ -929,6 +930,7 @@ export const TABLE: Readonly<Record<string, readonly Row[]>> = {
   "[P1] [P2] presence": presence,
   "[F3] resources": resources,
   "[B1] [B3] bounds": BOUNDS,
+  "[R1] [B1] Hocuspocus and bundles": BUNDLES,
   "[W1] transport": transport,
   "[W1] names": names,
   "[W1] REST": rest,

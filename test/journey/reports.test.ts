@@ -8,6 +8,7 @@ import { documentPath, statusPath } from "../kit/addresses.ts"
 import {
   type Client,
   cursorsOf,
+  KINDS,
   openProvider,
   openWebsocketProvider,
   openYProvider,
@@ -29,9 +30,15 @@ const SILENT_MS = 3_300
 const SILENT_ANSWER_MS = 1_250
 
 let lasting: ReturnType<typeof last>
+let staying: ReturnType<typeof stay>
 
 /** The same server for everyone, where nobody needs a token. */
-const open = setUpJourney()
+const open = setUpJourney({
+  begin: () => {
+    staying = stay()
+    staying.catch(() => {}) // told by the test that asks
+  },
+})
 /** One with tokens, that is soon impatient with the silent. It begins what takes long, which goes on beside the tests. */
 const locked = setUpJourney({
   flags: [
@@ -304,4 +311,45 @@ it("[R3] is not dialled in a loop by stock clients that it has refused, and tell
   type(peer, "they read on")
   await until(() => [stock, party].every((client) => textOf(client) === "they read on"), "they read on")
   await open.enter(stock, party)
+})
+
+/**
+ * Every kind of client alone in a room of its own, and two in a room that sleeps, until the longest wait of a client is
+ * over. It begins with the server and goes on beside the tests.
+ */
+async function stay() {
+  const alone = await synced(...Object.values(KINDS).map((come, i) => come(open.server, `alone-${i}`)))
+  // Without a heartbeat of the clients', so that the room is evicted: 10 s without a message is what it takes here.
+  const [quiet, peer] = await synced(
+    openYProvider(open.server.url, "asleep"),
+    openProvider(open.server.docs, "asleep"),
+  )
+  quiet.awareness.setLocalState({ name: "quiet" })
+  type(quiet, "before ")
+  await until(() => cursorsOf(peer)[0]?.name === "quiet" && textOf(peer) === "before ", "the peer sees both")
+  await wait(LONGEST_WAIT_MS)
+  return { alone, quiet, peer }
+}
+
+it("[P4] [P5] keeps everyone connected for longer than any client waits, alone in a room and asleep", async () => {
+  const { alone, quiet, peer } = await staying
+  // From here on they leave with the test.
+  await open.enter(...alone, quiet, peer)
+  type(quiet, "after")
+  await until(() => textOf(peer) === "before after", "the peer reads on, on the same socket")
+  const [newcomer] = await open.enter(openWebsocketProvider(open.server.docs, "asleep"))
+  expect(textOf(newcomer)).toBe("before after")
+  await until(
+    () => cursorsOf(newcomer).some(({ name }) => name === "quiet"),
+    "a newcomer sees the one who was quiet",
+  )
+  peer.leave()
+  await until(() => cursorsOf(newcomer).length === 1, "exactly the cursor of the one who left is gone")
+  for (const [i, client] of alone.entries()) {
+    type(client, `still here ${i}`)
+    const [visitor] = await open.enter(openWebsocketProvider(open.server.docs, `alone-${i}`))
+    await until(() => textOf(visitor) === `still here ${i}`, "a visitor reads what the one alone typed")
+    expect([client.synced, client.losses]).toEqual([true, []])
+  }
+  expect([quiet.losses, newcomer.losses]).toEqual([[], []])
 })

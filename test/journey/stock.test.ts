@@ -1,50 +1,31 @@
-/** Stock providers, unchanged, against the real server: they sync, see each other, and stay. */
-import { setTimeout as wait } from "node:timers/promises"
+/** Stock providers, unchanged, against the real server: they sync and see each other. That they stay is in reports.test.ts. */
 import { expect, it } from "vitest"
 import {
   type Client,
   cursorsOf,
   isSame,
-  openProvider,
+  KINDS,
   openWebsocketProvider,
   openYProvider,
   RawClient,
   textOf,
   type,
 } from "../kit/clients.ts"
-import { setUpJourney, synced } from "../kit/journey.ts"
+import { setUpJourney } from "../kit/journey.ts"
 import { until } from "../kit/until.ts"
 
-/** The longest time limit of a client: y-websocket gives up after 30 s without a message, and looks every 3 s. */
-const LONGEST_WAIT_MS = 36_000
-
-let idling: ReturnType<typeof idle>
-
-const journey = setUpJourney({
-  begin: () => {
-    idling = idle()
-    idling.catch(() => {}) // told by the test that asks
-  },
-})
+const journey = setUpJourney()
 const { enter } = journey
 
 async function converge(...clients: Client[]): Promise<void> {
   await until(() => clients.every((client) => isSame(client, clients[0]!)), "everyone has the same document")
 }
 
-const stock = {
-  "y-websocket": (id: string) => openWebsocketProvider(journey.server.docs, id),
-  "y-websocket at /parties/main": (id: string) =>
-    openWebsocketProvider(`${journey.server.docs.replace(/docs$/, "parties/main")}`, id),
-  "y-partyserver's YProvider": (id: string) => openYProvider(journey.server.url, id),
-  "our provider": (id: string) => openProvider(journey.server.docs, id),
-}
-
-for (const [name, open] of Object.entries(stock)) {
+for (const [name, open] of Object.entries(KINDS)) {
   it(`[W2] syncs two ${name} both ways and shows each the other's cursor`, async () => {
     const [ada, bo] = await enter(
-      open(`pair/${name.replace(/\W/g, "-")}`),
-      open(`pair/${name.replace(/\W/g, "-")}`),
+      open(journey.server, `pair/${name.replace(/\W/g, "-")}`),
+      open(journey.server, `pair/${name.replace(/\W/g, "-")}`),
     )
     type(ada, "Hello ")
     await until(() => textOf(bo) === "Hello ", "Bo reads what Ada typed")
@@ -63,9 +44,9 @@ for (const [name, open] of Object.entries(stock)) {
 
 it("[W2] brings every kind of client into the same room, by a path with a raw slash too", async () => {
   const id = "acme/plans/2026"
-  const clients = await enter(...Object.values(stock).map((open) => open(id)))
+  const clients = await enter(...Object.values(KINDS).map((open) => open(journey.server, id)))
   clients.forEach((client, i) => {
-    client.doc.getMap("from").set(String(i), Object.keys(stock)[i])
+    client.doc.getMap("from").set(String(i), Object.keys(KINDS)[i])
     client.awareness.setLocalState({ i })
   })
   await converge(...clients)
@@ -74,7 +55,7 @@ it("[W2] brings every kind of client into the same room, by a path with a raw sl
     "everyone sees the three others",
   )
   const json = await (await fetch(`${journey.server.url}/docs/acme%2Fplans%2F2026?format=json`)).json()
-  expect(json).toEqual({ from: { ...Object.keys(stock) } })
+  expect(json).toEqual({ from: { ...Object.keys(KINDS) } })
 })
 
 it("[W2] takes the custom messages of YProvider and stays up", async () => {
@@ -117,45 +98,4 @@ it("[W2] brings a document that was made before the first connection, and one ma
   await bo.provider.connect()
   await converge(ada, bo)
   expect([...textOf(ada)].sort().join("")).toBe("ab")
-})
-
-/**
- * Every kind of client alone in a room of its own, and two in a room that sleeps, until the longest wait of a client is
- * over. It begins before the other tests and goes on beside them: it takes nothing but time.
- */
-async function idle() {
-  const alone = await synced(...Object.values(stock).map((open, i) => open(`alone-${i}`)))
-  // Without a heartbeat of the clients', so that the room is evicted: 10 s without a message is what it takes here.
-  const [quiet, peer] = await synced(
-    openYProvider(journey.server.url, "asleep"),
-    openProvider(journey.server.docs, "asleep"),
-  )
-  quiet.awareness.setLocalState({ name: "quiet" })
-  type(quiet, "before ")
-  await until(() => cursorsOf(peer)[0]?.name === "quiet" && textOf(peer) === "before ", "the peer sees both")
-  await wait(LONGEST_WAIT_MS)
-  return { alone, quiet, peer }
-}
-
-it("[P4] [P5] keeps everyone connected for longer than any client waits, alone in a room and asleep", async () => {
-  const { alone, quiet, peer } = await idling
-  // From here on they leave with the test.
-  await enter(...alone, quiet, peer)
-  type(quiet, "after")
-  await until(() => textOf(peer) === "before after", "the peer reads on, on the same socket")
-  const [newcomer] = await enter(openWebsocketProvider(journey.server.docs, "asleep"))
-  expect(textOf(newcomer)).toBe("before after")
-  await until(
-    () => cursorsOf(newcomer).some(({ name }) => name === "quiet"),
-    "a newcomer sees the one who was quiet",
-  )
-  peer.leave()
-  await until(() => cursorsOf(newcomer).length === 1, "exactly the cursor of the one who left is gone")
-  for (const [i, client] of alone.entries()) {
-    type(client, `still here ${i}`)
-    const [visitor] = await enter(openWebsocketProvider(journey.server.docs, `alone-${i}`))
-    await until(() => textOf(visitor) === `still here ${i}`, "a visitor reads what the one alone typed")
-    expect([client.synced, client.losses]).toEqual([true, []])
-  }
-  expect([quiet.losses, newcomer.losses]).toEqual([[], []])
 })

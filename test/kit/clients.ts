@@ -1,7 +1,10 @@
 /**
- * Clients for Node, all over `ws` and each a page of its own: the two stock providers, ours, and a DocumentClient on a
+ * Clients for Node, all over `ws` and each a page of its own: the stock providers, ours, and a DocumentClient on a
  * socket of its own.
  */
+import { HocuspocusProvider, HocuspocusProviderWebsocket, type onCloseParameters } from "@hocuspocus/provider"
+import { STATUS_CONNECTED, YSweetProvider } from "@y-sweet/client"
+import type { ClientToken } from "@y-sweet/sdk"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
 import YProvider from "y-partyserver/provider"
@@ -9,8 +12,10 @@ import type { Awareness } from "y-protocols/awareness"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
 import { Provider } from "../../src/client/provider.ts"
+import { Socket } from "../../src/client/socket.ts"
 import { DocumentClient, FRAME } from "./client.ts"
 import { clientSocketOf, openWebSocket } from "./node-socket.ts"
+import type { TestServer } from "./server.ts"
 
 /** Someone with a document open. */
 export interface Client {
@@ -103,9 +108,88 @@ export function openYProvider(
   }
 }
 
-/** Our own provider. */
+/** How a stock Hocuspocus client's socket comes back, in a test's time. */
+const HOCUSPOCUS_SOCKET = { WebSocketPolyfill: WebSocket, delay: 200, minDelay: 100, maxDelay: 500 }
+
+/** Stock Hocuspocus' socket for several documents. */
+export function openHocuspocusSocket(url: string): HocuspocusProviderWebsocket {
+  return new HocuspocusProviderWebsocket({ url, ...HOCUSPOCUS_SOCKET })
+}
+
+/**
+ * Stock Hocuspocus, at this address, where the document's name is the rest of the path unless it is said; or on this
+ * socket, which others use as well.
+ */
+export function openHocuspocus(
+  at: string | HocuspocusProviderWebsocket,
+  {
+    name = typeof at === "string" ? decodeURIComponent(new URL(at).pathname.replace(/^\/[^/]+\//, "")) : "",
+    token = "",
+    sessionAwareness = false,
+  }: { name?: string; token?: string | (() => string); sessionAwareness?: boolean } = {},
+): Client & { readonly provider: HocuspocusProvider; readonly messages: string[] } {
+  const doc = new Y.Doc()
+  const refusals: string[] = []
+  const messages: string[] = []
+  const provider = new HocuspocusProvider({
+    ...{ name, token, sessionAwareness, document: doc },
+    // reason: the provider passes on what its socket takes, and its type does not say so.
+    ...(typeof at === "string" ? { url: at, ...(HOCUSPOCUS_SOCKET as object) } : { websocketProvider: at }),
+    onAuthenticationFailed: ({ reason }) => refusals.push(reason),
+    onStateless: ({ payload }) => messages.push(payload),
+  })
+  const losses = lossesOf((note) => provider.on("close", ({ event }: onCloseParameters) => note(event.code)))
+  if (typeof at !== "string") provider.attach()
+  return {
+    ...{ doc, provider, messages, losses, refusals, awareness: provider.awareness! },
+    get synced() {
+      return provider.synced
+    },
+    leave: () => leave(provider, doc),
+  }
+}
+
+/** Stock Y-Sweet, with this client token, or what gives one. */
+export function openYSweet(
+  docId: string,
+  token: ClientToken | (() => Promise<ClientToken>),
+): Client & { readonly provider: YSweetProvider } {
+  const doc = new Y.Doc()
+  const refusals: string[] = []
+  const provider = new YSweetProvider(
+    async () => (typeof token === "function" ? token() : token),
+    docId,
+    doc,
+    {
+      WebSocketPolyfill: browserSocket(refusals),
+      showDebuggerLink: false,
+    },
+  )
+  const losses = lossesOf((note) => provider.on("connection-close", ({ code }: CloseEvent) => note(code)))
+  return {
+    ...{ doc, provider, losses, refusals, awareness: provider.awareness },
+    get synced() {
+      return provider.status === STATUS_CONNECTED
+    },
+    leave() {
+      // It would come back: for the close of its socket it knows no reason of its own.
+      const { websocket } = provider as unknown as { websocket: { onclose: unknown } | null }
+      if (websocket !== null) websocket.onclose = null
+      provider.destroy()
+      provider.awareness.destroy()
+      doc.destroy()
+    },
+  }
+}
+
+/** Our own connection for several documents. */
+export function openSocket(docs: string): Socket {
+  return new Socket(docs, { WebSocketPolyfill: WebSocket })
+}
+
+/** Our own provider, on a connection of its own or on this one. */
 export function openProvider(
-  docs: string,
+  docs: string | Socket,
   id: string,
   { token }: { token?: string } = {},
 ): Client & { readonly provider: Provider } {
@@ -148,6 +232,15 @@ export class RawClient extends DocumentClient implements Client {
     this.socket = openWebSocket(url, { protocols })
     this.attach(clientSocketOf(this.socket))
   }
+}
+
+/** Every kind of client, by name: how it comes to a document of an open server. */
+export const KINDS: Readonly<Record<string, (server: TestServer, id: string) => Client>> = {
+  "y-websocket": ({ docs }, id) => openWebsocketProvider(docs, id),
+  "y-websocket at /parties/main": ({ docs }, id) =>
+    openWebsocketProvider(docs.replace(/docs$/, "parties/main"), id),
+  "y-partyserver's YProvider": ({ url }, id) => openYProvider(url, id),
+  "our provider": ({ docs }, id) => openProvider(docs, id),
 }
 
 /** The root that clients type into. */

@@ -7,8 +7,10 @@ import { until } from "./until.ts"
 export interface Journey {
   /** The server of this file; there from the first test on. */
   readonly server: TestServer
-  /** Resolves when they are synced; they leave when the test ends. */
+  /** Resolves when they are synced; they leave when the test ends, or where tests run beside each other when all have. */
   enter<Clients extends Client[]>(...clients: Clients): Promise<Clients>
+  /** Do this when the test ends. */
+  atEnd(act: () => void): void
 }
 
 /**
@@ -16,33 +18,41 @@ export interface Journey {
  *
  * @param options.begin what begins with the server and goes on beside the tests
  * @param options.flags further wrangler flags
+ * @param options.beside tests run beside each other
  */
 export function setUpJourney({
   begin = () => {},
   flags = [],
+  beside = false,
 }: {
   begin?: (server: TestServer) => void
   flags?: readonly string[]
+  beside?: boolean
 } = {}): Journey {
   let server: TestServer
-  const present: Client[] = []
+  const ends: (() => void)[] = []
+  const end = () => {
+    for (const act of ends.splice(0)) act()
+  }
   beforeAll(async () => {
     server = await startServer(flags)
     begin(server)
   })
-  afterEach(() => {
-    for (const client of present.splice(0)) client.leave()
+  if (!beside) afterEach(end)
+  afterAll(async () => {
+    end()
+    await server.stop()
   })
-  afterAll(() => server.stop())
   return {
     get server() {
       return server
     },
     async enter(...clients) {
-      present.push(...clients)
+      for (const client of clients) ends.push(() => client.leave())
       await synced(...clients)
       return clients
     },
+    atEnd: (act) => void ends.push(act),
   }
 }
 

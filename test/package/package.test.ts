@@ -1,11 +1,12 @@
 /** What somebody else has after `npm install yurt`: the samples of README.md, built and run in projects of their own. */
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import webpack from "webpack"
 import { serve } from "../../demo/start.ts"
+import { verifyToken } from "../../src/token.ts"
 import { freePort } from "../kit/port.ts"
 import { killGroup } from "../kit/server.ts"
 import { until } from "../kit/until.ts"
@@ -31,11 +32,12 @@ const STRICT = {
 }
 
 const workshop = makeWorkshop()
+let tarball: string
 let worker: Project
 let page: Project
 
 beforeAll(async () => {
-  const tarball = await pack(workshop.path)
+  tarball = await pack(workshop.path)
   worker = makeProject(workshop.path, { name: "worker", tarball })
   worker.write({
     "src/index.ts": README["src/index.ts"]!,
@@ -102,11 +104,9 @@ function bundle(entry: string, options: { jsx?: "automatic" } = {}) {
   })
 }
 
-it("gives a Worker of one's own strict types and a bundle, with the types that wrangler makes", async () => {
+it("gives a Worker of one's own strict types, with the types that wrangler makes", async () => {
   await worker.run("wrangler/bin/wrangler.js", "types")
   expect(await typeErrors(worker)).toEqual([])
-  const printed = await worker.run("wrangler/bin/wrangler.js", "deploy", "--dry-run", "--outdir=out")
-  expect(printed).toContain("env.Registry")
 })
 
 it("runs that Worker, and saves in it what a page's provider wrote", async () => {
@@ -176,6 +176,77 @@ it("gives a page strict types, and builds it with esbuild, Vite and webpack wher
     )
   })
   expect(stats.toString({ all: false, errors: true, warnings: true })).toBe("")
+})
+
+it("[R1] mints in a backend's route what the server takes, and needs nothing of Node or of a Worker for it", async () => {
+  const backend = makeProject(worker.path, { name: "backend", tarball })
+  backend.write({
+    "token.ts": README["token.ts"]!,
+    "route.ts": README["route.ts"]!,
+    "hono.ts": README["hono.ts"]!,
+    "auth.ts": `export async function userOf(request: Request) {
+      const id = request.headers.get("cookie")
+      return id === null ? null : { id, name: id.toUpperCase(), mayEdit: (document: string) => document === "notes" }
+    }`,
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: { ...STRICT, lib: ["esnext", "dom"], types: ["node"] },
+      include: ["*.ts"],
+    }),
+  })
+  backend.lend("hono", "@types/node")
+  expect(await typeErrors(backend)).toEqual([])
+  const { metafile, outputFiles } = await build({
+    absWorkingDir: backend.path,
+    entryPoints: ["hono.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    metafile: true,
+    write: false,
+  })
+  expect(Object.values(metafile.outputs)[0]?.imports).toEqual([])
+  backend.write({
+    "bundle.mjs": outputFiles[0]!.text,
+    "ask.mjs": `
+      import { app } from "./bundle.mjs"
+      process.env.AUTH_SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
+      const ask = (id, headers) => app.request("/api/document-token?id=" + id, { headers })
+      const answers = await Promise.all([ask("notes", { cookie: "ada" }), ask("other", { cookie: "ada" }), ask("notes")])
+      console.log(JSON.stringify({ statuses: answers.map(({ status }) => status), token: await answers[0].text() }))`,
+  })
+  const { statuses, token } = JSON.parse(await backend.run("./ask.mjs"))
+  expect(statuses).toEqual([200, 403, 403])
+  const claims = await verifyToken(token, { secret: "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u" })
+  expect(claims).toMatchObject({ subject: "ada", name: "ADA", docs: [{ id: "notes", rights: "write" }] })
+})
+
+it("makes a project by its command, which type checks, would be deployed, and has nothing wrong with it", async () => {
+  // Inside the page's project, which has installed what it needs.
+  const app = makeProject(page.path, { name: "app", tarball })
+  await page.yurt("init", "app", "--package", `file:${tarball}`)
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app.path, "package.json"), "utf8"))
+  for (const name of Object.keys(dependencies))
+    expect(existsSync(join(page.path, "node_modules", name))).toBe(true)
+  app.lend(...Object.keys(devDependencies))
+  // It binds what the README's Worker binds.
+  cpSync(join(worker.path, "worker-configuration.d.ts"), join(app.path, "worker-configuration.d.ts"))
+  expect(await typeErrors(app)).toEqual([])
+  const plan = await app.yurt("deploy", "--dry-run")
+  expect(plan).toContain("env.Registry")
+  expect(plan).toContain("make the D1 database of DB")
+  expect(readFileSync(join(app.path, "public/editor.js"), "utf8").length).toBeGreaterThan(100_000)
+  expect(await app.yurt("doctor")).not.toContain("wrong")
+})
+
+it("serves from its own bundle, under the workerd that is installed beside it", async () => {
+  worker.lend("workerd")
+  const port = await freePort()
+  const server = worker.startYurt("serve", `--port=${port}`, `--data=${join(workshop.path, "data")}`)
+  const gone = once(server, "exit")
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/ready`)).ok, "the server answers")
+  server.kill("SIGTERM")
+  expect((await gone)[0]).toBe(0)
 })
 
 it("opens only the doors that the package names, and all of those", async () => {

@@ -2,8 +2,9 @@
  * Small projects that use the package as somebody else would: installed from the tarball into a folder outside this
  * repository, so that nothing of its node_modules is found by accident.
  */
-import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
@@ -25,9 +26,18 @@ export interface Project {
   write(files: Readonly<Record<string, string>>): void
   /** Add these packages, in the versions that this repository is tested with. */
   install(...names: readonly string[]): Promise<void>
+  /** Lend it large packages of this repository, as if they had been installed, with their commands. */
+  lend(...names: readonly string[]): void
   /** Run a script in the project: one of its own, or `typescript/bin/tsc` of this repository. @returns what it printed */
   run(script: string, ...args: readonly string[]): Promise<string>
+  /** `npx yurt` in the project. @returns what it printed, said or gave */
+  yurt(...args: readonly string[]): Promise<string>
+  /** The same, and leave it running. */
+  startYurt(...args: readonly string[]): ChildProcess
 }
+
+/** What npm links as `yurt`. */
+const COMMAND = "yurt/dist/cli/yurt.js"
 
 /** A folder for tarball and projects; whoever asks removes it. */
 export function makeWorkshop(): { path: string; remove(): void } {
@@ -80,6 +90,22 @@ export function makeProject(workshop: string, { name, tarball }: { name: string;
         "--silent",
       )
     },
+    lend(...names) {
+      mkdirSync(join(path, "node_modules/.bin"), { recursive: true })
+      for (const name of names) {
+        mkdirSync(dirname(join(path, "node_modules", name)), { recursive: true })
+        symlinkSync(join(ROOT, "node_modules", name), join(path, "node_modules", name), "junction")
+        const command = join("node_modules/.bin", name)
+        if (existsSync(join(ROOT, command))) symlinkSync(join(ROOT, command), join(path, command))
+      }
+    },
+    yurt: (...args) => run(process.execPath, [commandOf(path), ...args], { cwd: path, all: true }),
+    startYurt: (...args) =>
+      spawn(process.execPath, [commandOf(path), ...args], {
+        cwd: path,
+        stdio: "ignore",
+        env: { ...process.env, AUTH_SECRET: "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u" },
+      }),
     run: (script, ...args) => {
       const own = script.startsWith("./")
       return run(process.execPath, [join(own ? path : join(ROOT, "node_modules"), script), ...args], {
@@ -99,6 +125,14 @@ export function samplesOf(document: string): Record<string, string> {
   return Object.fromEntries([...samples].map(([, text, name]) => [name!, text!]))
 }
 
+/** As npx looks for it: here, and in the folders above. */
+function commandOf(path: string): string {
+  return createRequire(join(path, "any.js"))
+    .resolve.paths("yurt")!
+    .map((folder) => join(folder, COMMAND))
+    .find((command) => existsSync(command))!
+}
+
 function versionOf(name: string): string {
   const version = locked[`node_modules/${name}`]?.version
   if (version === undefined) throw new Error(`The lockfile has no ${name}`)
@@ -114,7 +148,7 @@ function npm(cwd: string, ...args: readonly string[]): Promise<string> {
 function run(
   command: string,
   args: readonly string[],
-  options: { cwd: string; shell?: boolean },
+  { all: giveAll = false, ...options }: { cwd: string; shell?: boolean; all?: boolean },
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, env: { ...process.env, ...QUIET } })
@@ -129,7 +163,7 @@ function run(
     })
     child.on("error", reject)
     child.on("close", (code) => {
-      if (code === 0) resolve(out)
+      if (code === 0) resolve(giveAll ? all : out)
       else reject(new Error(`${[command, ...args].join(" ")} ended with ${code}:\n${all}`))
     })
   })

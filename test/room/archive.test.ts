@@ -167,6 +167,21 @@ it("deletes everywhere, and a flush that reaches the archive later does not revi
   expect(await room.export({ format: "update", accept: null, root: null, ifNoneMatch: null })).toBeNull()
 })
 
+it("deletes an archived copy that does not load, which opens for nobody", async () => {
+  const room = await openRoom()
+  const write = { revision: 7, writer: null, sidecar: null, updatedAtMs: Date.now() }
+  const nothing = { json: () => null, text: () => null }
+  const broken = { ...write, ...nothing, update: Uint8Array.of(9, 9, 9, 9) }
+  expect(await archive.store(room.id, broken, null, forever)).toBe("stored")
+  await expect(room.status()).rejects.toMatchObject({ code: "bad-update" })
+  expect(await room.remove()).toBe(true)
+  expect(await archive.load(room.id, forever)).toMatchObject({ kind: "deleted" })
+  expect(await room.status()).toBeNull()
+  await room.join()
+  room.type(0, "anew")
+  await archives(room, "anew")
+})
+
 it("[A7] rests after a deletion while people were connected", async () => {
   const room = await openRoom({ peers: 2, ours: true })
   room.type(0, "soon gone")

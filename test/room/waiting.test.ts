@@ -166,7 +166,7 @@ it("[D9] shows everyone what it takes of an update whose rest has no room to wai
   await until(() => room.visitors[0]!.refusals.length > 0, "its sender is told of the rest")
 })
 
-it("[R5] holds what waited to the roots that its sender may change", async () => {
+it("[R5] [D9] holds what waited to the roots that its sender may change, and calls nothing saved of what it drops", async () => {
   const room = await openRoom()
   await room.join({ ...WRITER, subject: "ada", roots: ["notes"] })
   const doc = new Y.Doc()
@@ -179,6 +179,12 @@ it("[R5] holds what waited to the roots that its sender may change", async () =>
   room.visitors[0]!.sendUpdate(updates[0]!)
   await until(async () => (await room.status())?.waiting === 0, "it was looked at")
   expect((await room.export({ ...asText, format: "json" }))?.body).toBe('{"notes":"allowed"}')
+  await until(() => room.visitors[0]!.refusals.length === 1, "it is told")
+  room.visitors[0]!.askSaved()
+  await room.join()
+  room.type(1, "!")
+  await room.saves(1)
+  expect(room.visitors[0]!.saved).toBe(0)
 })
 
 function typedDoc(text: string): Y.Doc {

@@ -2,7 +2,7 @@ import * as encoding from "lib0/encoding"
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
 import { PING, PONG } from "../../src/wire/y-websocket.ts"
-import { openRoom, until, WRITER } from "./vocabulary.ts"
+import { openRoom, until, Visitor, WRITER } from "./vocabulary.ts"
 import { faults } from "./worker.ts"
 
 function hex(text: string): Uint8Array {
@@ -183,6 +183,28 @@ it("[F3] closes a receiver that never reads before it has cost the room its memo
   await until(() => closed !== 0, "the silent one is closed")
   expect(closed).toBe(1013)
   expect(room.visitors[0]!.closed).toBeNull()
+})
+
+it("[B1] sends a large document to so many at once, and to the next when one of them has read or is gone", async () => {
+  const room = await openRoom({ peers: 1 })
+  room.type(0, "x".repeat(12_000_000))
+  await room.saves(0)
+  const silent: WebSocket[] = []
+  for (let i = 0; i < 2; i++) {
+    const socket = (await room.knock(WRITER, { ours: true })).webSocket!
+    socket.accept()
+    // A step 1 of an empty document, and never a sign that anything was read.
+    socket.send(Uint8Array.of(0, 0, 1, 0))
+    silent.push(socket)
+  }
+  const honest = new Visitor((await room.knock()).webSocket!)
+  await until(() => honest.frames.length > 0, "it is greeted")
+  honest.askSaved()
+  await until(() => honest.saved === honest.asked, "it is answered")
+  expect(honest.synced).toBe(false)
+  silent[0]!.close()
+  await until(() => honest.synced, "it has the document")
+  expect(honest.doc.getText("text")).toHaveLength(12_000_000)
 })
 
 it("refuses a frame that would make the document too large, and keeps the room", async () => {

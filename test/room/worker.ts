@@ -77,6 +77,8 @@ export class Room extends YurtRoom<Env> {
     dehydrateMs: 200,
     streamsPerSubject: 3,
     streamTickMs: 20,
+    readyMs: 1,
+    knockMs: 300,
   }
 
   override onCustomMessage(_peer: Peer, message: string): void {

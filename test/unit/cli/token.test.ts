@@ -6,7 +6,7 @@ import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { verifyToken } from "../../../src/access/token.ts"
 
-const SCRIPT = resolve(import.meta.dirname, "../../../src/cli/token.ts")
+const SCRIPT = resolve(import.meta.dirname, "../../../src/cli/yurt.ts")
 const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 
 let folder: string
@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-describe("[R1] npm run token", () => {
+describe("[R1] yurt token", () => {
   it("[R1] mints a token that the server takes, with the secret in the environment", async () => {
     const { stdout } = await mint(["--doc", "notes", "--rights", "write"], { AUTH_SECRET: SECRET })
     const grant = await verifyToken(stdout.trim(), "notes", { AUTH_SECRET: SECRET })
@@ -102,7 +102,7 @@ describe("[R1] npm run token", () => {
 async function mint(args: string[], env: Record<string, string> = {}) {
   try {
     const options = { cwd: folder, env: { NODE_NO_WARNINGS: "1", ...env } }
-    return { code: 0, ...(await promisify(execFile)(process.execPath, [SCRIPT, ...args], options)) }
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [SCRIPT, "token", ...args], options)) }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
     return { code, stdout, stderr }

@@ -26,6 +26,8 @@ describe("a request that no room needs to see", () => {
     ["GET", `/parties/counter/${"x".repeat(250)}`, 400, "bad-id"],
     ["GET", "/docs?limit=0", 400, "bad-request"],
     ["GET", "/parties/nope/a", 404, "not-found"],
+    ["GET", "/hocuspocus/a", 405, "method-not-allowed"],
+    ["GET", "/hocuspocus", 405, "method-not-allowed"],
     ["GET", "/parties/Room/a", 404, "not-found"],
     ["PROPFIND", "/docs/a", 405, "method-not-allowed"],
     ["POST", "/docs/a/-/status", 405, "method-not-allowed"],
@@ -54,7 +56,15 @@ describe("a request that no room needs to see", () => {
   })
 
   it("a socket without an id, or to what is no document, is refused before the upgrade", async () => {
-    for (const path of ["/docs", "/docs/", "/docs/a//b", "/docs/a%0Ab", "/docs/a/-/status", "/health"]) {
+    for (const path of [
+      "/docs/",
+      "/hocuspocus/",
+      "/hocuspocus/a/-/status",
+      "/docs/a//b",
+      "/docs/a%0Ab",
+      "/docs/a/-/status",
+      "/health",
+    ]) {
       const { status } = await ask(path, upgrade)
       expect(status, path).toBe(400)
     }
@@ -265,6 +275,71 @@ describe("[R2] a token at a party", () => {
     ["*", "/parties/billing/a/-/status", 404],
   ])("[R2] for %s is answered at %s: %i", async (pattern, path, status) => {
     expect(await ask(pattern, path)).toBe(status)
+  })
+})
+
+describe("[R1] a socket for Hocuspocus, whose token comes on it", () => {
+  /** What the room was asked by an upgrade; null where it was not. */
+  async function knock(path: string, headers: Record<string, string> = {}, env: object = {}) {
+    let asked: Headers | null = null
+    const answer = { error: "room-full", message: "asked" }
+    const fetch = async (request: Request) => {
+      asked = request.headers
+      return Response.json(answer, { status: 503 })
+    }
+    const server = serveRooms({ fetch }, { AUTH_SECRET: SECRET, ...env })
+    const response = await server.ask(path, { headers: { upgrade: "websocket", ...headers } })
+    return { status: response.status, asked: asked as Headers | null, calls: server.calls }
+  }
+  const docs = [{ id: "a", rights: "write" }]
+
+  it("[R1] knocks at its own path without one, and with no right", async () => {
+    const { asked, calls } = await knock("/hocuspocus/team%2Fa", { "x-yurt-grant": "forged" })
+    expect(calls.map(([name, method]) => [name, method])).toEqual([["team/a", "fetch"]])
+    expect(decodeGrant(new Request("http://localhost", { headers: asked! }))).toBeNull()
+    expect(asked!.get("x-yurt-dialect")).toBe("hocuspocus")
+  })
+
+  it("[R1] is held to the one in its address, where there is one", async () => {
+    const token = await sign({ docs })
+    const { asked } = await knock(`/hocuspocus/a?token=${token}`)
+    expect(decodeGrant(new Request("http://localhost", { headers: asked! }))).toMatchObject({
+      rights: "write",
+    })
+    expect([...asked!.values()].join()).not.toContain(token)
+    expect(await knock(`/hocuspocus/b?token=${token}`)).toMatchObject({ status: 403, asked: null })
+    expect(await knock("/hocuspocus/a?token=no.such.token")).toMatchObject({ status: 401, asked: null })
+  })
+
+  it("[R1] knocks nowhere else, not from a page that may not ask, and not without a key", async () => {
+    expect(await knock("/docs/a", { "x-yurt-dialect": "hocuspocus" })).toMatchObject({
+      ...{ status: 401, asked: null },
+    })
+    const foreign = { origin: "https://evil.example" }
+    const env = { ALLOWED_ORIGINS: "https://app.example" }
+    for (const path of ["/hocuspocus/a", "/hocuspocus", "/docs"])
+      expect(await knock(path, foreign, env)).toMatchObject({ status: 403, asked: null })
+    for (const path of ["/hocuspocus", "/docs"])
+      expect(await knock(path, {}, { AUTH_SECRET: "" })).toMatchObject({ status: 503, asked: null })
+    expect(await knock("/hocuspocus/a", {}, { AUTH_SECRET: "" })).toMatchObject({ status: 503, asked: null })
+  })
+
+  it("[B3] knocks so often from one address, and from others all the same", async () => {
+    const counts = new Map<string, number>()
+    const UPGRADES = {
+      limit: async ({ key }: { key: string }) => {
+        counts.set(key, (counts.get(key) ?? 0) + 1)
+        return { success: counts.get(key)! <= 2 }
+      },
+    }
+    const from = async (address: string, id: string) =>
+      (await knock(`/hocuspocus/${id}`, { "cf-connecting-ip": address }, { UPGRADES })).status
+    expect([
+      await from("192.0.2.1", "a"),
+      await from("192.0.2.1", "b"),
+      await from("192.0.2.1", "c"),
+    ]).toEqual([503, 503, 429])
+    expect(await from("192.0.2.2", "a")).toBe(503)
   })
 })
 

@@ -14,7 +14,7 @@ describe("[W1] what a peer says", () => {
     [wire.writeQuery(), { type: "query" }],
     [wire.writeSaved(bytes), { type: "saved", payload: bytes }],
     [wire.writeProbe(bytes), { type: "probe", nonce: bytes }],
-    [wire.writeRenewal("a.b.c"), { type: "renewal", token: "a.b.c" }],
+    [wire.writeRenewal("a.b.c"), { type: "token", token: "a.b.c" }],
     [wire.writeCustom("hello"), { type: "custom", message: "hello" }],
     [wire.PING, { type: "ping" }],
   ] as const)("is read as it was written: %#", (message, said) => {

@@ -1,0 +1,243 @@
+/**
+ * `yurt serve --data DIR`: the Worker in production on a machine of one's own, under plain workerd.
+ *
+ * This process starts workerd, passes its log on, and sees it off: on SIGTERM or SIGINT the rooms commit what they have
+ * taken and send everyone away (1012), and workerd ends. By itself it would wait for its last socket. Where workerd ends
+ * without being asked, so does this process, with 1: whoever started it (systemd, Docker) starts it again.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { request } from "node:http"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { createInterface } from "node:readline"
+import type { Readable } from "node:stream"
+import { hasKey } from "../access/keys.ts"
+import { SyncError } from "../errors.ts"
+import { readLimits } from "../limits.ts"
+import { writeConfig } from "./serve/config.ts"
+import { takeLock } from "./serve/lock.ts"
+import { findWorkerd } from "./serve/workerd.ts"
+import { MAKE_SECRET, readSettings, type Settings } from "./settings.ts"
+import { type Command, CommandError, give, readArgs, readNumber } from "./terminal.ts"
+
+const usage = `yurt serve --data DIR [--port 8787] [--host 127.0.0.1] [--env FILE] [--memory MB]
+           [--drain-seconds 10] [--worker FILE]
+  --data           the folder of the documents; made where it is missing
+  --port           0 takes a free one
+  --host           0.0.0.0 for every network of this machine. Put a proxy with TLS in front
+  --env            a file of variables, instead of .dev.vars; the environment comes first
+  --memory         the most that all rooms together take, MB
+  --drain-seconds  how long SIGTERM waits for the rooms before it ends them; nothing acknowledged is lost either way
+  --worker         a bundled Worker of your own, with the classes of ours
+Variables: AUTH_SECRET or another key, ALLOWED_ORIGINS, POSTGRES_URL, WEBHOOK_URL, LOG_LEVEL, LIMIT_…`
+
+/** What reaches the Worker of the environment. */
+const VARIABLES =
+  /^(AUTH_[A-Z_]+|ALLOWED_ORIGINS|OPEN_ON_LOCALHOST|ARCHIVE|POSTGRES_URL|POSTGRES_MIGRATE|WEBHOOK_[A-Z]+|LOG_LEVEL|LIMIT_[A-Z0-9_]+)$/
+
+/** After the rooms have gone, workerd has this long to end by itself, ms. */
+const GRACE_MS = 1_500
+
+/** `yurt serve` */
+export const serve: Command = {
+  summary: "run the server on this machine, documents in a folder",
+  usage,
+  async run(args) {
+    const options = readOptions(args)
+    const settings = readSettings(options.env)
+    const names = Object.keys(settings).filter((name) => VARIABLES.test(name) && settings[name]?.trim())
+    checkSettings(Object.fromEntries(names.map((name) => [name, settings[name]!])), options.host)
+    const { binary, version } = findWorkerd()
+    const data = resolve(options.data)
+    for (const folder of ["rooms", "server"]) makeFolder(join(data, folder))
+    const lock = takeLock(data)
+    const private_ = mkdtempSync(join(tmpdir(), "yurt-"))
+    const control = join(private_, "control")
+    try {
+      copyFileSync(options.worker, join(data, "server/worker.js"))
+      const config = join(data, "server/config.capnp")
+      const { host, port, memoryMb } = options
+      const address = `${host.includes(":") ? `[${host}]` : host}:${port}`
+      writeFileSync(
+        config,
+        writeConfig({ address, control, rooms: join(data, "rooms"), variables: names, memoryMb }),
+      )
+      const child = spawn(binary, ["serve", "--control-fd=3", config], {
+        // A group of its own: Ctrl-C reaches this process alone, which then sees workerd off.
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe", "pipe"],
+        env: { ...process.env, ...settings } as NodeJS.ProcessEnv,
+      })
+      lock.note(child.pid!)
+      passLog(child.stdout!, "info")
+      passLog(child.stderr!, "error")
+      watchListening(child.stdio[3] as Readable, { version, data })
+      await untilOver(child, { control, drainMs: options.drainSeconds * 1000 })
+    } finally {
+      lock.release()
+      rmSync(private_, { recursive: true, force: true })
+    }
+  },
+}
+
+function readOptions(args: string[]) {
+  const { values } = readArgs(usage, {
+    args,
+    options: {
+      data: { type: "string" },
+      port: { type: "string", default: "8787" },
+      host: { type: "string", default: "127.0.0.1" },
+      env: { type: "string" },
+      memory: { type: "string" },
+      "drain-seconds": { type: "string", default: "10" },
+      worker: { type: "string" },
+    },
+  })
+  const { data, host, env, memory } = values
+  if (data === undefined) throw new CommandError("usage", "--data names the folder of the documents.", usage)
+  const worker = values.worker ?? join(import.meta.dirname, "../host/bundle.js")
+  if (!existsSync(worker)) {
+    const way = values.worker === undefined ? "npm run compile" : null
+    throw new CommandError("bad-config", `There is no Worker at ${worker}.`, way)
+  }
+  const memoryMb =
+    memory === undefined ? null : readNumber(usage, { name: "memory", text: memory, min: 64, max: 1e6 })
+  return {
+    data,
+    host,
+    env,
+    worker,
+    memoryMb,
+    port: readNumber(usage, { name: "port", text: values.port, min: 0, max: 65_535 }),
+    drainSeconds: readNumber(usage, {
+      name: "drain-seconds",
+      text: values["drain-seconds"],
+      min: 0,
+      max: 3_600,
+    }),
+  }
+}
+
+/** @throws CommandError where the server would start and then serve nobody, or everybody */
+function checkSettings(settings: Settings, host: string): void {
+  try {
+    readLimits(settings)
+  } catch (thrown) {
+    if (thrown instanceof SyncError) throw new CommandError("bad-config", thrown.message)
+    throw thrown
+  }
+  const foreign = settings.ARCHIVE?.split("+").find(
+    (name) => !["postgres", "webhook", "none"].includes(name.trim()),
+  )
+  if (foreign !== undefined)
+    throw new CommandError(
+      "bad-config",
+      `ARCHIVE = "${settings.ARCHIVE}" names "${foreign}": here there are postgres, webhook and none.`,
+    )
+  if (hasKey(settings)) return
+  const isLoopback = ["127.0.0.1", "::1", "localhost"].includes(host)
+  if (settings.OPEN_ON_LOCALHOST !== "true")
+    throw new CommandError("no-secret", "Without a key nobody could come in. This makes one:", MAKE_SECRET)
+  if (!isLoopback)
+    throw new CommandError(
+      "bad-config",
+      `OPEN_ON_LOCALHOST is for this machine alone, and ${host} is a door to others. Set a key. This makes one:`,
+      MAKE_SECRET,
+    )
+}
+
+function makeFolder(path: string): void {
+  try {
+    // Whoever can read the folder can read every document.
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (thrown) {
+    throw new CommandError("data-in-use", `${path} cannot be made: ${(thrown as Error).message}.`)
+  }
+}
+
+/** Pass workerd's output on: lines of JSON as they are, others as a line of JSON. */
+function passLog(stream: Readable, level: "info" | "error"): void {
+  createInterface({ input: stream }).on("line", (line) => {
+    if (line.trim() === "") return
+    give(line.startsWith('{"time":') ? line : logLine(level, { event: "output", message: line }))
+  })
+}
+
+/** A line of the log about the server itself. */
+function logLine(level: "info" | "error", values: Record<string, unknown>): string {
+  return JSON.stringify({ time: new Date().toISOString(), level, ...values })
+}
+
+/** workerd says on its control pipe when a socket listens, and on which port. */
+function watchListening(stream: Readable, about: { version: string; data: string }): void {
+  createInterface({ input: stream }).on("line", (line) => {
+    const { event, socket, port } = JSON.parse(line) as { event: string; socket: string; port?: number }
+    if (event === "listen" && socket === "http")
+      give(logLine("info", { event: "listening", port, workerd: about.version, data: about.data }))
+  })
+}
+
+/**
+ * Resolves once the server has gone because it was asked to.
+ * @throws CommandError "failed" where it ended by itself
+ */
+async function untilOver(
+  child: ChildProcess,
+  { control, drainMs }: { control: string; drainMs: number },
+): Promise<void> {
+  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>
+  let asked = 0
+  const go = () => {
+    asked++
+    // Asked twice: at once.
+    if (asked > 1) child.kill("SIGKILL")
+    else void seeOff(child, { control, drainMs })
+  }
+  const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const
+  for (const signal of signals) process.on(signal, go)
+  const [code, signal] = await exit
+  for (const signal of signals) process.off(signal, go)
+  if (asked === 0)
+    throw new CommandError("failed", `workerd ended by itself: ${signal ?? `exit code ${code}`}.`)
+  give(logLine("info", { event: "stopped" }))
+}
+
+/** Let the rooms go, then workerd. */
+async function seeOff(
+  child: ChildProcess,
+  { control, drainMs }: { control: string; drainMs: number },
+): Promise<void> {
+  const startedAtMs = Date.now()
+  try {
+    const drained = await drain(control, drainMs)
+    give(logLine("info", { event: "drained", ...drained, ms: Date.now() - startedAtMs }))
+  } catch (thrown) {
+    // What was acknowledged is on the disk whether or not the rooms said goodbye.
+    give(logLine("error", { event: "drain-failed", message: String(thrown) }))
+  }
+  child.kill("SIGTERM")
+  const timer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS)
+  child.once("exit", () => clearTimeout(timer))
+}
+
+function drain(control: string, timeoutMs: number): Promise<Record<string, number>> {
+  return new Promise((done, fail) => {
+    const asking = request(
+      {
+        socketPath: control,
+        path: "/drain",
+        method: "POST",
+        signal: AbortSignal.timeout(Math.max(1, timeoutMs)),
+      },
+      async (response) => {
+        let body = ""
+        for await (const chunk of response) body += chunk
+        done(JSON.parse(body))
+      },
+    )
+    asking.on("error", fail)
+    asking.end()
+  })
+}

@@ -1,0 +1,71 @@
+/**
+ * The catalogue: which documents this server holds, for a server without a database. The rooms' own storage is all
+ * there is of the documents; what is kept here is a line about each, so that they can be listed.
+ *
+ * One Durable Object for all. A room tells it at most every 30 s, as it would tell an archive.
+ */
+import { DurableObject } from "cloudflare:workers"
+import type { Archive, ArchiveEntry, ArchivePage } from "../archive/archive.ts"
+import { SyncError } from "../errors.ts"
+
+/** The catalogue as a room sees it. */
+export interface CatalogueRpc {
+  note(entry: ArchiveEntry): Promise<void>
+  strike(id: string): Promise<void>
+  list(page: { cursor: string | null; limit: number }): Promise<ArchivePage>
+}
+
+/** One table of what there is. Bind it as `Catalogue`. */
+export class Catalogue extends DurableObject implements CatalogueRpc {
+  readonly #sql = this.ctx.storage.sql
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env)
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS entry (id TEXT PRIMARY KEY, revision INTEGER, bytes INTEGER, updated_at TEXT) WITHOUT ROWID",
+    )
+  }
+
+  async note({ id, revision, bytes, updatedAt }: ArchiveEntry): Promise<void> {
+    this.#sql.exec("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", id, revision, bytes, updatedAt)
+  }
+
+  async strike(id: string): Promise<void> {
+    this.#sql.exec("DELETE FROM entry WHERE id = ?", id)
+  }
+
+  async list({ cursor, limit }: { cursor: string | null; limit: number }): Promise<ArchivePage> {
+    const rows = this.#sql.exec<{ id: string; revision: number; bytes: number; updated_at: string }>(
+      "SELECT id, revision, bytes, updated_at FROM entry WHERE id > ? ORDER BY id LIMIT ?",
+      cursor ?? "",
+      limit + 1,
+    )
+    const entries = rows.toArray().map(({ updated_at, ...entry }) => ({ ...entry, updatedAt: updated_at }))
+    const documents = entries.slice(0, limit)
+    return { documents, cursor: entries.length > limit ? documents.at(-1)!.id : null }
+  }
+}
+
+/**
+ * The catalogue in the place of an archive: it takes notes and gives nothing back, so rooms never start from it, and never
+ * drop their own copy for it.
+ */
+export function catalogueArchive(catalogue: CatalogueRpc): Archive {
+  return {
+    name: "catalogue",
+    keeps: "readable",
+    async load() {
+      throw new SyncError("archive-unavailable", "The catalogue knows documents by name alone.")
+    },
+    async store(id, { revision, update, updatedAtMs }) {
+      const updatedAt = new Date(updatedAtMs).toISOString()
+      await catalogue.note({ id, revision, bytes: update.length, updatedAt })
+      return "stored"
+    },
+    async remove(id) {
+      await catalogue.strike(id)
+      return "stored"
+    },
+    list: (page) => catalogue.list(page),
+  }
+}

@@ -1,0 +1,199 @@
+/** `yurt serve`: a server of one's own, ended in every way, and what is there afterwards. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { mintToken } from "../../src/token.ts"
+import { type Client, openProvider, openWebsocketProvider, textOf, type } from "../kit/clients.ts"
+import { type Ran, runYurt } from "../kit/command.ts"
+import { freePort } from "../kit/port.ts"
+import { startPostgres } from "../kit/postgres.ts"
+import { bundledWorker, SelfHosted } from "../kit/self-hosted.ts"
+import { until } from "../kit/until.ts"
+
+const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
+
+let server: SelfHosted
+let token: string
+const clients: Client[] = []
+
+beforeAll(async () => {
+  server = await SelfHosted.start({ AUTH_SECRET: SECRET, LIMIT_FLUSH_MS: "300", LOG_LEVEL: "debug" })
+  token = await mintToken(
+    { subject: "ada", admin: true, docs: [{ id: "*", rights: "write" }] },
+    { secret: SECRET },
+  )
+})
+afterAll(async () => {
+  for (const client of clients) client.leave()
+  await server.stop()
+})
+
+// One that failed leaves it ended.
+beforeEach(() => server.ensure())
+function enter<One extends Client>(client: One): One {
+  clients.push(client)
+  return client
+}
+
+async function get(path: string): Promise<Response> {
+  return fetch(`${server.url}${path}`, { headers: { authorization: `Bearer ${token}` } })
+}
+
+async function textAt(id: string): Promise<string> {
+  return ((await (await get(`/docs/${id}?format=json`)).json()) as { text: string }).text
+}
+
+describe("[D2] a server of one's own", () => {
+  it("[D2] goes on SIGTERM within seconds, with sockets open, and loses nothing that was typed", async () => {
+    const ours = enter(openProvider(server.docs, "drained", { token }))
+    const stock = enter(openWebsocketProvider(server.docs, "drained", { params: { token } }))
+    const elsewhere = enter(openProvider(server.docs, "drained-too", { token }))
+    await until(() => ours.synced && stock.synced && elsewhere.synced, "all are in")
+    type(ours, "ours ")
+    type(stock, "theirs")
+    await until(() => textOf(ours).length === 11 && textOf(stock).length === 11, "each has both words")
+    const { code, ms } = await server.terminate()
+    expect(code).toBe(0)
+    expect(ms).toBeLessThan(5_000)
+    await until(() => ours.losses.length > 0 && stock.losses.length > 0, "both have lost their sockets")
+    expect([ours.losses[0], stock.losses[0]]).toEqual([1012, 1012])
+    expect(server.log.find(({ event }) => event === "drained")).toMatchObject({
+      rooms: 2,
+      peers: 3,
+      failed: 0,
+    })
+    // Nobody but the disk may have it.
+    for (const client of [ours, stock, elsewhere]) client.leave()
+    await server.start()
+    const text = await textAt("drained")
+    expect(text).toHaveLength(11)
+    for (const word of ["ours ", "theirs"]) expect(text).toContain(word)
+  })
+
+  it("[D2] takes what was typed while it was away", async () => {
+    const ours = enter(openProvider(server.docs, "away", { token }))
+    await until(() => ours.synced, "it is in")
+    await server.terminate()
+    type(ours, "meanwhile")
+    await server.start()
+    await until(async () => (await textAt("away")) === "meanwhile", "it has arrived")
+    ours.leave()
+  })
+
+  it("[D2] has what it acknowledged after kill -9 of the command, whose workerd it then ends", async () => {
+    const ours = enter(openProvider(server.docs, "killed", { token }))
+    type(ours, "acknowledged")
+    await ours.provider.whenSaved()
+    await server.killCommand()
+    ours.leave()
+    expect((await fetch(`${server.url}/health`)).status).toBe(200)
+    await server.start()
+    expect(await textAt("killed")).toBe("acknowledged")
+  })
+
+  it("[D2] [A1] ends with 1 where workerd was killed, and brings the list up to date when it is started again", async () => {
+    const ours = enter(openProvider(server.docs, "listed", { token }))
+    type(ours, "acknowledged")
+    await ours.provider.whenSaved()
+    expect(await server.killWorkerd()).toBe(1)
+    ours.leave()
+    await server.start()
+    // Nobody opens it: the alarm that was set before the kill does.
+    const ids = async () => {
+      const { documents } = (await (await get("/docs")).json()) as { documents: { id: string }[] }
+      return documents.map(({ id }) => id)
+    }
+    await until(async () => (await ids()).includes("listed"), "the list has it")
+    expect(await ids()).toEqual(["away", "drained", "killed", "listed"])
+    await fetch(`${server.url}/docs/listed`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${token}` },
+    })
+    expect(await ids()).toEqual(["away", "drained", "killed"])
+  })
+
+  it("[O1] says that it is ready, and logs lines of JSON with the document's id", async () => {
+    const response = await fetch(`${server.url}/ready`)
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({ status: "ok", rooms: "ok", archive: "ok" })
+    const committed = server.log.filter(({ event, document }) => event === "committed" && document === "away")
+    expect(committed[0]).toMatchObject({ level: "debug", revision: 1, bytes: expect.any(Number) })
+    expect(JSON.stringify(server.log)).not.toContain(token)
+  })
+
+  it("[O1] gives an admin its metrics, and nobody else", async () => {
+    const ours = enter(openProvider(server.docs, "measured", { token }))
+    type(ours, "words")
+    await ours.provider.whenSaved()
+    const response = await get("/metrics")
+    expect(response.headers.get("content-type")).toContain("application/openmetrics-text")
+    const text = await response.text()
+    expect(text).toMatch(/^yurt_connections 1$/m)
+    expect(text).toMatch(/^yurt_events_total{event="committed"} [1-9]/m)
+    ours.leave()
+    await until(
+      async () => (await (await get("/metrics")).text()).includes("\nyurt_connections 0\n"),
+      "it has left",
+    )
+    const reader = await mintToken({ subject: "bo", docs: [{ id: "*", rights: "read" }] }, { secret: SECRET })
+    expect((await fetch(`${server.url}/metrics?token=${reader}`)).status).toBe(403)
+    expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
+  })
+
+  it("[D2] lets no second server onto its folder", async () => {
+    const refusal = await typed(["serve", "--data", server.data, "--port", String(await freePort())], {
+      AUTH_SECRET: SECRET,
+    })
+    expect(refusal).toMatchObject({ code: 1, stdout: "" })
+    expect(refusal.stderr).toMatch(/^data-in-use: .* is used by the server with process id \d+/)
+    expect((await fetch(`${server.url}/health`)).status).toBe(200)
+  })
+})
+
+it("[A1] lands documents in a Postgres of one's own, and says when it is away", async () => {
+  const database = await startPostgres()
+  const own = await SelfHosted.start({
+    AUTH_SECRET: SECRET,
+    POSTGRES_URL: database.url,
+    POSTGRES_MIGRATE: "true",
+    LIMIT_FLUSH_MS: "100",
+    LIMIT_READY_MS: "1",
+  })
+  try {
+    const ours = enter(openProvider(own.docs, "landed", { token }))
+    type(ours, "words to be found")
+    await until(async () => {
+      const rows = await database.query<{ text: string }>(
+        "select text from yurt_documents where id = 'landed'",
+      )
+      return rows[0]?.text === "words to be found"
+    }, "the row is there")
+    await database.stop()
+    await until(
+      async () => (await fetch(`${own.url}/ready`)).status === 503,
+      "it says that the archive is away",
+    )
+    ours.leave()
+  } finally {
+    await own.stop()
+    await database.close()
+  }
+})
+
+describe("[R1] a server that would serve nobody, or everybody, does not start", () => {
+  it.each<[string, string[], Record<string, string>, string]>([
+    ["without a key", [], {}, "no-secret"],
+    ["open to the network", ["--host", "0.0.0.0"], { OPEN_ON_LOCALHOST: "true" }, "bad-config"],
+    ["with a limit that is none", [], { AUTH_SECRET: SECRET, LIMIT_SOKETS: "5" }, "bad-config"],
+    ["with a database it does not have", [], { AUTH_SECRET: SECRET, ARCHIVE: "d1" }, "bad-config"],
+    ["without a folder", ["--data", "/dev/null/x"], { AUTH_SECRET: SECRET }, "data-in-use"],
+    ["on a port that is none", ["--port", "http"], { AUTH_SECRET: SECRET }, "usage"],
+  ])("[R1] %s", async (_, args, env, says) => {
+    const { code, stdout, stderr } = await typed(["serve", "--data", server.data, ...args], env)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+    expect(stderr.split(":")[0]).toBe(says)
+    expect(stderr).not.toMatch(/^ +at /m)
+  })
+})
+
+function typed(args: string[], env: Record<string, string>): Promise<Ran> {
+  return runYurt([...args, `--worker=${bundledWorker()}`], { folder: server.data, env })
+}

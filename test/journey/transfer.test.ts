@@ -1,0 +1,194 @@
+/** `yurt import`, `export`, `backup` and `restore`, with a server of one's own at the other end. */
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Y from "yjs"
+import { compareDocuments } from "../../src/cli/verify.ts"
+import { mintToken } from "../../src/token.ts"
+import { type Ran, runYurt } from "../kit/command.ts"
+import { SelfHosted } from "../kit/self-hosted.ts"
+
+const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
+const FIXTURES = join(import.meta.dirname, "../fixtures/sources")
+const EXPECTED: Record<string, string> = JSON.parse(readFileSync(join(FIXTURES, "expected.json"), "utf8"))
+
+let server: SelfHosted
+/** A folder like that of somebody who moves: their old stores, and what is written there. */
+let folder: string
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "yurt-transfer-"))
+  cpSync(FIXTURES, folder, { recursive: true })
+  server = await SelfHosted.start({ AUTH_SECRET: SECRET, LIMIT_FLUSH_MS: "1" })
+})
+afterAll(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function yurt(...line: string[]): Promise<Ran> {
+  return runYurt(line, { folder, env: { AUTH_SECRET: SECRET } })
+}
+
+async function request(id: string, init: RequestInit = {}, query = "?format=update"): Promise<Response> {
+  const token = await mintToken(
+    { subject: "tester", docs: [{ id: "*", rights: "write" }], admin: true },
+    { secret: SECRET },
+  )
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" }
+  return fetch(`${server.url}/docs/${encodeURI(id)}${query}`, { ...init, headers })
+}
+
+async function held(id: string): Promise<Uint8Array> {
+  return new Uint8Array(await (await request(id)).arrayBuffer())
+}
+
+async function jsonOf(id: string): Promise<unknown> {
+  return (await request(id, {}, "?format=json")).json()
+}
+
+async function append(id: string, text: string): Promise<void> {
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, await held(id))
+  doc.getText("text").insert(doc.getText("text").length, text)
+  const response = await request(id, { method: "PATCH", body: Y.encodeStateAsUpdate(doc) as BodyInit }, "")
+  expect(response.status).toBe(200)
+}
+
+function fixture(id: string): Uint8Array {
+  return Buffer.from(EXPECTED[id]!, "base64")
+}
+
+const NAMES = [
+  "Müller/Angebot 3",
+  Object.keys(EXPECTED).find((id) => id.startsWith("long"))!,
+  "notes",
+  "team/plan",
+]
+
+describe("yurt import", () => {
+  it.each([
+    ["hocuspocus-sqlite", "hocuspocus.sqlite", NAMES],
+    ["y-leveldb", "y-leveldb", NAMES],
+    ["y-sweet", "y-sweet", ["notes", "team-plan"]],
+  ])(
+    "[D3] brings every document of %s, proves it, and names the one that has no id",
+    async (kind, where, ids) => {
+      const prefix = `${kind}/`
+      const first = await yurt("import", kind, where, "--to", server.url, "--prefix", prefix, "--verify")
+      for (const id of ids) expect(compareDocuments(fixture(id), await held(prefix + id)), id).toBe("equal")
+      expect(first.stderr).toContain(`${ids.length} equal`)
+      if (kind === "y-sweet") return expect(first).toMatchObject({ code: 0 })
+      expect(first.code).toBe(1)
+      expect(first.stderr).toMatch(/incomplete: 1 documents did not come through:\nnot\/\/an id: .*bad-id/)
+    },
+  )
+
+  it("[D3] goes on where it was stopped, and brings only what has changed at the source", async () => {
+    const journal = join(folder, "stopped.jsonl")
+    const args = ["y-sweet", "y-sweet", "--to", server.url, "--prefix", "again/", "--journal", journal]
+    expect((await yurt("import", ...args)).stderr).toContain("2 brought")
+    const [first] = readFileSync(journal, "utf8").trim().split("\n")
+    // As after a kill: one line, and half of the next.
+    writeFileSync(journal, `${first}\n{"id":"again/te`)
+    const { stderr } = await yurt("import", ...args)
+    expect(stderr).toContain("1 there already")
+    expect(stderr).toContain("1 brought")
+    expect((await yurt("import", ...args)).stderr).toContain("2 there already")
+  })
+
+  it("[W3] names files that are no documents, and brings the others", async () => {
+    const damaged = join(folder, "damaged")
+    cpSync(join(folder, "y-sweet"), damaged, { recursive: true })
+    const store = join(damaged, "notes/data.ysweet")
+    writeFileSync(store, readFileSync(store).subarray(0, 300))
+    writeFileSync(join(damaged, "team-plan/data.ysweet"), Buffer.alloc(8, 255))
+    const { code, stderr } = await yurt("import", "y-sweet", "damaged", "--dry-run")
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/2 documents did not come through/)
+    expect(stderr).toMatch(/notes: .*cut off/)
+    expect(stderr).not.toMatch(/^ +at /m)
+  })
+
+  it.each([
+    [["sqlite", "x"], "usage"],
+    [["folder", "nowhere", "--to", "http://127.0.0.1:1"], "bad-source"],
+    [["hocuspocus-sqlite", "expected.json", "--dry-run"], "bad-source"],
+    [["y-leveldb", "y-sweet", "--dry-run"], "bad-source"],
+    [["y-sweet", "y-leveldb", "--dry-run"], "bad-source"],
+  ])("refuses %j with a code", async (args, code) => {
+    const { stderr } = await yurt("import", ...args)
+    expect(stderr.split(":")[0]).toBe(code)
+    expect(stderr).not.toMatch(/^ +at /m)
+  })
+})
+
+describe("yurt export, backup and restore", () => {
+  const ID = "hocuspocus-sqlite/Müller/Angebot 3"
+
+  it("[D3] fetches every document into a folder that is imported again, and only what has changed the next time", async () => {
+    const first = await yurt("export", "--from", server.url, "--to", "out", "--only", "hocuspocus-sqlite/")
+    expect(first).toMatchObject({ code: 0 })
+    expect(first.stderr).toContain("4 fetched")
+    const file = join(folder, "out/hocuspocus-sqlite/M%C3%BCller/Angebot%203.ydoc")
+    expect(compareDocuments(fixture("Müller/Angebot 3"), readFileSync(file))).toBe("equal")
+    await append(ID, "more")
+    await request(ID, { method: "POST" }, "/-/flush")
+    const second = await yurt("export", "--from", server.url, "--to", "out", "--only", "hocuspocus-sqlite/")
+    expect(second.stderr).toMatch(/3 unchanged, 1 fetched|1 fetched, 3 unchanged/)
+    // Without the list of files the names alone say which document is which.
+    rmSync(join(folder, "out/yurt-documents.jsonl"))
+    const back = await yurt("import", "folder", "out", "--to", server.url, "--prefix", "back/", "--verify")
+    expect(back).toMatchObject({ code: 0 })
+    expect(back.stderr).toContain("4 equal")
+  })
+
+  it("[D8] brings a document back as it was, and keeps what was written since where it is only merged", async () => {
+    expect(await yurt("backup", "--from", server.url, "--to", "saved")).toMatchObject({ code: 0 })
+    const before = await jsonOf(ID)
+    await append(ID, " vandalised")
+    const merged = await yurt("restore", "--from", "saved", "--to", server.url, "--only", ID, "--verify")
+    expect(merged.stderr).toContain("1 contained, with more that was written here")
+    expect(await jsonOf(ID)).not.toEqual(before)
+    const args = ["--from", "saved", "--to", server.url, "--only", ID, "--replace", "--verify"]
+    expect((await yurt("restore", ...args)).stderr).toContain("1 equal")
+    expect(await jsonOf(ID)).toEqual(before)
+  })
+
+  it("[A8] drops from a backup what was deleted", async () => {
+    expect((await request("again/notes", { method: "DELETE" }, "")).status).toBe(204)
+    const { stderr } = await yurt("backup", "--from", server.url, "--to", "saved")
+    expect(stderr).toContain("1 were deleted on the server")
+    expect(readdirSync(join(folder, "saved/again"))).toEqual(["team-plan.ydoc"])
+  })
+
+  it("makes documents of JSON, once", async () => {
+    const roots = { title: "Plan", tasks: [{ name: "a", done: false }, ["x"]], meta: { by: { name: "Ada" } } }
+    appendFileSync(join(folder, "out/from-json.json"), JSON.stringify(roots))
+    const args = ["import", "folder", "out", "--to", server.url, "--only", "from-json"]
+    expect((await yurt(...args, "--journal", "one.jsonl")).stderr).toContain("1 brought")
+    expect(await jsonOf("from-json")).toEqual(roots)
+    expect((await yurt(...args, "--journal", "two.jsonl")).stderr).toContain("1 there already, and left")
+    expect(await jsonOf("from-json")).toEqual(roots)
+  })
+
+  it("says who is not there, and what is not allowed", async () => {
+    const away = await yurt("export", "--from", "http://127.0.0.1:1", "--to", "x", "--token", "a.b.c")
+    expect(away.stderr).toMatch(/^unreachable: http:\/\/127\.0\.0\.1:1 does not answer/m)
+    const token = await mintToken(
+      { subject: "reader", docs: [{ id: "*", rights: "read" }] },
+      { secret: SECRET },
+    )
+    const refused = await yurt("export", "--from", server.url, "--to", "x", "--token", token)
+    expect(refused.stderr).toMatch(/^refused: \/docs\?limit=1000: 403 forbidden/m)
+  })
+})

@@ -1,0 +1,143 @@
+/** `yurt serve` for tests: the command as it is typed, on a folder that outlives it. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { freePort } from "./port.ts"
+import { until } from "./until.ts"
+
+const ROOT = join(import.meta.dirname, "../..")
+
+/** The command line: a script that Node runs as it is. */
+export const YURT = join(ROOT, "src/cli/yurt.ts")
+
+/** What a line of the log may have. */
+export interface LogLine {
+  readonly level: string
+  readonly event: string
+  readonly document?: string
+  readonly [name: string]: unknown
+}
+
+let bundle: string | null = null
+
+/** The Worker of `yurt serve`, bundled as the package bundles it. */
+export function bundledWorker(): string {
+  if (bundle !== null) return bundle
+  const folder = mkdtempSync(join(tmpdir(), "yurt-host-"))
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+  bundle = join(folder, "worker.js")
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+  const [command, ...args] = (scripts["compile:host"] as string)
+    .split(" ")
+    .map((word) => (word.startsWith("--outfile=") ? `--outfile=${bundle}` : word))
+  execFileSync(join(ROOT, "node_modules/.bin", command!), [...args, "--log-level=error"], {
+    cwd: ROOT,
+    shell: process.platform === "win32",
+  })
+  return bundle
+}
+
+/** A server on a folder and a port that stay the same over its lives. */
+export class SelfHosted {
+  readonly port: number
+  readonly data: string
+  readonly #env: Readonly<Record<string, string>>
+  #child: ChildProcess | null = null
+  #output = ""
+
+  private constructor(port: number, env: Readonly<Record<string, string>>) {
+    this.port = port
+    this.#env = env
+    this.data = mkdtempSync(join(tmpdir(), "yurt-data-"))
+  }
+
+  /** @param env the variables of the server, and nothing else of this process but its PATH */
+  static async start(env: Readonly<Record<string, string>>): Promise<SelfHosted> {
+    const server = new SelfHosted(await freePort(), env)
+    await server.start()
+    return server
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  get docs(): string {
+    return `ws://127.0.0.1:${this.port}/docs`
+  }
+
+  /** What it has logged so far. */
+  get log(): LogLine[] {
+    return this.#output
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as LogLine)
+  }
+
+  /** Start it on its folder; resolves once it listens. */
+  async start(): Promise<void> {
+    const listened = this.log.filter(({ event }) => event === "listening").length
+    const args = ["serve", `--data=${this.data}`, `--port=${this.port}`, `--worker=${bundledWorker()}`]
+    const child = spawn(process.execPath, [YURT, ...args], {
+      cwd: this.data,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env.PATH, NODE_NO_WARNINGS: "1", ...this.#env },
+    })
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => {
+        this.#output += chunk
+      })
+    }
+    await until(
+      () => {
+        if (child.exitCode !== null) throw new Error(this.#output)
+        return this.log.filter(({ event }) => event === "listening").length > listened
+      },
+      "the server listens",
+      { everyMs: 5, timeoutMs: 10_000 },
+    )
+  }
+
+  /** Start it, unless it runs. */
+  async ensure(): Promise<void> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) await this.start()
+  }
+
+  /** SIGTERM. @returns its exit code, and how long it took, ms */
+  async terminate(): Promise<{ code: number | null; ms: number }> {
+    const startedAtMs = Date.now()
+    const gone = once(this.#child!, "exit")
+    this.#child!.kill("SIGTERM")
+    const [code] = await gone
+    return { code, ms: Date.now() - startedAtMs }
+  }
+
+  /** SIGKILL for the command alone, as `kill -9` does; its workerd lives on. */
+  async killCommand(): Promise<void> {
+    const gone = once(this.#child!, "exit")
+    this.#child!.kill("SIGKILL")
+    await gone
+  }
+
+  /** SIGKILL for workerd, as the kernel does where memory is short. @returns the exit code of the command */
+  async killWorkerd(): Promise<number | null> {
+    const gone = once(this.#child!, "exit")
+    process.kill(this.#workerd, "SIGKILL")
+    const [code] = await gone
+    return code
+  }
+
+  /** End both, and drop the folder. */
+  async stop(): Promise<void> {
+    if (this.#child?.exitCode === null && this.#child.signalCode === null) await this.terminate()
+    rmSync(this.data, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  get #workerd(): number {
+    return JSON.parse(readFileSync(join(this.data, "lock.json"), "utf8")).workerd
+  }
+}

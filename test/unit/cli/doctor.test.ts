@@ -1,0 +1,50 @@
+/** `yurt doctor`: what it finds in a configuration. */
+import { describe, expect, it } from "vitest"
+import { judgeConfig } from "../../../src/cli/doctor.ts"
+import type { WorkerConfig } from "../../../src/cli/wrangler.ts"
+
+const GOOD: WorkerConfig = {
+  compatibility_date: "2026-05-01",
+  compatibility_flags: ["nodejs_compat"],
+  durable_objects: {
+    bindings: [
+      { name: "Room", class_name: "Room" },
+      { name: "Registry", class_name: "Registry" },
+    ],
+  },
+  migrations: [{ new_sqlite_classes: ["Room", "Registry"] }],
+  d1_databases: [{ binding: "DB" }],
+}
+
+const wrongIn = (change: Partial<WorkerConfig>, settings: Record<string, string> = {}) =>
+  judgeConfig({ ...GOOD, ...change }, settings)
+    .filter(({ ok }) => !ok)
+    .map(({ says, way }) => `${says} ${way}`)
+
+describe("yurt doctor", () => {
+  it("finds nothing wrong with a configuration as in the README", () => {
+    expect(wrongIn({}, { AUTH_SECRET: "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u", LIMIT_SOCKETS: "50" })).toEqual([])
+  })
+
+  it.each<[string, Partial<WorkerConfig>, Record<string, string>, RegExp]>([
+    ["no room", { durable_objects: { bindings: [] } }, {}, /No Durable Object is bound as Room/],
+    [
+      "rooms without SQLite",
+      { migrations: [{ new_classes: ["Room", "Registry"] }] },
+      {},
+      /Room, Registry .*new_sqlite/,
+    ],
+    ["an old date without node:zlib", { compatibility_flags: [] }, {}, /node:zlib .*nodejs_compat/],
+    ["a limit that is none", { vars: { LIMIT_SOKETS: "5" } }, {}, /LIMIT_SOKETS/],
+    ["an archive that nothing is bound for", { vars: { ARCHIVE: "d1+r2" } }, {}, /r2/],
+    ["a secret that is too short", {}, { AUTH_SECRET: "hunter2" }, /AUTH_SECRET is shorter than 32 bytes/],
+  ])("names %s, and a way on", (_, change, settings, says) => {
+    const wrong = wrongIn(change, settings)
+    expect(wrong.join("\n")).toMatch(says)
+    expect(wrong.join("\n")).not.toContain("hunter2")
+  })
+
+  it("knows that the addresses of databases are secrets", () => {
+    expect(wrongIn({ vars: { ARCHIVE: "postgres+d1" } })).toEqual([])
+  })
+})
