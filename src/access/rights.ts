@@ -26,6 +26,10 @@ export interface Grant {
   readonly name?: string
   /** Their colour, as the issuer wrote it. At most 100 characters. */
   readonly color?: string
+  /** It is a program, and this is its name: it writes with people, under a cursor of its own. At most 100 characters. */
+  readonly agent?: string
+  /** The subject for whom it acts, as the issuer wrote it. At most 256 characters. */
+  readonly onBehalfOf?: string
 }
 
 /** What a request needs. `id` is the document's name, null when it is about no one document; then only "admin" can be granted. */
@@ -53,6 +57,8 @@ export interface Claims {
   readonly docs: readonly DocsEntry[]
   readonly name?: string
   readonly color?: string
+  readonly agent?: string
+  readonly onBehalfOf?: string
 }
 
 /** The grant of open mode: every right, and nobody to tell apart. */
@@ -102,6 +108,8 @@ export function grantFor(claims: Claims, need: Need): Grant {
     tokenId: claims.tokenId,
     ...(claims.name === undefined ? {} : { name: claims.name }),
     ...(claims.color === undefined ? {} : { color: claims.color }),
+    ...(claims.agent === undefined ? {} : { agent: claims.agent }),
+    ...(claims.onBehalfOf === undefined ? {} : { onBehalfOf: claims.onBehalfOf }),
   }
 }
 
