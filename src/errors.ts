@@ -40,6 +40,10 @@ const CODES = {
   "unsupported-media-type": { status: 415, close: 4415 },
   /** The document is not in the state the request names. */
   "precondition-failed": { status: 412, close: 4412 },
+  /** An operation that does not fit what stands in the document. */
+  "patch-failed": { status: 422, close: 4422 },
+  /** A test in a patch that the document does not pass. */
+  "test-failed": { status: 409, close: 4409 },
   /** Other content stands under these clocks of this client id. */
   conflict: { status: 409, close: 4409 },
   /** Too much waits for an update that has not arrived. */

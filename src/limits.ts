@@ -1,6 +1,8 @@
 /**
  * Every number of the server, with its unit and its source. An operator changes one by a variable
  * (`LIMIT_SOCKETS = "50"`), a subclass with `limits = readLimits(this.env, { sockets: 50 })`.
+ *
+ * Over 450 lines: it is one table, and whoever looks for a number looks here.
  */
 import { SyncError } from "./errors.ts"
 
@@ -16,6 +18,18 @@ export const LIMITS = {
   updateBytes: 25 * MB,
   /** A REST body, bytes. */
   bodyBytes: 25 * MB,
+  /** A body of JSON or plain text, bytes: parsed it takes several times as much, beside the document. */
+  jsonBytes: 4 * MB,
+  /** A body of Markdown or HTML, bytes: honest Markdown of this size takes some 3 s to be read, which the Worker does. */
+  markupBytes: 512 * KB,
+  /** Nesting of a body of JSON: a tree of an editor has two levels a node. */
+  jsonDepth: 512,
+  /** Objects and lists in one body: Yjs takes some seconds to replace ten thousand paragraphs by others. */
+  jsonNodes: 30_000,
+  /** Operations of one JSON Patch: each may have to walk a long list. */
+  patchOperations: 1_000,
+  /** Names in one JSON pointer. */
+  pointerNames: 256,
   /** A document's snapshot plus its log, bytes: what fits a Durable Object's 128 MB when it is hydrated. */
   documentBytes: 50 * MB,
   /**
@@ -150,6 +164,23 @@ export const LIMITS = {
   deliveryMs: 30_000,
   /** A socket's presence is put where it survives a hibernation this long after it changed, ms; well below the 10 s of idling that precede one. */
   attachMs: 1_000,
+
+  // ---- streams
+  /** Streams of one room, and of one subject that may write in it. */
+  streams: 1000,
+  streamsPerSubject: 100,
+  /** Followers are told of changes at most this often, ms: each tick commits first, and a commit is a billed row. */
+  streamTickMs: 250,
+  /** ... and a tick waits this many times what the last one cost. */
+  streamRest: 4,
+  /** A stream that leaves this much unread is broken off, bytes. */
+  streamBytes: 1 * MB,
+  /** Silence is broken by a comment after this long, ms: proxies close what is silent for a minute. */
+  streamBeatMs: 15_000,
+  /** A stream ends after this long, ms, and its reader comes back: an object that is followed never leaves memory. */
+  streamMs: 10 * 60_000,
+  /** How long a reader waits before it comes back, ms. */
+  streamRetryMs: 1_000,
 
   // ---- the archive
   /** An edit reaches the archive at most this long after it was made while people stay, ms. */

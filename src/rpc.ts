@@ -3,6 +3,7 @@ import { fromBase64UrlEncoded, toBase64UrlEncoded } from "lib0/buffer"
 import type { Grant } from "./access/rights.ts"
 import type { ArchivePage } from "./archive/archive.ts"
 import { SyncError } from "./errors.ts"
+import type { Block } from "./export/blocks.ts"
 import type { Activity } from "./history/activity.ts"
 import type { Span } from "./history/blame.ts"
 import type { Change } from "./history/diff.ts"
@@ -39,6 +40,32 @@ export interface Conditions {
   readonly ifNoneMatch: string | null
   /** The update is a copy of another document. */
   readonly isCopy?: boolean
+}
+
+/** A change of a document by somebody who has no Y.Doc: a body, and how it is meant. */
+export interface ChangeRequest {
+  /** "put": the document, or one root of it, becomes what the body says. */
+  readonly how: "json-patch" | "merge-patch" | "put"
+  /** Of a "put". */
+  readonly format: "json" | "text" | "markdown" | "html"
+  readonly body: Uint8Array
+  /** The blocks of Markdown or HTML: reading them takes longer than anything that a room does, so the Worker has done it. */
+  readonly blocks: readonly Block[] | null
+  /** `?root=`; null: the whole document, or the root that the editor looks for. */
+  readonly root: string | null
+  /** `?editor=`; null: what the root holds says it. */
+  readonly editor: string | null
+  /** `?nested=`: "shared" or "plain"; null: as the neighbours are. */
+  readonly nested: string | null
+  /** `?base=`, the revision that the caller had read; null: the newest. */
+  readonly base: string | null
+}
+
+/** A change that is durable. */
+export interface Changed {
+  readonly revision: number
+  /** There was no document before. */
+  readonly created: boolean
 }
 
 /** The exported document. `body` is null when If-None-Match matched: answer 304. */
@@ -188,6 +215,11 @@ export interface RoomRpc {
     grant: Grant,
     conditions: Conditions,
   ): Promise<Answer<{ revision: number; waiting?: true }>>
+  /**
+   * Changes the document by what a program wrote, merged with what people write; resolves when it is durable. Refuses with
+   * "precondition-failed", "patch-failed" or "test-failed", and then nothing was changed.
+   */
+  change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>>
   /** Deletes the document everywhere. false: there was none. */
   remove(grant: Grant): Promise<Answer<boolean>>
   /** null: there is no such document. */
@@ -217,7 +249,7 @@ export interface RoomRpc {
   drain(): Promise<number>
   /** Write to the disk and ask the archive; asked of INDEX_ROOM. Throws what the platform throws where the disk fails. */
   ready(): Promise<Answer<Readiness>>
-  /** Upgrades and POST, with GRANT_HEADER set. */
+  /** Upgrades, streams (GET, see `acceptsEvents`) and POST, with GRANT_HEADER set. */
   fetch(request: Request): Promise<Response>
 }
 
@@ -244,6 +276,11 @@ const ANSWER_BYTES = 8 * 1024 * 1024
 export function portableBody(body: Uint8Array | string): Uint8Array | ReadableStream | string {
   if (body.length <= ANSWER_BYTES) return body
   return new Response(body as BodyInit).body ?? body
+}
+
+/** Whether a request asks for a stream of events: an EventSource accepts nothing else. */
+export function acceptsEvents(request: Request): boolean {
+  return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(request.headers.get("accept") ?? "")
 }
 
 /**

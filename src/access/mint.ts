@@ -32,6 +32,10 @@ export interface TokenRequest {
   readonly name?: string
   /** Their colour, at most 100 characters. */
   readonly color?: string
+  /** It is for a program that writes with people, under this name, at most 100 characters. */
+  readonly agent?: string
+  /** The subject for whom that program acts. */
+  readonly onBehalfOf?: string
   /** How long it is good, minutes. Default 15: the provider asks for the next one in time. */
   readonly minutes?: number
   /** By which it can be revoked alone. Default: a random UUID. */
@@ -76,10 +80,20 @@ export interface Verifying {
  * )
  */
 export async function mintToken(request: TokenRequest, signing: Signing): Promise<string> {
-  const { minutes = 15, tokenId = crypto.randomUUID(), subject, name, color, admin, docs = [] } = request
+  const {
+    minutes = 15,
+    tokenId = crypto.randomUUID(),
+    subject,
+    name,
+    color,
+    agent,
+    onBehalfOf,
+    admin,
+    docs = [],
+  } = request
   const nowS = Math.floor(Date.now() / 1000)
   if (!(minutes > 0 && minutes < 1e8)) throw new TypeError(`minutes is ${minutes}: no time for a token`)
-  for (const [what, text] of Object.entries({ name, color })) {
+  for (const [what, text] of Object.entries({ name, color, agent })) {
     // The server would leave it out without a word.
     if (text !== undefined && (text.length === 0 || text.length > LIMITS.nameLength))
       throw new TypeError(`${what} has ${text.length} characters; 1 to ${LIMITS.nameLength} are taken`)
@@ -100,6 +114,8 @@ export async function mintToken(request: TokenRequest, signing: Signing): Promis
     ...(admin === true && { admin }),
     ...(name !== undefined && { name }),
     ...(color !== undefined && { color }),
+    ...(agent !== undefined && { agent: { name: agent } }),
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
   }
   try {
     claimsOf(payload, LIMITS)

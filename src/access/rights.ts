@@ -30,6 +30,10 @@ export interface Grant {
   readonly rollback?: "any"
   /** Nothing of the document from before this time may be seen or taken back, ms since 1970. Absent: all may. */
   readonly historySinceMs?: number
+  /** It is a program, and this is its name: it writes with people, under a cursor of its own. At most 100 characters. */
+  readonly agent?: string
+  /** The subject for whom it acts, as the issuer wrote it. At most 256 characters. */
+  readonly onBehalfOf?: string
 }
 
 /** What a request needs. `id` is the document's name, null when it is about no one document; then only "admin" can be granted. */
@@ -63,6 +67,8 @@ export interface Claims {
   readonly color?: string
   /** For every document, beside what an entry says of it. ms since 1970 */
   readonly historySinceMs?: number
+  readonly agent?: string
+  readonly onBehalfOf?: string
 }
 
 /** The grant of open mode: every right, and nobody to tell apart. */
@@ -115,6 +121,8 @@ export function grantFor(claims: Claims, need: Need): Grant {
     ...(claims.color === undefined ? {} : { color: claims.color }),
     ...(writing.some(({ rollback }) => rollback === "any") ? { rollback: "any" as const } : {}),
     ...(since === null ? {} : { historySinceMs: since }),
+    ...(claims.agent === undefined ? {} : { agent: claims.agent }),
+    ...(claims.onBehalfOf === undefined ? {} : { onBehalfOf: claims.onBehalfOf }),
   }
 }
 

@@ -94,7 +94,7 @@ function describe(fault: unknown): string {
  * @throws SyncError "unauthorized" that names the claim which is not what it should be
  */
 export function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }: Limits): Claims {
-  const { sub, jti, exp, admin = false, docs = [], name, color, historySince } = payload
+  const { sub, jti, exp, admin = false, docs = [], name, color, historySince, agent, onBehalfOf } = payload
   if (!isShort(sub, subjectLength))
     throw unauthorized(`has a "sub" that is not a string of 1 to ${subjectLength} characters`)
   if (jti !== undefined && !isShort(jti, subjectLength))
@@ -107,6 +107,11 @@ export function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }
   if (expiresAtMs <= Date.now()) throw unauthorized("has expired")
   if (typeof admin !== "boolean") throw unauthorized('has an "admin" that is not true or false')
   if (!Array.isArray(docs)) throw unauthorized('has a "docs" that is not a list')
+  const agentName = agent === undefined ? undefined : (Object(agent) as { name?: unknown }).name
+  if (agent !== undefined && !isShort(agentName, nameLength))
+    throw unauthorized(`has an "agent" without a name of 1 to ${nameLength} characters`)
+  if (onBehalfOf !== undefined && !isShort(onBehalfOf, subjectLength))
+    throw unauthorized(`has an "onBehalfOf" that is not a string of 1 to ${subjectLength} characters`)
   return {
     subject: sub,
     tokenId: jti ?? null,
@@ -116,6 +121,8 @@ export function claimsOf(payload: jose.JWTPayload, { subjectLength, nameLength }
     ...(isShort(name, nameLength) ? { name } : {}),
     ...(isShort(color, nameLength) ? { color } : {}),
     ...readSince(historySince, "historySince"),
+    ...(isShort(agentName, nameLength) ? { agent: agentName } : {}),
+    ...(isShort(onBehalfOf, subjectLength) ? { onBehalfOf } : {}),
   }
 }
 

@@ -10,13 +10,15 @@ import { readSettings, requireSecret } from "./settings.ts"
 import { type Command, CommandError, give, readArgs, say } from "./terminal.ts"
 
 const usage = `yurt token --doc ID [--rights read|write] [--roots A,B] [--sub WHO] [--name NAME] [--color COLOR]
-           [--hours 12] [--presence] [--admin] [--env FILE]
+           [--hours 12] [--presence] [--admin] [--agent NAME] [--for WHO] [--env FILE]
   --doc       a document's id, or the beginning of one with a * at the end; /PARTY/ID in a party of its own;
               may be given several times
   --rights    write (default) or read
   --roots     the only roots a writer may change, as NAME,NAME
   --presence  a reader who may show a cursor
   --admin     may list, delete and revoke; needs no --doc
+  --agent     the name of a program that writes with people, under a cursor of its own
+  --for       on whose behalf it acts
   --env       a file with AUTH_SECRET, instead of .dev.vars`
 
 /** `yurt token` */
@@ -63,10 +65,12 @@ function readOptions(args: string[]) {
       roots: { type: "string" },
       presence: { type: "boolean", default: false },
       admin: { type: "boolean", default: false },
+      agent: { type: "string" },
+      for: { type: "string" },
       env: { type: "string" },
     },
   })
-  const { doc, rights, sub, name, color, presence, admin, env } = values
+  const { doc, rights, sub, name, color, presence, admin, agent, for: onBehalfOf, env } = values
   const hours = Number(values.hours)
   if (doc.length === 0 && !admin) throw new CommandError("usage", "Which document?", usage)
   if (rights !== "read" && rights !== "write")
@@ -85,5 +89,7 @@ function readOptions(args: string[]) {
     docs: doc.map((id) => ({ id, rights: right, ...(presence && { presence }), ...(roots && { roots }) })),
     ...(name !== undefined && { name }),
     ...(color !== undefined && { color }),
+    ...(agent !== undefined && { agent }),
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
   }
 }

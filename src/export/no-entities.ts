@@ -1,7 +1,77 @@
 /**
  * Stands in for the package character-entities in a bundle, see `[alias]` in wrangler.toml: 36 KB of HTML's names for
- * characters, which the writer of Markdown looks up in references and footnotes. The exports write neither.
+ * characters. The exports write none, and what people import needs these.
  */
 
-/** No names. */
-export const characterEntities: Readonly<Record<string, string>> = {}
+/** Names of characters that keyboards and editors make of. */
+export const characterEntities: Readonly<Record<string, string>> = {
+  ...{
+    amp: "&",
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    nbsp: "\u00a0",
+    shy: "\u00ad",
+    ensp: "\u2002",
+    emsp: "\u2003",
+  },
+  ...{
+    ndash: "–",
+    mdash: "—",
+    hellip: "…",
+    bull: "•",
+    middot: "·",
+    laquo: "«",
+    raquo: "»",
+    lsquo: "‘",
+    rsquo: "’",
+  },
+  ...{
+    sbquo: "‚",
+    ldquo: "“",
+    rdquo: "”",
+    bdquo: "„",
+    copy: "©",
+    reg: "®",
+    trade: "™",
+    deg: "°",
+    sect: "§",
+    para: "¶",
+  },
+  ...{
+    euro: "€",
+    pound: "£",
+    yen: "¥",
+    cent: "¢",
+    times: "×",
+    divide: "÷",
+    plusmn: "±",
+    frac12: "½",
+    frac14: "¼",
+  },
+  ...{
+    larr: "←",
+    rarr: "→",
+    uarr: "↑",
+    darr: "↓",
+    le: "≤",
+    ge: "≥",
+    ne: "≠",
+    minus: "−",
+    infin: "∞",
+    check: "✓",
+  },
+  ...{
+    auml: "ä",
+    ouml: "ö",
+    uuml: "ü",
+    Auml: "Ä",
+    Ouml: "Ö",
+    Uuml: "Ü",
+    szlig: "ß",
+    eacute: "é",
+    egrave: "è",
+  },
+  ...{ agrave: "à", ccedil: "ç", ntilde: "ñ", aring: "å", oslash: "ø", aelig: "æ", iexcl: "¡", iquest: "¿" },
+}

@@ -1,7 +1,7 @@
 /** A document as text: what people wrote in it, for search, previews and `grep`. */
 import * as Y from "yjs"
 import { type Block, inlineText } from "./blocks.ts"
-import { type Budget, type ExportOptions, startBudget, within } from "./budget.ts"
+import { Budget, type ExportOptions, startBudget, within } from "./budget.ts"
 import { readTextBlocks, readXmlBlocks } from "./read-blocks.ts"
 import { pickRoots } from "./roots.ts"
 import { isSharedType, kindOf, listValues, mapEntries, plainText, type SharedType } from "./shared-types.ts"
@@ -70,6 +70,14 @@ function writeType(type: SharedType, out: Out): void {
     default:
       throw new TypeError(`unknown kind ${kind satisfies never}`)
   }
+}
+
+/** The text of blocks, line by line, as an export has it. */
+export function blockLines(blocks: readonly Block[]): string[] {
+  const lines: string[] = []
+  const out: Out = { budget: new Budget(Number.POSITIVE_INFINITY), emit: (line) => lines.push(line) }
+  for (const block of blocks) writeBlock(block, out)
+  return lines
 }
 
 function writeValue(value: unknown, out: Out): void {

@@ -83,7 +83,11 @@ function readBlock(node: TreeNode): Block[] {
     case "code":
     case "pre":
       return [
-        { kind: "code", language: String(attrs.language ?? ""), text: inlineText(readInlines(children)) },
+        {
+          kind: "code",
+          language: String(attrs.language ?? attrs.params ?? ""),
+          text: inlineText(readInlines(children)),
+        },
       ]
     case "bulletlist":
     case "bulletedlist":

@@ -37,22 +37,35 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   return body
 }
 
+/** The media type of a body, in lower case and without its parameters; null where it says none. */
+export function mediaTypeOf(headers: Headers): string | null {
+  const [type = ""] = (headers.get("content-type") ?? "").split(";", 1)
+  return type.trim().toLowerCase() || null
+}
+
+/**
+ * Refuse a body that is encoded in some way.
+ * @throws SyncError "unsupported-media-type"
+ */
+export function checkIdentity(headers: Headers): void {
+  const encoding = headers.get("content-encoding")
+  if (encoding !== null && encoding.toLowerCase() !== "identity") {
+    throw new SyncError("unsupported-media-type", `A body is taken as it is, not as ${encoding}.`)
+  }
+}
+
 /**
  * Refuse a body that is not the bytes of a Yjs update as they are.
  * @throws SyncError "unsupported-media-type"
  */
 export function checkUpdateType(headers: Headers): void {
-  const type = headers.get("content-type")
-  if (type !== null && !/^application\/octet-stream\s*(;|$)/i.test(type)) {
+  const type = mediaTypeOf(headers)
+  if (type !== null && type !== "application/octet-stream")
     throw new SyncError(
       "unsupported-media-type",
-      `A PATCH body is the bytes of a Yjs V1 update, application/octet-stream; this one says it is ${type}.`,
+      `The body is the bytes of a Yjs V1 update, application/octet-stream; this one says it is ${type}.`,
     )
-  }
-  const encoding = headers.get("content-encoding")
-  if (encoding !== null && encoding.toLowerCase() !== "identity") {
-    throw new SyncError("unsupported-media-type", `A body is taken as it is, not as ${encoding}.`)
-  }
+  checkIdentity(headers)
 }
 
 /**

@@ -1,7 +1,18 @@
 /** `/docs/{id}`: the document itself. */
 import { withoutToken } from "../access/door.ts"
-import { encodeGrant, GRANT_HEADER, unwrap } from "../rpc.ts"
-import { checkUpdateType, readBody } from "./body.ts"
+import { SyncError } from "../errors.ts"
+import type { Block } from "../export/blocks.ts"
+import { readHtml } from "../import/html.ts"
+import { readMarkdown } from "../import/markdown.ts"
+import {
+  acceptsEvents,
+  type ChangeRequest,
+  type Conditions,
+  encodeGrant,
+  GRANT_HEADER,
+  unwrap,
+} from "../rpc.ts"
+import { checkIdentity, mediaTypeOf, readBody } from "./body.ts"
 import { answerJson, type DocumentAsk, noDocument, type Resource } from "./resource.ts"
 
 /**
@@ -10,19 +21,25 @@ import { answerJson, type DocumentAsk, noDocument, type Resource } from "./resou
  */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:"
 
-/** GET exports, PATCH merges an update, POST is the room's own hook, DELETE removes it everywhere. */
+/** GET exports, PUT creates or replaces, PATCH changes, POST is the room's own hook, DELETE removes it everywhere. */
 export const document: Resource = {
   about: "document",
   path: "/docs/{id}",
   methods: {
     GET: { rights: "read", answer: exportDocument },
-    PATCH: { rights: "write", answer: mergeUpdate },
+    PUT: { rights: "write", answer: putDocument },
+    PATCH: { rights: "write", answer: patchDocument },
     POST: { rights: "write", answer: callHook },
     DELETE: { rights: "admin", answer: removeDocument },
   },
 }
 
-async function exportDocument({ request, url, room, name, grant }: DocumentAsk): Promise<Response> {
+async function exportDocument({ request, url, room, grant, name }: DocumentAsk): Promise<Response> {
+  if (request.method === "GET" && acceptsEvents(request)) {
+    const bare = withoutToken(request)
+    bare.headers.set(GRANT_HEADER, encodeGrant(grant))
+    return room.fetch(bare)
+  }
   const exported = await unwrap(
     room.export(
       {
@@ -51,16 +68,85 @@ async function exportDocument({ request, url, room, name, grant }: DocumentAsk):
   return new Response(bytes as BodyInit, { headers })
 }
 
+/** What a PUT may be made of, by its media type. */
+const FORMATS: Readonly<Record<string, ChangeRequest["format"]>> = {
+  "application/json": "json",
+  "text/plain": "text",
+  "text/markdown": "markdown",
+  "text/html": "html",
+}
+
+/** What reads markup. */
+const MARKUP: Readonly<Record<string, (text: string) => Block[]>> = { markdown: readMarkdown, html: readHtml }
+
+/** How a PATCH in JSON is meant, by its media type. */
+const PATCHES: Readonly<Record<string, ChangeRequest["how"]>> = {
+  "application/json-patch+json": "json-patch",
+  "application/merge-patch+json": "merge-patch",
+}
+
+/** 201 where it made the document. What stands there and is not in the body is deleted; the rest is only changed. */
+async function putDocument(ask: DocumentAsk): Promise<Response> {
+  const type = mediaTypeOf(ask.request.headers)
+  const format = type === null || !Object.hasOwn(FORMATS, type) ? null : FORMATS[type]!
+  if (format === null)
+    throw unsupported(
+      `A PUT body is ${Object.keys(FORMATS).join(", ")}; this one says it is ${type ?? "nothing"}.`,
+    )
+  return change(ask, { how: "put", format })
+}
+
+/** In bytes a PATCH is a Yjs update; in JSON it is one of the two kinds of patches there are. */
+async function patchDocument(ask: DocumentAsk): Promise<Response> {
+  const type = mediaTypeOf(ask.request.headers)
+  if (type === null || type === "application/octet-stream") return mergeUpdate(ask)
+  if (Object.hasOwn(PATCHES, type)) return change(ask, { how: PATCHES[type]!, format: "json" })
+  throw unsupported(
+    `A PATCH body is the bytes of a Yjs V1 update, application/octet-stream, or ${Object.keys(PATCHES).join(", ")}; this one says it is ${type}.`,
+  )
+}
+
+function unsupported(message: string): SyncError {
+  return new SyncError("unsupported-media-type", message)
+}
+
 /** 202 where a part of the update waits for something that has not arrived: it is kept, and nobody sees it yet. */
 async function mergeUpdate({ request, room, grant, limits }: DocumentAsk): Promise<Response> {
-  checkUpdateType(request.headers)
-  const conditions = {
-    ifMatch: request.headers.get("if-match"),
-    ifNoneMatch: request.headers.get("if-none-match"),
-  }
+  checkIdentity(request.headers)
   const update = await readBody(request, limits.bodyBytes)
-  const merged = await unwrap(room.merge(update, grant, conditions))
+  const merged = await unwrap(room.merge(update, grant, conditionsOf(request)))
   return answerJson(merged, merged.waiting === true ? 202 : 200)
+}
+
+async function change(
+  { request, url, room, grant, limits }: DocumentAsk,
+  { how, format }: Pick<ChangeRequest, "how" | "format">,
+): Promise<Response> {
+  checkIdentity(request.headers)
+  const read = how === "put" ? MARKUP[format] : undefined
+  const body = await readBody(request, read === undefined ? limits.jsonBytes : limits.markupBytes)
+  const { searchParams } = url
+  const { revision, created } = await unwrap(
+    room.change(
+      {
+        how,
+        format,
+        body,
+        blocks: read === undefined ? null : read(new TextDecoder().decode(body)),
+        root: searchParams.get("root"),
+        editor: searchParams.get("editor"),
+        nested: searchParams.get("nested"),
+        base: searchParams.get("base"),
+      },
+      grant,
+      conditionsOf(request),
+    ),
+  )
+  return answerJson({ revision }, created ? 201 : 200)
+}
+
+function conditionsOf({ headers }: Request): Conditions {
+  return { ifMatch: headers.get("if-match"), ifNoneMatch: headers.get("if-none-match") }
 }
 
 async function callHook({ request, room, grant, limits }: DocumentAsk): Promise<Response> {

@@ -10,6 +10,7 @@ import type { Log } from "./log.ts"
 import type { Past } from "./past.ts"
 import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
+import type { Streams } from "./streams.ts"
 
 /** The chores of a room. */
 export function listChores<P extends Peer>(room: {
@@ -22,10 +23,11 @@ export function listChores<P extends Peer>(room: {
   readonly archivist: Archivist
   readonly idle: Idle
   readonly past: Past
+  readonly streams: Streams
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past } = room
+  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past, streams } = room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
@@ -77,6 +79,6 @@ export function listChores<P extends Peer>(room: {
       dueAtMs: () => now(replica.rests && crowd.peers.size === 0),
       run: () => dialogue.rest(),
     },
-    { name: "retire", dueAtMs: () => idle.retiresAtMs, run: () => room.retire() },
+    { name: "retire", dueAtMs: () => (streams.size > 0 ? null : idle.retiresAtMs), run: () => room.retire() },
   ]
 }

@@ -31,6 +31,8 @@ export interface Outlet<Peer> {
   send(peer: Peer, message: Uint8Array | string): void
   /** Encode the newest awareness entries of these clients. */
   encodePresence(clients: readonly number[]): Uint8Array
+  /** The presence of these clients has changed: whoever follows without a socket is told. */
+  moved?(clients: readonly number[]): void
 }
 
 /** Relays updates and awareness states to the peers of a room, gathered into ticks. */
@@ -84,6 +86,7 @@ export class FanOut<Peer> {
     const updates = this.#updates.take()
     const clients = this.#awareness.take()
     if (updates === null && clients === null) return null
+    if (clients !== null) this.#outlet.moved?.(clients.items)
     const text = { sends: 0, bytes: 0 }
     const presence = { sends: 0, bytes: 0 }
     if (updates !== null && this.#hasReceivers(updates.sender)) {

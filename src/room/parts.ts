@@ -11,6 +11,7 @@ import { PING, PONG } from "../wire/y-websocket.ts"
 import { Agenda } from "./agenda.ts"
 import { Archivist } from "./archivist.ts"
 import { Authors } from "./authors.ts"
+import { Changes } from "./changes.ts"
 import { listChores } from "./chores.ts"
 import { Crowd, type SocketPeer } from "./crowd.ts"
 import { Dialogue } from "./dialogue.ts"
@@ -24,6 +25,7 @@ import type { Outbox } from "./outbox.ts"
 import { Past } from "./past.ts"
 import { Presence } from "./presence.ts"
 import { Replica } from "./replica.ts"
+import { Streams } from "./streams.ts"
 
 /** What the parts need of the Durable Object around them. */
 export interface Host {
@@ -56,6 +58,8 @@ export interface Parts {
   readonly fanOut: FanOut<SocketPeer>
   readonly intake: Intake<SocketPeer>
   readonly dialogue: Dialogue
+  readonly changes: Changes<SocketPeer>
+  readonly streams: Streams
   readonly knockers: Knockers
   readonly archivist: Archivist
   readonly outbox: Outbox
@@ -103,6 +107,7 @@ export function assemble(host: Host): Parts {
       dialectOf: ({ dialect }) => dialect,
       send: (peer, message) => crowd.send(peer, message),
       encodePresence: (clients) => presence.encode(clients),
+      moved: (clients) => streams.moved(clients),
     },
     limits,
   )
@@ -150,6 +155,16 @@ export function assemble(host: Host): Parts {
       agenda.arm()
     },
   })
+  const streams: Streams = new Streams({
+    replica,
+    log,
+    limits,
+    emit,
+    commit: () => intake.commitOrThrow(),
+    sync: () => ctx.storage.sync(),
+    presence,
+  })
+  const changes = new Changes({ replica, intake, limits })
   const archivist = new Archivist(name, {
     archive,
     log,
@@ -162,7 +177,11 @@ export function assemble(host: Host): Parts {
       askEveryone: () => {
         for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
       },
-      buried: () => crowd.closeAll(new SyncError("deleted", "The document was deleted")),
+      buried: () => {
+        const error = new SyncError("deleted", "The document was deleted")
+        crowd.closeAll(error)
+        streams.close(() => true, error)
+      },
       changed: () => dialogue.changed(),
     },
   })
@@ -178,6 +197,7 @@ export function assemble(host: Host): Parts {
     archivist,
     idle,
     past,
+    streams,
     retire: host.retire,
   })
   const agenda: Agenda = new Agenda(ctx.storage, { chores, limits, emit })
@@ -199,6 +219,8 @@ export function assemble(host: Host): Parts {
     fanOut,
     intake,
     dialogue,
+    changes,
+    streams,
     knockers,
     archivist,
     outbox,

@@ -111,6 +111,8 @@ export class Replica {
   #depth: number | null = null
   /** The one client id of server-side edits, since a new one per hydration would grow the state vector; null before the first. */
   #server: number | null
+  /** Told of what every commit wrote; null: nobody asks. */
+  #watcher: ((entries: readonly Entry[]) => void) | null = null
   /** Counts how often the clocks went back because something stored was damaged. */
   #setbacks = 0
   #erasures = 0
@@ -185,7 +187,8 @@ export class Replica {
 
   /** Whether a Y.Doc is in memory that nobody has needed for `dehydrateMs`. */
   get rests(): boolean {
-    return this.#doc !== null && Date.now() - this.#neededAt > this.#limits.dehydrateMs
+    const isWatched = this.#watcher !== null
+    return this.#doc !== null && !isWatched && Date.now() - this.#neededAt > this.#limits.dehydrateMs
   }
 
   /** The clock up to which a client's structs are known. */
@@ -223,17 +226,26 @@ export class Replica {
   /**
    * Change the document on the server. The change is one transaction, all or nothing. The caller commits before anyone
    * sees it, and calls `takeBack` where the commit fails.
+   * @param options.foreign what was written came from outside: it is held to the limits of an update
    * @returns what `change` returned, and the update it made (null where it changed nothing)
+   * @throws whatever `change` throws; SyncError bad-update | document-full for what is foreign. Then nothing was changed
    */
   edit<Result>(
     change: (doc: Y.Doc) => Result,
     origin: Origin,
+    { foreign = false }: { foreign?: boolean } = {},
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
     if (this.#server === null) this.#writeUnder(doc.clientID)
+    let isChanged = false
+    const note = () => {
+      isChanged = true
+    }
+    doc.on("update", note)
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
+        if (foreign) this.#checkForeign(update, doc)
         this.#depth = null
         this.#readClocks(doc)
         this.#take({ update, origin }, { weight: update.length * this.#limits.editWeight, applied: true })
@@ -241,9 +253,19 @@ export class Replica {
       return { result, update }
     } catch (thrown) {
       // Yjs keeps what a transaction did before it threw. Drop this Y.Doc; the log has the state before.
-      this.dehydrate()
+      if (isChanged) this.dehydrate()
       throw thrown
+    } finally {
+      doc.off("update", note)
     }
+  }
+
+  /** @throws SyncError bad-update | document-full */
+  #checkForeign(update: Uint8Array, doc: Y.Doc): void {
+    const verdict = this.#vet(update, { bearer: { subject: null, peer: null } })
+    this.#checkSpace(verdict)
+    const depth = verdict.levels === undefined ? null : settleDepth(verdict.sections, doc, this.#limits)
+    if (depth !== null) throw new SyncError("bad-update", depth)
   }
 
   /** Undo an uncommitted server-side edit: its commit failed, and nobody has seen it. */
@@ -363,11 +385,18 @@ export class Replica {
     this.#alongside?.wrote()
     this.#waiting.wrote()
     this.#deleted.wrote()
+    const written = this.#uncommitted
     this.#uncommitted = []
     this.#uncommittedBytes = 0
     this.#uncommittedWeight = 0
+    this.#watcher?.(written)
     if (this.rests) this.dehydrate()
     return revision
+  }
+
+  /** Tell somebody of every commit from here on, within it; meanwhile the Y.Doc stays in memory. null: nobody any more. */
+  watch(watcher: ((entries: readonly Entry[]) => void) | null): void {
+    this.#watcher = watcher
   }
 
   /**

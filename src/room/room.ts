@@ -17,12 +17,15 @@ import { verifyToken } from "../access/token.ts"
 import type { Archive, ArchivePage } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
-import { entityTag, matchesEntityTag, matchesIfMatch } from "../export/entity-tags.ts"
+import { entityTag, matchesEntityTag } from "../export/entity-tags.ts"
 import { chooseFormat, FORMATS, type Format } from "../export/formats.ts"
 import { type Limits, readLimits } from "../limits.ts"
 import {
   type Answer,
+  acceptsEvents,
   answer,
+  type Changed,
+  type ChangeRequest,
   type Conditions,
   DIALECT_HEADER,
   type DocumentStatus,
@@ -172,21 +175,19 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   merge(
     update: Uint8Array,
     grant: Grant,
-    { ifMatch, ifNoneMatch, isCopy = false }: Conditions,
+    conditions: Conditions,
   ): Promise<Answer<{ revision: number; waiting?: true }>> {
     return answer(async () => {
       await this.#ready()
-      const { replica, intake } = this.#room
-      const before = replica.exists ? intake.commitOrThrow() : null
-      if (!matchesIfMatch(ifMatch, before) || (ifNoneMatch?.trim() === "*" && before !== null))
-        throw new SyncError("precondition-failed", `The document is at revision ${before ?? "none"}`)
+      const { intake, changes } = this.#room
+      changes.check(conditions)
       const { subject, roots } = grant
       this.#room.past.history.persons.meet(grant)
       const { waits } = intake.take(
         update,
         {
           bearer: { subject, peer: null },
-          origin: { at: Date.now(), subject, via: isCopy ? "import" : "rest" },
+          origin: { at: Date.now(), subject, via: conditions.isCopy === true ? "import" : "rest" },
           whole: true,
           roots,
           revives: true,
@@ -196,6 +197,15 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const revision = intake.commitOrThrow()
       await this.ctx.storage.sync()
       return waits === null ? { revision } : { revision, waiting: true }
+    })
+  }
+
+  change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>> {
+    return answer(async () => {
+      await this.#ready()
+      const changed = this.#room.changes.make(request, grant, conditions)
+      await this.ctx.storage.sync()
+      return changed
     })
   }
 
@@ -221,7 +231,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       authors.reread()
       past.forget()
       dialogue.changed()
-      crowd.closeAll(new SyncError("deleted", "The document was deleted"))
+      const gone = new SyncError("deleted", "The document was deleted")
+      crowd.closeAll(gone)
+      this.#room.streams.close(() => true, gone)
       this.#emit({ type: "deleted", revision: log.state.revision })
       try {
         if (this.archive !== null) await archivist.remove()
@@ -296,18 +308,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   async dismiss(who: Revoked): Promise<void> {
-    const { crowd, knockers } = this.#room
+    const { crowd, knockers, streams } = this.#room
     this.#dismissals = [...this.#recentDismissals(), { who, atMs: Date.now() }]
     knockers.dismiss((grant) => isMeant(who, grant))
     for (const peer of [...crowd.peers]) {
       if (isMeant(who, peer.grant)) crowd.close(peer, new SyncError("unauthorized", "This token was revoked"))
     }
+    streams.close((grant) => isMeant(who, grant), new SyncError("unauthorized", "This token was revoked"))
   }
 
   async drain(): Promise<number> {
-    const { intake, crowd } = this.#room
+    const { intake, crowd, streams } = this.#room
     intake.commit()
-    const gone = crowd.sendAway(new SyncError("restarting", "The server starts anew; connect again."))
+    const restarting = new SyncError("restarting", "The server starts anew; connect again.")
+    const gone = crowd.sendAway(restarting)
+    streams.close(() => true, restarting)
     await this.ctx.storage.sync()
     return gone
   }
@@ -325,6 +340,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     try {
       // partyserver answers an error at its start with the stack, so it is started here, where the error can be caught.
       await this.__unsafe_ensureInitialized()
+      if (request.method === "GET" && acceptsEvents(request)) return await this.#follow(request)
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
       checkQuery(new URL(request.url), this.limits)
       await this.#ready()
@@ -415,6 +431,17 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   override async onAlarm(): Promise<void> {
     await this.#room.agenda.run()
+  }
+
+  /** Answer with a stream of what happens. */
+  async #follow(request: Request): Promise<Response> {
+    const grant = decodeGrant(request)
+    if (grant === null) throw new SyncError("unauthorized", "A stream needs its token in the request")
+    await this.#ready()
+    this.#checkStillWelcome(grant)
+    this.#room.idle.stir()
+    this.#room.outbox.doubt()
+    return this.#room.streams.open(request, grant)
   }
 
   // ---- the parts
@@ -536,7 +563,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   #emit(event: RoomEvent): void {
     this.#counts.add(event)
-    if (event.type === "quarantined") queueMicrotask(() => void this.#recoverSoon())
+    if (event.type === "quarantined") {
+      queueMicrotask(() => {
+        this.#room.streams.restate()
+        void this.#recoverSoon()
+      })
+    }
     try {
       this.onEvent(event)
     } catch (cause) {

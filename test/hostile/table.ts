@@ -14,6 +14,7 @@ import { Attacker, ask, type Target, upgradeRequest, visit, Wire, webSocketFrame
 import { BOUNDS } from "./bounds.ts"
 import { BUNDLES } from "./bundles.ts"
 import * as b from "./bytes.ts"
+import { PROGRAMS } from "./programs.ts"
 import { client, enter, frames, http, knock, MB, ROOT, type Row, stall, updates, wire } from "./rows.ts"
 
 const BAD_FRAME = "closed 4400"
@@ -660,7 +661,7 @@ const OTHER = { path: "/docs/attackers" }
 
 const rest: Row[] = [
   http("TRACE", ["405 method-not-allowed", "405", "501", "400"], { method: "TRACE" }),
-  http("PUT", "405 method-not-allowed", { method: "PUT", body: "x" }),
+  http("a PUT that does not say what it is", "415 unsupported-media-type", { method: "PUT", body: "x" }),
   http("a method nobody knows", ["405 method-not-allowed", "405", "501", "400"], { method: "PROPFIND" }),
   http("a POST to a room that takes none", "405 method-not-allowed", { method: "POST", body: "{}" }),
   http("DELETE without the right", "403 forbidden", { method: "DELETE" }),
@@ -933,6 +934,7 @@ export const TABLE: Readonly<Record<string, readonly Row[]>> = {
   "[W1] transport": transport,
   "[W1] names": names,
   "[W1] REST": rest,
+  "[G1] [B1] programs": PROGRAMS,
   "[R1] [R2] tokens": tokens,
   "[R1] the open door": doors,
 }

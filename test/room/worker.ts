@@ -76,6 +76,8 @@ export class Room extends YurtRoom<Env> {
     retryMs: 10,
     retryCeilingMs: 50,
     dehydrateMs: 200,
+    streamsPerSubject: 3,
+    streamTickMs: 20,
     readyMs: 1,
     knockMs: 300,
   }

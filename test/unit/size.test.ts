@@ -8,10 +8,13 @@ import { expect, it } from "vitest"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 
-/** A little above what it is, so that it does not grow unseen. Cloudflare takes 3 MB of a free account. */
-const LIMIT_BYTES = 132 * 1024
+/**
+ * A little above what it is, so that it does not grow unseen. Cloudflare takes 3 MB of a free account. Of it 21 KB read
+ * Markdown, 12 KB change a document by JSON and write for the editors, and 4 KB tell it live.
+ */
+const LIMIT_BYTES = 172 * 1024
 
-it("keeps the Worker within 132 KB, every archive and export included", async () => {
+it("keeps the Worker within 172 KB, every archive, export and import included", async () => {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ["src/index.ts"],

@@ -29,7 +29,7 @@ describe("a request that no room needs to see", () => {
     ["GET", "/hocuspocus/a", 405, "method-not-allowed"],
     ["GET", "/hocuspocus", 405, "method-not-allowed"],
     ["GET", "/parties/Room/a", 404, "not-found"],
-    ["PUT", "/docs/a", 405, "method-not-allowed"],
+    ["PROPFIND", "/docs/a", 405, "method-not-allowed"],
     ["POST", "/docs/a/-/status", 405, "method-not-allowed"],
     ["GET", "/docs/a/-/flush", 405, "method-not-allowed"],
     ["POST", "/docs", 405, "method-not-allowed"],
@@ -48,11 +48,11 @@ describe("a request that no room needs to see", () => {
   })
 
   it.each([
-    ["/docs/a", "GET, HEAD, PATCH, POST, DELETE, OPTIONS"],
+    ["/docs/a", "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS"],
     ["/docs/a/-/flush", "POST, OPTIONS"],
     ["/admin/revocations", "GET, HEAD, POST, DELETE, OPTIONS"],
   ])("a method that is not at %s is told which are", async (path, allowed) => {
-    expect((await ask(path, { method: "PUT" })).headers.get("allow")).toBe(allowed)
+    expect((await ask(path, { method: "PROPFIND" })).headers.get("allow")).toBe(allowed)
   })
 
   it("a socket without an id, or to what is no document, is refused before the upgrade", async () => {
@@ -111,7 +111,7 @@ describe("a request that no room needs to see", () => {
   it("a preflight offers no method that is not there", async () => {
     const headers = { origin: "http://localhost:5173", "access-control-request-method": "PUT" }
     const response = await ask("/docs/a", { method: "OPTIONS", headers })
-    expect(response.headers.get("access-control-allow-methods")).toBe("GET, HEAD, PATCH, POST, DELETE")
+    expect(response.headers.get("access-control-allow-methods")).toBe("GET, HEAD, PUT, PATCH, POST, DELETE")
   })
 
   it("an error can be read by a page of another origin", async () => {

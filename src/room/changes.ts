@@ -1,0 +1,173 @@
+/**
+ * Changes by those who have no Y.Doc: JSON Patch, JSON Merge Patch, and a whole document out of JSON, text, Markdown or HTML.
+ *
+ * What comes in is made a difference to what stands there, in one transaction: what somebody else wrote beside it stays,
+ * and nobody is refused because people type. Conditions are judged in the turn of the commit.
+ */
+import type * as Y from "yjs"
+import type { Grant } from "../access/rights.ts"
+import { SyncError } from "../errors.ts"
+import { Budget, exportBudget } from "../export/budget.ts"
+import { matchesIfMatch } from "../export/entity-tags.ts"
+import type { Json } from "../export/json.ts"
+import { findRoots } from "../export/roots.ts"
+import { isLexical, readXml } from "../export/tree.ts"
+import { EDITOR_ROOTS, type Editor, IMPORTED, parseEditor, writeForEditor } from "../import/editors.ts"
+import { applyMergePatch, applyPatch, type ChangeOptions, writeDocument } from "../json/patch.ts"
+import { checkJson, parseJson } from "../json/pointer.ts"
+import { writeRoot } from "../json/reconcile.ts"
+import type { Limits } from "../limits.ts"
+import type { Changed, ChangeRequest, Conditions } from "../rpc.ts"
+import type { Intake } from "./intake.ts"
+import type { Peer } from "./peer.ts"
+import type { Replica } from "./replica.ts"
+
+/** Makes changes. */
+export class Changes<P extends Peer> {
+  readonly #replica: Replica
+  readonly #intake: Intake<P>
+  readonly #limits: Limits
+
+  constructor({ replica, intake, limits }: { replica: Replica; intake: Intake<P>; limits: Limits }) {
+    this.#replica = replica
+    this.#intake = intake
+    this.#limits = limits
+  }
+
+  /**
+   * Make one change. Synchronous: when it returns it is committed, and durable once the storage says so.
+   * @throws SyncError as `RoomRpc.change`; then nothing was changed
+   */
+  make(request: ChangeRequest, grant: Grant, conditions: Conditions): Changed {
+    const before = this.check(conditions)
+    this.#checkBase(request.base, before)
+    const act = read(request, this.#limits)
+    this.run((doc, options) => act(doc, options), { request, grant, bytes: request.body.length })
+    // A document of nothing is none yet.
+    return { revision: this.#intake.commitOrThrow(), created: before === null && this.#replica.exists }
+  }
+
+  /**
+   * Whether a change may go ahead.
+   * @returns the revision before it; null: there is no document
+   * @throws SyncError precondition-failed
+   */
+  check({ ifMatch, ifNoneMatch }: Conditions): number | null {
+    const before = this.#replica.exists ? this.#intake.commitOrThrow() : null
+    if (!matchesIfMatch(ifMatch, before) || (ifNoneMatch?.trim() === "*" && before !== null))
+      throw new SyncError("precondition-failed", `The document is at revision ${before ?? "none"}`)
+    return before
+  }
+
+  /** Run what changes the document, with the rights of a grant and within what a request may cost. */
+  run<Result>(
+    act: (doc: Y.Doc, options: ChangeOptions) => Result,
+    {
+      request,
+      grant,
+      bytes,
+    }: { request: Pick<ChangeRequest, "nested" | "how" | "format">; grant: Grant; bytes: number },
+  ): Result {
+    const limits = this.#limits
+    const { nested } = request
+    if (nested !== null && nested !== "shared" && nested !== "plain")
+      throw new SyncError("bad-request", `nested is "shared" or "plain", not ${JSON.stringify(nested)}.`)
+    const { roots, subject } = grant
+    const options: ChangeOptions = {
+      limits,
+      nested,
+      known: request.how === "put" && request.format !== "json" ? IMPORTED : null,
+      // Everything that is read of the document for one request, views and comparisons together.
+      budget: new Budget(4 * exportBudget(this.#replica.bytes + bytes, limits)),
+      touch(root) {
+        if (roots !== undefined && !roots.includes(root))
+          throw new SyncError(
+            "forbidden",
+            `This token may change ${roots.join(", ")}, not ${JSON.stringify(root)}`,
+          )
+      },
+    }
+    const origin = { at: Date.now(), subject, via: "rest" } as const
+    return this.#intake.edit((doc) => act(doc, options), origin, { bytes })
+  }
+
+  /**
+   * A difference is taken against what the caller had read. Only the newest state is kept here, so another base is refused
+   * rather than misread.
+   * @throws SyncError bad-request | precondition-failed
+   */
+  #checkBase(base: string | null, revision: number | null): void {
+    if (base === null) return
+    if (!/^\d{1,15}$/.test(base))
+      throw new SyncError("bad-request", `base is a revision, not ${JSON.stringify(base)}.`)
+    if (Number(base) !== (revision ?? 0))
+      throw new SyncError(
+        "precondition-failed",
+        `The document is at revision ${revision ?? "none"}, and this server does not keep what it was at ${base}`,
+      )
+  }
+}
+
+type Act = (doc: Y.Doc, options: ChangeOptions) => void
+
+/** What a request wants done. All that can be found out without the document is found out here. */
+function read(request: ChangeRequest, limits: Limits): Act {
+  const { how, format, body, root, editor } = request
+  if (how === "json-patch" || how === "merge-patch" || format === "json") {
+    const value = parseJson(body, limits)
+    if (how === "json-patch") return (doc, options) => applyPatch(doc, value, options)
+    if (how === "merge-patch") return (doc, options) => applyMergePatch(doc, value, options)
+    if (root === null && editor === null) return (doc, options) => writeDocument(doc, value, options)
+    const name = root ?? EDITOR_ROOTS[parseEditor(editor ?? "text")]
+    return (doc, options) => writeNamed(doc, { name, value }, options)
+  }
+  const text = new TextDecoder().decode(body)
+  const blocks = request.blocks ?? text.split("\n").map((line) => ({ kind: "plain" as const, text: line }))
+  const wanted = editor === null ? null : parseEditor(editor)
+  return (doc, options) => {
+    const place = findPlace(doc, { root, editor: wanted, format }, options)
+    // A plain text takes Markdown as it is, since people write Markdown in plain editors.
+    const asItIs = place.editor === "text" && format !== "html"
+    const value = asItIs ? text : writeForEditor(blocks, place.editor)
+    checkJson(value, limits)
+    writeNamed(doc, { name: place.root, value }, options)
+  }
+}
+
+function writeNamed(
+  doc: Y.Doc,
+  { name, value }: { name: string; value: Json },
+  options: ChangeOptions,
+): void {
+  options.touch(name)
+  writeRoot(doc.get(name), value, options)
+}
+
+/** Where an import goes, and for which editor: what was asked for, else what is there, else an editor's own. */
+function findPlace(
+  doc: Y.Doc,
+  { root, editor, format }: { root: string | null; editor: Editor | null; format: string },
+  { budget }: ChangeOptions,
+): { root: string; editor: Editor } {
+  const texts = findRoots(doc).filter(({ kind }) => kind === "text" || kind === "xml")
+  const there =
+    root === null ? (texts.length === 1 ? texts[0] : undefined) : texts.find(({ name }) => name === root)
+  if (there !== undefined && (editor === null || root === null)) {
+    const found =
+      there.kind === "xml" ? namesOf(readXml(there.type, budget)) : isLexical(there.type) ? "lexical" : "text"
+    if (editor === null || editor === found) return { root: there.name, editor: found }
+  }
+  const chosen = editor ?? (format === "html" ? "tiptap" : "text")
+  return { root: root ?? EDITOR_ROOTS[chosen], editor: chosen }
+}
+
+/** Which editor wrote a tree, by the names of its nodes. */
+function namesOf({ children }: ReturnType<typeof readXml>): Editor {
+  if (children.some(({ type }) => type === "blockGroup")) return "blocknote"
+  const isOlder = (nodes: typeof children): boolean =>
+    nodes.some(({ type, marks = {}, children }) => {
+      const hasNames = type.includes("_") || Object.hasOwn(marks, "strong") || Object.hasOwn(marks, "em")
+      return hasNames || isOlder(children)
+    })
+  return isOlder(children) ? "prosemirror" : "tiptap"
+}
