@@ -27,6 +27,7 @@ const LEVELS: { readonly [Type in RoomEvent["type"]]: Level } = {
   quarantined: "error",
   "past-damaged": "error",
   unapplied: "error",
+  "clocks-lost": "error",
   "chore-failed": "error",
 }
 

@@ -28,6 +28,8 @@ export type RoomEvent =
   | { readonly type: "recovered" }
   /** A vetted update did not apply to the hydrated document, which is a fault of the vet. The document is built anew. */
   | { readonly type: "unapplied"; readonly cause: unknown }
+  /** The stored clocks failed their checksum, and were read from the document again. */
+  | { readonly type: "clocks-lost" }
   /** An update that had waited turned out to be unsafe. */
   | { readonly type: "dropped"; readonly bytes: number; readonly reason: string }
   /** Content under a client id differs from what its owner brings. */
@@ -101,6 +103,8 @@ export function logEvent(name: string, event: RoomEvent): void {
       return console.error(`${name}: a value that was kept of the past is damaged; the present is not`)
     case "unapplied":
       return console.error(`${name}: a vetted update did not apply; the document is built anew`, event.cause)
+    case "clocks-lost":
+      return console.error(`${name}: the stored clocks are damaged; they were read from the document`)
     case "dropped":
       return console.warn(
         `${name}: dropped an update of ${event.bytes} bytes that had waited: ${event.reason}`,

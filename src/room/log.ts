@@ -83,6 +83,22 @@ const MIGRATIONS = [
    INSERT INTO meta SELECT 'snapshot_revision', coalesce(
      (SELECT min(revision) - 1 FROM log), (SELECT value FROM meta WHERE key = 'revision'), 0
    );`,
+  // Checksums of what stands beside the document: of a row's clocks and origins, and of each value. NULL: from before.
+  `CREATE TABLE log_3 (
+     id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+     log_bytes INTEGER NOT NULL, log_rows INTEGER NOT NULL, log_weight INTEGER NOT NULL, clocks BLOB,
+     at INTEGER NOT NULL, who BLOB NOT NULL, head_crc INTEGER, crc INTEGER NOT NULL, bytes BLOB NOT NULL
+   );
+   INSERT INTO log_3 SELECT id, revision, part, parts, log_bytes, log_rows, log_weight, clocks, at, who, NULL, crc, bytes
+     FROM log;
+   DROP TABLE log;
+   ALTER TABLE log_3 RENAME TO log;
+   CREATE TABLE value_2 (
+     name TEXT NOT NULL, part INTEGER NOT NULL, crc INTEGER, bytes BLOB NOT NULL, PRIMARY KEY (name, part)
+   );
+   INSERT INTO value_2 SELECT name, part, NULL, bytes FROM value;
+   DROP TABLE value;
+   ALTER TABLE value_2 RENAME TO value;`,
 ]
 
 /** The tables of a document's past, which go with it (D8). */
@@ -106,6 +122,8 @@ export interface LogState {
   /** State vector of the snapshot, and of the clients that moved since, each encoded by Yjs; empty where there is none. */
   readonly snapshotClocks: Uint8Array
   readonly movedClocks: Uint8Array
+  /** Those clocks failed their checksum: they are to be read from the document, and given to `setClocks`. */
+  readonly clocksLost: boolean
 }
 
 /** One update and where it came from. */
@@ -142,6 +160,7 @@ const EMPTY: LogState = {
   logWeight: 0,
   snapshotClocks: new Uint8Array(),
   movedClocks: new Uint8Array(),
+  clocksLost: false,
 }
 
 /** The names of values that may outgrow a row, so that they have rows of their own. */
@@ -151,7 +170,7 @@ type ValueName = "snapshot_clocks" | "moved_clocks" | "dead_clocks" | "restored_
 export class Log {
   readonly #storage: DurableObjectStorage
   readonly #limits: Limits
-  #state: LogState
+  #state: LogState = EMPTY
   #created: boolean
 
   readonly #tables: Tables = {
@@ -217,12 +236,13 @@ export class Log {
     const at = entries.reduce((latest, { origin }) => Math.max(latest, origin.at), this.#state.at)
     this.#write(() => {
       for (const [part, value] of parts.entries()) {
-        const isFirst = part === 0
+        const origins = part === 0 ? who : NO_BYTES
+        const clocks = inRow ? moved : null
         this.#sql(
-          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, log_weight, clocks, at, who, crc, bytes)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          ...[revision, part, parts.length, logBytes, logRows, logWeight, inRow ? moved : null, at],
-          ...[isFirst ? who : new Uint8Array(), crc32(value), value],
+          `INSERT INTO log (revision, part, parts, log_bytes, log_rows, log_weight, clocks, at, who, head_crc, crc, bytes)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[revision, part, parts.length, logBytes, logRows, logWeight, clocks, at],
+          ...[origins, headChecksum(clocks, origins), crc32(value), value],
         )
       }
       if (!inRow) this.#writeValue("moved_clocks", moved)
@@ -252,9 +272,10 @@ export class Log {
   commits(): LoggedCommit[] {
     const commits: LoggedCommit[] = []
     if (!this.#created) return commits
-    const rows = this.#sql<LogRow>("SELECT revision, part, parts, who, crc, bytes FROM log ORDER BY id")
+    const rows = this.#sql<LogRow>(`SELECT ${LOG_COLUMNS} FROM log ORDER BY id`)
     for (let i = 0; i < rows.length; ) {
-      const { revision, parts, who } = rows[i]!
+      const { revision, parts } = rows[i]!
+      const who = originsIn(rows[i]!)
       let end = i
       while (end < rows.length && rows[end]!.revision === revision) end++
       const values = rows.slice(i, end)
@@ -262,7 +283,7 @@ export class Log {
       const bytes = values.reduce((total, value) => total + value.bytes.byteLength, 0)
       const whole = gather(values, { parts, bytes })
       if (typeof whole === "string") this.quarantine(revision, whole)
-      else commits.push({ revision, who: new Uint8Array(who), bytes: whole })
+      else commits.push({ revision, who, bytes: whole })
     }
     return commits
   }
@@ -388,8 +409,14 @@ export class Log {
   setClocks(clocks: Uint8Array): void {
     this.#write(() => {
       const isEmpty = this.#state.logRows === 0
+      if (this.#state.clocksLost) this.#writeValue("snapshot_clocks", NO_BYTES)
       this.#writeValue(isEmpty ? "snapshot_clocks" : "moved_clocks", clocks)
-      this.#sql("UPDATE log SET clocks = NULL WHERE id = (SELECT max(id) FROM log)")
+      const newest = this.#sql<HeadRow>(`SELECT ${HEAD_COLUMNS} FROM log ORDER BY id DESC LIMIT 1`)[0]
+      if (newest !== undefined) {
+        const who = originsIn(newest)
+        const change = "UPDATE log SET clocks = NULL, who = ?, head_crc = ? WHERE id = ?"
+        this.#sql(change, who, headChecksum(null, who), newest.id)
+      }
       this.#state = this.#readState()
     })
   }
@@ -445,7 +472,7 @@ export class Log {
     const alike = this.#sql<{ id: number }>(
       "SELECT id FROM waiting WHERE size = ? AND crc = ? AND subject IS ? AND roots IS ?",
       ...[update.length, crc32(update), subject, roots && JSON.stringify(roots)],
-    ).find(({ id }) => equalBytes(this.#readValue(`waiting ${id}`), update))
+    ).find(({ id }) => equalBytes(this.#readOrSetAside(`waiting ${id}`), update))
     return alike?.id ?? null
   }
 
@@ -461,17 +488,32 @@ export class Log {
     this.#writeValue(`waiting ${id}`, new Uint8Array())
   }
 
-  /** The waiting updates, without their bytes. */
+  /** The waiting updates, without their bytes. A row that cannot be read is set aside. */
   waiting(): Waiting[] {
     if (!this.#created) return []
-    return this.#sql<WaitingRow>(`SELECT ${WAITING_COLUMNS} FROM waiting ORDER BY id`).map(readWaiting)
+    const rows = this.#sql<WaitingRow>(`SELECT ${WAITING_COLUMNS} FROM waiting ORDER BY id`)
+    return rows.flatMap((row) => {
+      try {
+        return [readWaiting(row)]
+      } catch {
+        this.#write(() => {
+          const bytes = `SELECT 0 AS revision, bytes FROM value WHERE name = 'waiting ${row.id}'`
+          this.#setAside("waiting", "its row cannot be read", bytes)
+          this.release(row.id)
+          this.note("damaged", this.#state.revision)
+        })
+        return []
+      }
+    })
   }
 
-  /** A waiting update: its bytes and its origin. */
-  held(id: number): Entry {
+  /** A waiting update: its bytes and its origin; null where the bytes were damaged, and are in quarantine. */
+  held(id: number): Entry | null {
     const row = this.#sql<{ who: ArrayBuffer }>("SELECT who FROM waiting WHERE id = ?", id)[0]
     if (row === undefined) throw new SyncError("internal", `Nothing waits under the id ${id}`)
-    return { update: this.#readValue(`waiting ${id}`), origin: readOrigins(new Uint8Array(row.who))() }
+    const update = this.#readOrSetAside(`waiting ${id}`)
+    if (update.length === 0) return null
+    return { update, origin: readOrigins(new Uint8Array(row.who))() }
   }
 
   /** Read a small named value of the room; null where there is none. */
@@ -487,7 +529,7 @@ export class Log {
 
   /** The clocks of all content that was deleted under this id and must not come back, as Yjs encodes a state vector. */
   deadClocks(): Uint8Array {
-    return this.#created ? this.#readValue("dead_clocks") : new Uint8Array()
+    return this.#readOrSetAside("dead_clocks")
   }
 
   /** Change the clocks of what was deleted. Joins the transaction of the turn. */
@@ -497,7 +539,7 @@ export class Log {
 
   /** Up to which clocks what was deleted was brought back on purpose, encoded likewise. */
   restoredClocks(): Uint8Array {
-    return this.#created ? this.#readValue("restored_clocks") : new Uint8Array()
+    return this.#readOrSetAside("restored_clocks")
   }
 
   /** Change the clocks of what was brought back. Joins the transaction of the turn. */
@@ -590,14 +632,13 @@ export class Log {
 
   /** The rows that a compaction drops, one commit at a time: a log may be half as large as its document. */
   *#handOver(): Generator<LoggedCommit> {
-    const rows = this.#storage.sql.exec<LogRow>(
-      "SELECT revision, part, parts, who, crc, bytes FROM log ORDER BY id",
-    )
+    const rows = this.#storage.sql.exec<LogRow>(`SELECT ${LOG_COLUMNS} FROM log ORDER BY id`)
     let commit: { revision: number; who: Uint8Array; values: Uint8Array[] } | null = null
-    for (const { revision, who, bytes } of rows) {
+    for (const row of rows) {
+      const { revision, bytes } = row
       if (commit !== null && commit.revision !== revision) yield { ...commit, bytes: join(commit.values) }
       if (commit === null || commit.revision !== revision)
-        commit = { revision, who: new Uint8Array(who), values: [] }
+        commit = { revision, who: originsIn(row), values: [] }
       commit.values.push(new Uint8Array(bytes))
     }
     if (commit !== null) yield { ...commit, bytes: join(commit.values) }
@@ -623,52 +664,69 @@ export class Log {
   }
 
   #readState(): LogState {
-    const head = this.#sql<{
-      revision: number
-      log_bytes: number
-      log_rows: number
-      log_weight: number
-      clocks: ArrayBuffer | null
-      at: number
-    }>("SELECT revision, log_bytes, log_rows, log_weight, clocks, at FROM log ORDER BY id DESC LIMIT 1")[0]
+    const head = this.#sql<HeadRow>(`SELECT ${HEAD_COLUMNS} FROM log ORDER BY id DESC LIMIT 1`)[0]
     const movedClocks =
       head === undefined
-        ? new Uint8Array()
+        ? NO_BYTES
         : head.clocks === null
           ? this.#readValue("moved_clocks")
-          : new Uint8Array(head.clocks)
+          : isSound(head)
+            ? new Uint8Array(head.clocks)
+            : null
+    const snapshotClocks = this.#readValue("snapshot_clocks")
     return {
       revision: Math.max(head?.revision ?? 0, this.noted<number>("revision") ?? 0),
       at: Math.max(head?.at ?? 0, this.noted<number>("snapshot_at") ?? 0),
       snapshotBytes: this.noted<number>("snapshot_bytes") ?? 0,
       snapshotWeight: this.noted<number>("snapshot_weight") ?? this.noted<number>("snapshot_bytes") ?? 0,
-      snapshotClocks: this.#readValue("snapshot_clocks"),
+      snapshotClocks: snapshotClocks ?? NO_BYTES,
       logBytes: head?.log_bytes ?? 0,
       logRows: head?.log_rows ?? 0,
       logWeight: head?.log_weight ?? 0,
-      movedClocks,
+      movedClocks: movedClocks ?? NO_BYTES,
+      clocksLost: movedClocks === null || snapshotClocks === null,
     }
   }
 
-  #readValue(name: ValueName): Uint8Array {
-    const parts = this.#sql<{ bytes: ArrayBuffer }>(
-      "SELECT bytes FROM value WHERE name = ? ORDER BY part",
+  /** A named value; empty where there is none, null where it fails its checksum. */
+  #readValue(name: ValueName): Uint8Array | null {
+    const parts = this.#sql<{ crc: number | null; bytes: ArrayBuffer }>(
+      "SELECT crc, bytes FROM value WHERE name = ? ORDER BY part",
       name,
     )
     const whole = new Uint8Array(parts.reduce((total, { bytes }) => total + bytes.byteLength, 0))
     let at = 0
-    for (const { bytes } of parts) {
-      whole.set(new Uint8Array(bytes), at)
-      at += bytes.byteLength
+    for (const { crc, bytes } of parts) {
+      const part = new Uint8Array(bytes)
+      if (crc !== null && crc !== crc32(part)) return null
+      whole.set(part, at)
+      at += part.length
     }
     return whole
+  }
+
+  /** The same for what cannot be made anew: where it is damaged it is set aside (D6), and there is none. */
+  #readOrSetAside(name: ValueName): Uint8Array {
+    const value = this.#created ? this.#readValue(name) : NO_BYTES
+    if (value !== null) return value
+    this.#write(() => {
+      this.#setAside(
+        name,
+        "fails its checksum",
+        "SELECT 0 AS revision, bytes FROM value WHERE name = ?",
+        name,
+      )
+      this.#writeValue(name, NO_BYTES)
+      this.note("damaged", this.#state.revision)
+    })
+    return NO_BYTES
   }
 
   #writeValue(name: ValueName, bytes: Uint8Array): void {
     this.#sql("DELETE FROM value WHERE name = ?", name)
     if (bytes.length === 0) return
     for (const [part, value] of split(bytes, this.#limits.valueBytes).entries()) {
-      this.#sql("INSERT INTO value VALUES (?, ?, ?)", name, part, value)
+      this.#sql("INSERT INTO value VALUES (?, ?, ?, ?)", name, part, crc32(value), value)
     }
   }
 
@@ -741,7 +799,36 @@ type WaitingRow = {
   roots: string | null
   missing: string
 }
-type LogRow = Part & { revision: number; parts: number; who: ArrayBuffer }
+/** What a row says beside its bytes: the clocks that moved, and where its updates came from. */
+type Head = { clocks: ArrayBuffer | null; who: ArrayBuffer; head_crc: number | null }
+type LogRow = Part & Head & { revision: number; parts: number }
+const LOG_COLUMNS = "revision, part, parts, clocks, who, head_crc, crc, bytes"
+type HeadRow = Head & {
+  id: number
+  revision: number
+  log_bytes: number
+  log_rows: number
+  log_weight: number
+  at: number
+}
+const HEAD_COLUMNS = "id, revision, log_bytes, log_rows, log_weight, at, clocks, who, head_crc"
+const NO_BYTES = new Uint8Array()
+
+function headChecksum(clocks: Uint8Array | null, who: Uint8Array): number {
+  return crc32(who, crc32(clocks ?? NO_BYTES))
+}
+
+function isSound({ clocks, who, head_crc }: Head): boolean {
+  return (
+    head_crc === null ||
+    head_crc === headChecksum(clocks === null ? null : new Uint8Array(clocks), new Uint8Array(who))
+  )
+}
+
+/** Where the updates of a row came from; nothing where that cannot be trusted, so that nobody gets another's words. */
+function originsIn(head: Head): Uint8Array {
+  return isSound(head) ? new Uint8Array(head.who) : NO_BYTES
+}
 
 /** The updates of a commit, each with its length before it, in one allocation: a paste is large, and keystrokes many. */
 function pack(entries: readonly Entry[]): Uint8Array {

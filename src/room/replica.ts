@@ -138,6 +138,7 @@ export class Replica {
     this.#deleted = new Deleted(log)
     this.#server = log.noted<number>("server_client")
     this.#waiting = new WaitingRoom(log, limits)
+    if (log.state.clocksLost) this.#readClocksAnew()
   }
 
   /** Whether the document exists: something is in the log, or taken and uncommitted. */
@@ -690,7 +691,12 @@ export class Replica {
       for (const id of ids) {
         // Where this is what finds damage, the clocks go back before the verdict and not after it (D7).
         const document = this.document()
-        const { update, origin, bearer, roots, peers } = this.#waiting.open(id)
+        const opened = this.#waiting.open(id)
+        if (opened === null) {
+          this.#waiting.settle(id, null)
+          continue
+        }
+        const { update, origin, bearer, roots, peers } = opened
         try {
           const verdict = this.#vet(update, { bearer })
           if (verdict.news !== null) {
@@ -732,6 +738,17 @@ export class Replica {
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
       if (clock !== this.clockOf(client)) this.#advance(client, clock)
     }
+  }
+
+  /** The stored clocks failed their checksum: the document itself says how far it has come. */
+  #readClocksAnew(): void {
+    const { doc, damaged, storedClocks } = hydrate(this.#log, this.#uncommitted)
+    this.#doc = doc
+    if (damaged) return this.#setBack(doc, storedClocks)
+    this.#readClocks(doc)
+    this.#log.setClocks(storedClocks)
+    doc.clientID = this.#server ?? doc.clientID
+    this.#emit({ type: "clocks-lost" })
   }
 
   #rebuild(): Y.Doc {

@@ -29,6 +29,15 @@ interface Keeping {
   readonly bounded: boolean
 }
 
+/** A waiting update as it is judged again. */
+interface Opened {
+  readonly update: Uint8Array
+  readonly origin: Origin
+  readonly bearer: Bearer
+  readonly roots: readonly string[] | null
+  readonly peers: readonly string[]
+}
+
 /** What waits in a room, by id. */
 export class WaitingRoom {
   readonly #log: Log
@@ -67,7 +76,7 @@ export class WaitingRoom {
 
   /** Every waiting update, as it was sent. */
   updates(): Uint8Array[] {
-    return [...this.#waiting.keys()].map((id) => this.#log.held(id).update)
+    return [...this.#waiting.keys()].flatMap((id) => this.#log.held(id)?.update ?? [])
   }
 
   /**
@@ -139,16 +148,11 @@ export class WaitingRoom {
     return this.#waiting.keys()
   }
 
-  /** One that waits, to be judged again. */
-  open(id: number): {
-    update: Uint8Array
-    origin: Origin
-    bearer: Bearer
-    roots: readonly string[] | null
-    peers: readonly string[]
-  } {
+  /** One that waits, to be judged again; null where its bytes were damaged. */
+  open(id: number): Opened | null {
     const { peers, subject, roots } = this.#waiting.get(id)!
-    return { ...this.#log.held(id), bearer: { subject, peer: peers.at(-1) ?? null }, roots, peers }
+    const held = this.#log.held(id)
+    return held && { ...held, bearer: { subject, peer: peers.at(-1) ?? null }, roots, peers }
   }
 
   /** Take one out after it was judged again. @param rest the part that still waits; null: none */
@@ -162,8 +166,9 @@ export class WaitingRoom {
     const missing = flatten(rest.missing)
     const known = this.#log.findWaiting(rest.update, { subject, roots })
     if (known === null) {
-      const { origin } = this.#log.held(id)
-      const waiting = this.#log.hold(rest.update, { peers, roots, missing, origin })
+      const held = this.#log.held(id)
+      if (held === null) return
+      const waiting = this.#log.hold(rest.update, { peers, roots, missing, origin: held.origin })
       this.#add(waiting)
       // It is the same update, so it is not judged the sooner for having a new row.
       if (judgedAtMs !== undefined) this.#judgedAtMs.set(waiting.id, judgedAtMs)
