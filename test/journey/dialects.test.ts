@@ -20,6 +20,7 @@ import { testBundles } from "./bundles.ts"
 import { testHocuspocus } from "./hocuspocus.ts"
 import { SECRET } from "./secret.ts"
 import { testYSweet } from "./y-sweet.ts"
+import { testYjs14 } from "./yjs14.ts"
 
 const journey = setUpJourney({ beside: true })
 const locked = setUpJourney({
@@ -37,6 +38,7 @@ describe.concurrent("beside each other", () => {
   testHocuspocus(journey, locked)
   testBundles(journey)
   testYSweet(locked)
+  testYjs14(journey, locked)
 })
 
 it("[D1] [D2] has everything of which it said that it is saved after a SIGKILL, and gets back the rest, in every dialect", async () => {
