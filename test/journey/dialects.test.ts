@@ -18,6 +18,7 @@ import { setUpJourney } from "../kit/journey.ts"
 import { until } from "../kit/until.ts"
 import { testBundles } from "./bundles.ts"
 import { testHocuspocus } from "./hocuspocus.ts"
+import { testRights } from "./rights.ts"
 import { SECRET } from "./secret.ts"
 import { testYSweet } from "./y-sweet.ts"
 import { testYjs14 } from "./yjs14.ts"
@@ -38,6 +39,7 @@ describe.concurrent("beside each other", () => {
   testHocuspocus(journey, locked)
   testBundles(journey)
   testYSweet(locked)
+  testRights(locked)
   testYjs14(journey, locked)
 })
 
