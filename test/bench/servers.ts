@@ -133,6 +133,16 @@ export function systemNamed(name: string): System {
   return system
 }
 
+/** Yurt as Hocuspocus' clients see it. */
+export function spokenToAsHocuspocus(server: Server): Server {
+  const dialect = { ...hocuspocusDialect, path: (id: string) => `/hocuspocus/${id}` }
+  return {
+    ...server,
+    system: { ...server.system, dialect },
+    address: (id) => server.http(dialect.path(id)).replace("http", "ws"),
+  }
+}
+
 /** A server could not start, or ended before it was told to. It is a result, not a fault of the benchmark. */
 export class ServerFailure extends Error {
   override readonly name = "ServerFailure"

@@ -14,6 +14,7 @@ const TARGETS: readonly Target[] = [
   { scenario: "flood", against: "y-partyserver", times: 30 },
   { scenario: "flood", against: "relay", times: 20 },
   { scenario: "flood", against: "hocuspocus", times: 2.5 },
+  { scenario: "flood-mixed", figure: "costFactor", atMost: 1.15 },
   { scenario: "pace", figure: "p50Ms", against: "relay", times: 1 },
   { scenario: "pace", figure: "p99Ms", against: "relay", times: 1 },
   { scenario: "cursors-200", figure: "keepsUp", atLeast: 1 },

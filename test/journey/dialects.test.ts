@@ -18,8 +18,10 @@ import { setUpJourney } from "../kit/journey.ts"
 import { until } from "../kit/until.ts"
 import { testBundles } from "./bundles.ts"
 import { testHocuspocus } from "./hocuspocus.ts"
+import { testRights } from "./rights.ts"
 import { SECRET } from "./secret.ts"
 import { testYSweet } from "./y-sweet.ts"
+import { testYjs14 } from "./yjs14.ts"
 
 const journey = setUpJourney({ beside: true })
 const locked = setUpJourney({
@@ -37,6 +39,8 @@ describe.concurrent("beside each other", () => {
   testHocuspocus(journey, locked)
   testBundles(journey)
   testYSweet(locked)
+  testRights(locked)
+  testYjs14(journey, locked)
 })
 
 it("[D1] [D2] has everything of which it said that it is saved after a SIGKILL, and gets back the rest, in every dialect", async () => {

@@ -5,7 +5,7 @@ import { ceiling } from "./ceiling.ts"
 import { coldBig, coldPaper } from "./cold.ts"
 import { cost } from "./cost.ts"
 import { cursors } from "./cursors.ts"
-import { flood } from "./flood.ts"
+import { flood, floodMixed } from "./flood.ts"
 import { memory } from "./memory.ts"
 import { pace } from "./pace.ts"
 import { rooms, roomsDurable } from "./rooms.ts"
@@ -15,6 +15,7 @@ import { wake } from "./wake.ts"
 export const SCENARIOS: readonly Scenario[] = [
   ceiling,
   flood,
+  floodMixed,
   pace,
   ...cursors,
   trace,

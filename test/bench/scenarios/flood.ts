@@ -3,20 +3,28 @@
 import { textOf, typing } from "../edits.ts"
 import { connectAll, disconnectAll } from "../load-client.ts"
 import { mustEqual, mustServe, type Outcome, type Scenario, settled } from "../scenario.ts"
-import { type Server, startServer } from "../servers.ts"
+import { type Server, ServerFailure, spokenToAsHocuspocus, startServer } from "../servers.ts"
 import { Receiver } from "../tally.ts"
 
 const WRITERS = 10
 const RECEIVERS = 50
 const LIMIT_MS = 40_000
 
-async function floodOnce(server: Server, id: string, updatesEach: number): Promise<Outcome> {
+/** @param options.other half of the receivers are connected to this */
+async function floodOnce(
+  server: Server,
+  id: string,
+  { updatesEach, other = server }: { updatesEach: number; other?: Server },
+): Promise<Outcome> {
   const receivers = Array.from({ length: RECEIVERS }, () => new Receiver())
-  const listening = await connectAll(
-    server,
-    receivers.map(() => id),
-    { listener: (index) => receivers[index]!.listener },
-  )
+  const half = RECEIVERS / 2
+  const connect = (to: Server, from: number) =>
+    connectAll(
+      to,
+      Array.from({ length: half }, () => id),
+      { listener: (index) => receivers[from + index]!.listener },
+    )
+  const listening = [...(await connect(server, 0)), ...(await connect(other, half))]
   for (const [index, receiver] of receivers.entries()) receiver.client = listening[index]
   const writing = await connectAll(
     server,
@@ -65,7 +73,43 @@ export const flood: Scenario = {
   async measure({ system }) {
     await using server = await startServer(system)
     // A small one first: compilers warm up on every side.
-    await floodOnce(server, "warm-up", 20)
-    return await floodOnce(server, "flood", 200)
+    await floodOnce(server, "warm-up", { updatesEach: 20 })
+    return await floodOnce(server, "flood", { updatesEach: 200 })
+  },
+}
+
+/**
+ * Floods with one dialect and with two take turns in one server. The clock would tell how busy the machine was: what the
+ * second dialect costs is the CPU time of the server.
+ */
+export const floodMixed: Scenario = {
+  name: "flood-mixed",
+  title: "flood with half of the receivers on Hocuspocus' dialect: CPU time, in floods with one dialect",
+  systems: ["yurt"],
+  headline: { figure: "costFactor", better: "less" },
+  limitMs: 240_000,
+  async measure({ system }) {
+    await using server = await startServer(system)
+    const other = spokenToAsHocuspocus(server)
+    const cpuMs = async () => {
+      const used = await server.cpuMs()
+      if (used === null) throw new ServerFailure("its CPU time cannot be read here")
+      return used
+    }
+    for (const to of [server, other]) await floodOnce(server, "warm-up", { updatesEach: 50, other: to })
+    let oneMs = 0
+    let twoMs = 0
+    const speeds: number[] = []
+    for (let turn = 0; turn < 8; turn++) {
+      const startMs = await cpuMs()
+      await floodOnce(server, `one-${turn}`, { updatesEach: 200 })
+      const middleMs = await cpuMs()
+      const { figures } = await floodOnce(server, `two-${turn}`, { updatesEach: 200, other })
+      oneMs += middleMs - startMs
+      twoMs += (await cpuMs()) - middleMs
+      speeds.push(figures.updatesPerSecond!)
+    }
+    const updatesPerSecond = speeds.toSorted((a, b) => a - b)[speeds.length >> 1]!
+    return { figures: { costFactor: twoMs / oneMs, updatesPerSecond } }
   },
 }
