@@ -19,6 +19,10 @@ export interface DocumentRight {
   readonly presence?: boolean
   /** Of a writer: the only roots they may change. */
   readonly roots?: readonly string[]
+  /** Of a writer: may take back what others did. Default: only their own. */
+  readonly rollback?: "any"
+  /** What they may see of the past begins here: when they were let in, for one. Default: all of it. */
+  readonly historySince?: Date
 }
 
 /** What a token is to say. */
@@ -28,6 +32,8 @@ export interface TokenRequest {
   readonly docs?: readonly DocumentRight[]
   /** May list, delete, flush and revoke on the whole server. */
   readonly admin?: boolean
+  /** For every document: what they may see of the past begins here. */
+  readonly historySince?: Date
   /** What to call them, at most 100 characters. */
   readonly name?: string
   /** Their colour, at most 100 characters. */
@@ -88,6 +94,7 @@ export async function mintToken(request: TokenRequest, signing: Signing): Promis
     color,
     agent,
     onBehalfOf,
+    historySince,
     admin,
     docs = [],
   } = request
@@ -105,12 +112,15 @@ export async function mintToken(request: TokenRequest, signing: Signing): Promis
     jti: tokenId,
     iat: nowS,
     exp: nowS + Math.ceil(minutes * 60),
-    docs: docs.map(({ id, rights, presence, roots }) => ({
+    docs: docs.map(({ id, rights, presence, roots, rollback, historySince }) => ({
       id,
       rights,
       ...(presence !== undefined && { presence }),
       ...(roots !== undefined && { roots }),
+      ...(rollback !== undefined && { rollback }),
+      ...(historySince !== undefined && { historySince: historySince.getTime() / 1000 }),
     })),
+    ...(historySince !== undefined && { historySince: historySince.getTime() / 1000 }),
     ...(admin === true && { admin }),
     ...(name !== undefined && { name }),
     ...(color !== undefined && { color }),

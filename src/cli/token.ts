@@ -10,12 +10,15 @@ import { readSettings, requireSecret } from "./settings.ts"
 import { type Command, CommandError, give, readArgs, say } from "./terminal.ts"
 
 const usage = `yurt token --doc ID [--rights read|write] [--roots A,B] [--sub WHO] [--name NAME] [--color COLOR]
-           [--hours 12] [--presence] [--admin] [--agent NAME] [--for WHO] [--env FILE]
+           [--hours 12] [--presence] [--rollback-any] [--history-since TIME] [--admin] [--agent NAME] [--for WHO]
+           [--env FILE]
   --doc       a document's id, or the beginning of one with a * at the end; /PARTY/ID in a party of its own;
               may be given several times
   --rights    write (default) or read
   --roots     the only roots a writer may change, as NAME,NAME
   --presence  a reader who may show a cursor
+  --rollback-any   may take back what others did
+  --history-since  may see the past from this time on, as 2026-11-01 or 2026-11-01T12:00:00Z
   --admin     may list, delete and revoke; needs no --doc
   --agent     the name of a program that writes with people, under a cursor of its own
   --for       on whose behalf it acts
@@ -67,6 +70,8 @@ function readOptions(args: string[]) {
       admin: { type: "boolean", default: false },
       agent: { type: "string" },
       for: { type: "string" },
+      "rollback-any": { type: "boolean", default: false },
+      "history-since": { type: "string" },
       env: { type: "string" },
     },
   })
@@ -78,6 +83,10 @@ function readOptions(args: string[]) {
   if (!(hours > 0 && hours < 1e6))
     throw new CommandError("usage", `--hours ${values.hours} is not a number of hours.`, usage)
   const right: "read" | "write" = rights
+  const since = values["history-since"]
+  const historySince = since === undefined ? undefined : new Date(since)
+  if (historySince !== undefined && Number.isNaN(historySince.getTime()))
+    throw new CommandError("usage", `--history-since ${since} is not a time.`, usage)
   const roots = values.roots?.split(",").map((root) => root.trim())
   if (roots !== undefined && rights === "read")
     throw new CommandError("usage", "--roots narrows writing; it has no meaning with --rights read.", usage)
@@ -86,7 +95,14 @@ function readOptions(args: string[]) {
     hours,
     sub,
     admin,
-    docs: doc.map((id) => ({ id, rights: right, ...(presence && { presence }), ...(roots && { roots }) })),
+    docs: doc.map((id) => ({
+      id,
+      rights: right,
+      ...(presence && { presence }),
+      ...(roots && { roots }),
+      ...(values["rollback-any"] && { rollback: "any" as const }),
+    })),
+    ...(historySince !== undefined && { historySince }),
     ...(name !== undefined && { name }),
     ...(color !== undefined && { color }),
     ...(agent !== undefined && { agent }),

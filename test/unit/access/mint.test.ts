@@ -44,6 +44,22 @@ describe("[R1] a token of one's own backend", () => {
     await expect(verifyToken(token, "form", { AUTH_SECRET: SECRET })).rejects.toThrow('"aud"')
   })
 
+  it("[H5] carries what may be seen and taken back of the past, and refuses a time that is none", async () => {
+    const historySince = new Date("2026-11-01T00:00:00.5Z")
+    const docs = [{ id: "notes", rights: "write", rollback: "any", historySince }] as const
+    const token = await mintToken({ subject: "ada", docs }, { secret: SECRET })
+    expect(await verifyToken(token, "notes", { AUTH_SECRET: SECRET })).toMatchObject({
+      rollback: "any",
+      historySinceMs: historySince.getTime(),
+    })
+    const everywhere = await mintToken({ ...ADA, historySince }, { secret: SECRET })
+    expect(await verifyToken(everywhere, "notes", { AUTH_SECRET: SECRET })).toMatchObject({
+      historySinceMs: historySince.getTime(),
+    })
+    const never = { ...ADA, historySince: new Date("soon") }
+    await expect(mintToken(never, { secret: SECRET })).rejects.toThrow("historySince")
+  })
+
   it("[R1] is signed by an Ed25519 key as PEM on one line and as a JWK", async () => {
     const { publicKey, privateKey } = await generateKeyPair("EdDSA", { extractable: true })
     const settings = { AUTH_PUBLIC_KEY: await exportSPKI(publicKey) }
