@@ -8,7 +8,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
@@ -19,6 +18,8 @@ import type { ArchiveEnv } from "../archive/choose.ts"
 import { SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
 import { writeConfig } from "./serve/config.ts"
+import { askControl } from "./serve/control.ts"
+import { isAnother, nameArchive, noteFilled } from "./serve/filled.ts"
 import { takeLock } from "./serve/lock.ts"
 import { findWorkerd } from "./serve/workerd.ts"
 import { MAKE_SECRET, readSettings, type Settings } from "./settings.ts"
@@ -58,8 +59,8 @@ export const serve: Command = {
     const data = resolve(options.data)
     for (const folder of ["rooms", "server"]) makeFolder(join(data, folder))
     const lock = await takeLock(data)
-    const private_ = mkdtempSync(join(tmpdir(), "yurt-"))
-    const control = join(private_, "control")
+    const socketFolder = mkdtempSync(join(tmpdir(), "yurt-"))
+    const control = join(socketFolder, "control")
     try {
       copyFileSync(options.worker, join(data, "server/worker.js"))
       const config = join(data, "server/config.capnp")
@@ -78,11 +79,14 @@ export const serve: Command = {
       lock.note(child.pid!)
       passLog(child.stdout!, "info")
       passLog(child.stderr!, "error")
-      watchListening(child.stdio[3] as Readable, { version, data })
+      watchListening(child.stdio[3] as Readable, (port) => {
+        give(logLine("info", { event: "listening", port, workerd: version, data }))
+        void refill({ data, control, archive: nameArchive(settings) })
+      })
       await untilOver(child, { control, drainMs: options.drainSeconds * 1000 })
     } finally {
       lock.release()
-      rmSync(private_, { recursive: true, force: true })
+      rmSync(socketFolder, { recursive: true, force: true })
     }
   },
 }
@@ -186,12 +190,32 @@ function logLine(level: "info" | "error", values: Record<string, unknown>): stri
 }
 
 /** workerd says on its control pipe when a socket listens, and on which port. */
-function watchListening(stream: Readable, about: { version: string; data: string }): void {
+function watchListening(stream: Readable, onListening: (port: number | undefined) => void): void {
   createInterface({ input: stream }).on("line", (line) => {
     const { event, socket, port } = JSON.parse(line) as { event: string; socket: string; port?: number }
-    if (event === "listen" && socket === "http")
-      give(logLine("info", { event: "listening", port, workerd: about.version, data: about.data }))
+    if (event === "listen" && socket === "http") onListening(port)
   })
+}
+
+/** Where documents land in another database than before, write all of them there. A start that is cut off begins again. */
+async function refill({
+  data,
+  control,
+  archive,
+}: {
+  data: string
+  control: string
+  archive: string
+}): Promise<void> {
+  if (!isAnother(data, archive)) return
+  try {
+    const { documents = 0, failed = 0 } = await askControl(control, "/refill", null)
+    if (failed === 0) noteFilled(data, archive)
+    if (documents > 0)
+      give(logLine(failed === 0 ? "info" : "error", { event: "refilled", documents, failed }))
+  } catch (thrown) {
+    give(logLine("error", { event: "refill-failed", message: String(thrown) }))
+  }
 }
 
 /**
@@ -226,7 +250,7 @@ async function seeOff(
 ): Promise<void> {
   const startedAtMs = Date.now()
   try {
-    const drained = await drain(control, drainMs)
+    const drained = await askControl(control, "/drain", drainMs)
     give(logLine("info", { event: "drained", ...drained, ms: Date.now() - startedAtMs }))
   } catch (thrown) {
     // What was acknowledged is on the disk whether or not the rooms said goodbye.
@@ -235,24 +259,4 @@ async function seeOff(
   child.kill("SIGTERM")
   const timer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS)
   child.once("exit", () => clearTimeout(timer))
-}
-
-function drain(control: string, timeoutMs: number): Promise<Record<string, number>> {
-  return new Promise((done, fail) => {
-    const asking = request(
-      {
-        socketPath: control,
-        path: "/drain",
-        method: "POST",
-        signal: AbortSignal.timeout(Math.max(1, timeoutMs)),
-      },
-      async (response) => {
-        let body = ""
-        for await (const chunk of response) body += chunk
-        done(JSON.parse(body))
-      },
-    )
-    asking.on("error", fail)
-    asking.end()
-  })
 }

@@ -5,13 +5,16 @@
 import { WorkerEntrypoint } from "cloudflare:workers"
 import { authorize } from "../access/door.ts"
 import { checkRevoked, type RegistryEnv } from "../access/revocations.ts"
+import { OPEN_GRANT } from "../access/rights.ts"
 import type { AccessSettings } from "../access/settings.ts"
-import type { Archive } from "../archive/archive.ts"
+import type { Archive, ArchivePage } from "../archive/archive.ts"
 import { chooseArchive } from "../archive/choose.ts"
+import { mirrorArchive } from "../archive/mirror.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { routeDocuments } from "../http/routes.ts"
 import type { RoomEvent } from "../room/events.ts"
 import { Room as YurtRoom } from "../room/room.ts"
+import { unwrap } from "../rpc.ts"
 import { type CatalogueRpc, catalogueArchive } from "./catalogue.ts"
 import { logLine } from "./log.ts"
 import { METRICS_TYPE, Metrics } from "./metrics.ts"
@@ -29,8 +32,12 @@ export interface Env extends AccessSettings, RegistryEnv {
   readonly ARCHIVE?: string
 }
 
-/** Rooms asked at once to go. A guess: enough for the disk, few enough for memory. */
-const DRAINED_AT_ONCE = 64
+/** Rooms that the operator's door asks at once. A guess: enough for the disk, few enough for memory. */
+const ASKED_AT_ONCE = 32
+/** Documents of the catalogue that are read at once. */
+const REFILLED_AT_ONCE = 256
+/** The name of the one catalogue. */
+const CATALOGUE = "all"
 
 /** Plain workerd runs all rooms in this one isolate, so what is counted here is all there is, and outlives their sleep. */
 const metrics = new Metrics(Date.now())
@@ -48,38 +55,76 @@ export class Room extends YurtRoom<Env> {
 
   #chooseArchive(): Archive | null {
     if (this.env.ARCHIVE === "none") return null
-    return chooseArchive(this.env) ?? catalogueArchive(this.env.Catalogue.getByName("all"))
+    const catalogue = catalogueArchive(this.env.Catalogue.getByName(CATALOGUE))
+    const archive = chooseArchive(this.env)
+    // The catalogue is kept beside a database as well: by it everything is found again when the database is another one.
+    return archive === null ? catalogue : mirrorArchive(archive, catalogue)
   }
 }
 
 /**
  * The operator's own door: bound to a socket that only the machine's owner can open.
- * `POST /drain`: no request and no socket is taken from now on; what was taken is committed, and everyone is sent away.
+ *
+ * - `POST /drain`: no request and no socket is taken from now on; what was taken is committed, and everyone is sent away.
+ * - `POST /refill`: every document is written to the archive again, whatever the archive is thought to hold.
  */
 export class Control extends WorkerEntrypoint<Env> {
   override async fetch(request: Request): Promise<Response> {
-    if (request.method !== "POST" || new URL(request.url).pathname !== "/drain")
-      return Response.json(new SyncError("not-found", "The control door has POST /drain."), { status: 404 })
+    const { pathname } = new URL(request.url)
+    if (request.method === "POST" && pathname === "/drain") return Response.json(await this.#drain())
+    if (request.method === "POST" && pathname === "/refill") return Response.json(await this.#refill())
+    return Response.json(new SyncError("not-found", "The control door has POST /drain and /refill."), {
+      status: 404,
+    })
+  }
+
+  async #drain(): Promise<{ rooms: number; peers: number; failed: number }> {
     draining = true
     const names = [...metrics.open.keys()]
     let peers = 0
+    const failed = await this.#each(names, async (name) => {
+      // Not in one line: `+=` would add to what was before the wait.
+      const gone = await this.env.Room.getByName(name).drain()
+      peers += gone
+    })
+    return { rooms: names.length, peers, failed }
+  }
+
+  async #refill(): Promise<{ documents: number; failed: number }> {
+    const catalogue = this.env.Catalogue.getByName(CATALOGUE)
+    let documents = 0
     let failed = 0
-    const drainNext = async () => {
-      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+    for (let cursor: string | null = null; ; ) {
+      const page: ArchivePage = await catalogue.list({ cursor, limit: REFILLED_AT_ONCE })
+      documents += page.documents.length
+      failed += await this.#each(
+        page.documents.map(({ id }) => id),
+        async (name) => {
+          const { archivedRevision } = await unwrap(this.env.Room.getByName(name).flush(OPEN_GRANT))
+          if (archivedRevision === null) throw new Error("the archive did not take it")
+        },
+      )
+      if (page.cursor === null) return { documents, failed }
+      cursor = page.cursor
+    }
+  }
+
+  /** Ask these rooms, some at once. @returns how many failed; the others are asked all the same */
+  async #each(names: readonly string[], ask: (name: string) => Promise<void>): Promise<number> {
+    const left = [...names]
+    let failed = 0
+    const askNext = async () => {
+      for (let name = left.pop(); name !== undefined; name = left.pop()) {
         try {
-          // Not in one line: `+=` would add to what was before the wait.
-          const gone = await this.env.Room.getByName(name).drain()
-          peers += gone
+          await ask(name)
         } catch (cause) {
-          // The others go on; what this room acknowledged is on its disk.
           failed++
-          console.error(`${name}: could not be drained`, cause)
+          console.error(`${name}: was asked by the operator, and failed`, cause)
         }
       }
     }
-    const rooms = names.length
-    await Promise.all(Array.from({ length: DRAINED_AT_ONCE }, drainNext))
-    return Response.json({ rooms, peers, failed })
+    await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askNext))
+    return failed
   }
 }
 

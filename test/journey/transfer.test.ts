@@ -16,6 +16,7 @@ import { compareDocuments } from "../../src/cli/verify.ts"
 import { mintToken } from "../../src/token.ts"
 import { type Ran, runYurt } from "../kit/command.ts"
 import { SelfHosted } from "../kit/self-hosted.ts"
+import { until } from "../kit/until.ts"
 
 const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 const FIXTURES = join(import.meta.dirname, "../fixtures/sources")
@@ -45,7 +46,7 @@ async function request(id: string, init: RequestInit = {}, query = "?format=upda
     { secret: SECRET },
   )
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/octet-stream" }
-  return fetch(`${server.url}/docs/${encodeURI(id)}${query}`, { ...init, headers })
+  return fetch(`${server.url}/docs${id === "" ? "" : `/${encodeURI(id)}`}${query}`, { ...init, headers })
 }
 
 async function held(id: string): Promise<Uint8Array> {
@@ -139,6 +140,15 @@ describe("yurt import", () => {
 })
 
 describe("yurt export, backup and restore", () => {
+  // A document is listed a moment after it is written.
+  beforeAll(() =>
+    until(async () => {
+      const { documents } = (await (await request("", {}, "")).json()) as { documents: { id: string }[] }
+      const has = (prefix: string) => documents.filter(({ id }) => id.startsWith(prefix)).length
+      return has("hocuspocus-sqlite/") === 4 && has("again/") === 2
+    }, "what was imported is listed"),
+  )
+
   const ID = "hocuspocus-sqlite/Müller/Angebot 3"
 
   it("[D3] fetches every document into a folder that is imported again, and only what has changed the next time", async () => {
