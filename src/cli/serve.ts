@@ -77,6 +77,10 @@ export const serve: Command = {
         env: { ...process.env, ...settings } as NodeJS.ProcessEnv,
       })
       lock.note(child.pid!)
+      // Whatever ends this process, but for SIGKILL, leaves no workerd behind.
+      process.once("exit", () => child.kill("SIGKILL"))
+      // Who reads the log may go: the server stays.
+      for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
       passLog(child.stdout!, "info")
       passLog(child.stderr!, "error")
       watchListening(child.stdio[3] as Readable, (port) => {

@@ -159,6 +159,16 @@ describe("[D2] a server of one's own", () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
   })
 
+  it("[D2] goes on where nobody reads its log any more", async () => {
+    server.loseReader()
+    const ours = enter(openProvider(server.docs, "unread", { token }))
+    type(ours, "words")
+    await ours.provider.whenSaved()
+    ours.leave()
+    expect(await textAt("unread")).toBe("words")
+    expect((await server.terminate()).code).toBe(0)
+  })
+
   it("[D2] lets no second server onto its folder", async () => {
     const refusal = await typed(["serve", "--data", server.data, "--port", String(await freePort())], {
       AUTH_SECRET: SECRET,

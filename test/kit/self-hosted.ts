@@ -107,6 +107,12 @@ export class SelfHosted {
     if (child === null || child.exitCode !== null || child.signalCode !== null) await this.start()
   }
 
+  /** Its log goes nowhere any more, as where the program it was piped into has ended. */
+  loseReader(): void {
+    this.#child!.stdout!.destroy()
+    this.#child!.stderr!.destroy()
+  }
+
   /** SIGTERM. @returns its exit code, and how long it took, ms */
   async terminate(): Promise<{ code: number | null; ms: number }> {
     const startedAtMs = Date.now()
