@@ -227,6 +227,8 @@ export const LIMITS = {
   pastBytes: 1024 * MB,
   /** Updates that are read to answer one question about the past, bytes: some 4 million keystrokes in 5 s. */
   pastReadBytes: 64 * MB,
+  /** A list of differences or of authors, bytes: it is answered in one piece. @source Workers RPC limits: 32 MiB serialized */
+  pastAnswerBytes: 12 * MB,
   /** Estimated memory of a state that is rebuilt, bytes: it stands beside the present document. */
   pastWeight: 40 * MB,
   /** Versions of a document. Those made by themselves are thinned with age; at this many no more are made by hand. */

@@ -1,7 +1,7 @@
 /** Whose word it is: the author of content by its clocks, through whatever brought it back (H3, H4). */
-import type { Attribution, Mark, Who } from "./attribution.ts"
-import { whoOf } from "./attribution.ts"
+import { type Attribution, knowWho, type Mark, type Who } from "./attribution.ts"
 import type { Copies } from "./copies.ts"
+import type { Origin } from "./origin.ts"
 
 /** Whom content is by. */
 export interface Authorship {
@@ -38,6 +38,8 @@ export class Authors {
   readonly #copies: Copies
   readonly #register: Register
   readonly #notBeforeMs: number
+  /** One object for each person and way, so that the same can be told by identity. */
+  readonly #who: (origin: Origin) => { who: Who }
   /** One object for each mark, so that runs of the same can be told by identity. */
   readonly #known = new Map<Mark, Map<string, Authorship>>()
 
@@ -50,6 +52,7 @@ export class Authors {
     this.#copies = copies
     this.#register = register
     this.#notBeforeMs = notBeforeMs
+    this.#who = knowWho((subject) => register.nameOf(subject))
   }
 
   /** Of the content at a clock, up to `limit` at most. */
@@ -74,7 +77,7 @@ export class Authors {
     if (mark === null || mark.origin.at < this.#notBeforeMs || mark.origin.at === 0)
       return { by: null, at: null }
     return {
-      by: whoOf(mark.origin, (subject) => this.#register.nameOf(subject)),
+      by: this.#who(mark.origin).who,
       at: new Date(mark.origin.at).toISOString(),
     }
   }

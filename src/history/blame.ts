@@ -5,7 +5,7 @@ import { Budget } from "../export/budget.ts"
 import { findRoot } from "../export/roots.ts"
 import type { SharedType } from "../export/shared-types.ts"
 import type { Authors, Authorship } from "./authors.ts"
-import { itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
+import { isSamePath, itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
 
 /** A stretch of text or one value, and whom it is by. */
 export type Span = Authorship & {
@@ -80,7 +80,9 @@ const MINUTE_MS = 60_000
 function isOneSpan(span: Span, { by, at, verified, restoredBy }: Authorship, path: Path): boolean {
   return (
     span.verified === verified &&
-    JSON.stringify([span.by, span.restoredBy, span.path ?? []]) === JSON.stringify([by, restoredBy, path]) &&
+    span.by === by &&
+    span.restoredBy === restoredBy &&
+    isSamePath(span.path, path) &&
     Math.abs(Date.parse(span.at ?? "1970-01-01") - Date.parse(at ?? "1970-01-01")) < MINUTE_MS
   )
 }

@@ -9,7 +9,7 @@ import type { SharedType } from "../export/shared-types.ts"
 import type { Who } from "./attribution.ts"
 import type { Authors } from "./authors.ts"
 import { lastBefore } from "./copies.ts"
-import { itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
+import { isSamePath, itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
 
 /** One stretch of text or one value, and what became of it. */
 export interface Change {
@@ -67,13 +67,13 @@ export function diff(
   options: { before: Before; authors: Authors; root: string | null; budgetBytes: number },
 ): Record<string, Change[]> {
   const budget = new Budget(options.budgetBytes)
-  const roots: Record<string, Change[]> = Object.create(null)
+  const roots: [name: string, changes: Change[]][] = []
   for (const { name, type } of rootsOf(doc, options.root)) {
     const writer = new Differences(options.before, options.authors, budget)
     writer.read(type, { path: [], isNew: false, isGone: false })
-    roots[name] = writer.changes
+    roots.push([name, writer.changes])
   }
-  return roots
+  return Object.fromEntries(roots)
 }
 
 function rootsOf(doc: Y.Doc, root: string | null): Root[] {
@@ -235,17 +235,15 @@ class Formats {
 
   /** What changed here; null: nothing. */
   changed(): Pick<Change, "attributes" | "by" | "at"> | null {
-    const attributes: Record<string, unknown> = Object.create(null)
+    const attributes: [key: string, value: unknown][] = []
     let reason: { by: Who | null; at: string | null } = { by: null, at: null }
-    let isChanged = false
     for (const key of new Set([...this.before.keys(), ...this.now.keys()])) {
       const [was, is] = [this.before.get(key) ?? null, this.now.get(key) ?? null]
       if (was === is || JSON.stringify(was) === JSON.stringify(is)) continue
-      isChanged = true
-      attributes[key] = is
+      attributes.push([key, is])
       reason = this.reasons.get(key) ?? reason
     }
-    return isChanged ? { attributes, ...reason } : null
+    return attributes.length > 0 ? { attributes: Object.fromEntries(attributes), ...reason } : null
   }
 }
 
@@ -256,7 +254,9 @@ function isOneChange(one: Change, other: Change): boolean {
   return (
     one.op === other.op &&
     Math.abs(Date.parse(one.at ?? "1970-01-01") - Date.parse(other.at ?? "1970-01-01")) < MINUTE_MS &&
-    JSON.stringify([one.by, one.path, one.attributes]) ===
-      JSON.stringify([other.by, other.path, other.attributes])
+    one.by === other.by &&
+    isSamePath(one.path, other.path) &&
+    (one.attributes === other.attributes ||
+      JSON.stringify(one.attributes) === JSON.stringify(other.attributes))
   )
 }

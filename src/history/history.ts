@@ -75,7 +75,7 @@ export class History {
     const { revision } = this.placeOf(at, sinceMs)
     const doc = this.timeline.rebuild(revision)
     const authors = this.#authors(this.attribute(revision), sinceMs)
-    return blame(doc, root, { authors, budgetBytes: this.#limits.exportBytes })
+    return blame(doc, root, { authors, budgetBytes: this.#limits.pastAnswerBytes })
   }
 
   /** What became of the content between two moments. @throws SyncError as `placeOf`, too-large */
@@ -99,7 +99,7 @@ export class History {
       before: before!,
       authors: this.#authors(attribution, ask.sinceMs),
       root: ask.root,
-      budgetBytes: this.#limits.exportBytes,
+      budgetBytes: this.#limits.pastAnswerBytes,
     })
     return { from, to, roots }
   }

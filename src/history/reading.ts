@@ -36,3 +36,8 @@ export function lettersOf(item: Y.Item, clock: number, end: number): string | nu
   if (!(item.content instanceof Y.ContentString)) return null
   return item.content.str.slice(clock - item.id.clock, end - item.id.clock)
 }
+
+/** Whether two places are one. Absent: the root. */
+export function isSamePath(one: Path = [], other: Path = []): boolean {
+  return one === other || (one.length === other.length && one.every((step, i) => step === other[i]))
+}

@@ -311,3 +311,114 @@ describe("the other resources", () => {
     expect(await (await ask(`/docs/${room.id}?format=text`)).text()).toBe("mine")
   })
 })
+
+describe("the past", () => {
+  const body = (value: unknown): RequestInit => ({ method: "POST", body: JSON.stringify(value) })
+  const json = async (path: string, init?: RequestInit) =>
+    (await ask(path, init)).json<Record<string, unknown>>()
+
+  it("[H2] [H3] is listed, shown, compared, brought back and copied", async () => {
+    const id = freshId()
+    const at = `/docs/${id}/-`
+    expect((await ask(`${at}/versions`)).status).toBe(404)
+    await patch(id, writing("first"))
+    const made = await ask(`${at}/versions`, body({ name: "First", meta: { n: 1 } }))
+    expect(made.status).toBe(201)
+    const version = await made.json<{ id: string; revision: number }>()
+    await patch(id, writing("second "))
+    const now = await (await ask(`/docs/${id}?format=text`)).text()
+    expect((await json(`${at}/versions`)).versions).toEqual([version])
+    expect(await json(`${at}/versions/${version.id}`)).toEqual(version)
+    const renamed = { method: "PATCH", body: JSON.stringify({ name: "1st" }) }
+    expect(await json(`${at}/versions/${version.id}`, renamed)).toMatchObject({ name: "1st", meta: { n: 1 } })
+
+    for (const moment of [version.id, String(version.revision)]) {
+      const shown = await ask(`/docs/${id}?format=text&at=${moment}`)
+      expect(await shown.text()).toBe("first")
+      const etag = shown.headers.get("etag")!
+      expect(etag).toBe(`"p${version.revision}.text"`)
+      const again = await ask(`/docs/${id}?format=text&at=${moment}`, { headers: { "if-none-match": etag } })
+      expect(again.status).toBe(304)
+    }
+    const old = new Y.Doc()
+    Y.applyUpdate(old, new Uint8Array(await (await ask(`/docs/${id}?at=${version.id}`)).arrayBuffer()))
+    expect(old.getText("text").toString()).toBe("first")
+
+    const diff = await ask(`${at}/diff?from=${version.id}&format=html`)
+    expect(await diff.text()).toMatch(/<ins[^>]*>second <\/ins>/)
+    expect(diff.headers.get("content-security-policy")).toMatch("default-src 'none'")
+    expect(await (await ask(`${at}/diff?from=${version.id}&format=markdown`)).text()).toContain(
+      "<ins>second </ins>",
+    )
+    expect(await json(`${at}/blame?root=text`)).toMatchObject({ root: "text" })
+    expect((await json(`${at}/activity?order=asc&limit=1`)).activity).toHaveLength(1)
+
+    expect(await json(`${at}/copy`, body({ to: `${id}-2`, at: version.id }))).toMatchObject({ id: `${id}-2` })
+    expect(await (await ask(`/docs/${id}-2?format=text`)).text()).toBe("first")
+    expect((await json(`/docs/${id}-2/-/activity`)).activity).toMatchObject([{ by: { via: "import" } }])
+    expect((await ask(`${at}/copy`, body({ to: `${id}-2` }))).status).toBe(409)
+
+    const restored = await json(`${at}/versions/${version.id}/restore`, body({}))
+    expect(restored).toMatchObject({ backup: { trigger: "restore" } })
+    expect(await (await ask(`/docs/${id}?format=text`)).text()).toBe("first")
+    expect(await json(`${at}/rollback`, body({ via: "restore", dryRun: true }))).toMatchObject({
+      inserted: 7,
+    })
+    await json(`${at}/rollback`, body({ via: "restore" }))
+    expect(await (await ask(`/docs/${id}?format=text`)).text()).toBe(now)
+    expect(await json(`${at}/prune`, body({ before: String(version.revision) }))).toMatchObject({
+      fromRevision: version.revision,
+    })
+    expect((await ask(`${at}/versions/${version.id}`, { method: "DELETE" })).status).toBe(204)
+    expect((await ask(`${at}/versions/${version.id}`)).status).toBe(404)
+  })
+
+  it("[W1] is not moved by requests that make no sense", async () => {
+    const id = freshId()
+    await patch(id, writing("here"))
+    const at = `/docs/${id}/-`
+    const refused: [path: string, init: RequestInit | undefined, status: number][] = [
+      ["?at=yesterday", undefined, 400],
+      ["?at=99999999999999999999", undefined, 400],
+      ["?at=7", undefined, 404],
+      ["?at=2001-01-01T00:00:00Z", undefined, 404],
+      ["?at=2001-13-45T99:00:00Z", undefined, 400],
+      ["?at=v_none", undefined, 404],
+      ["/-/versions?cursor=x", undefined, 400],
+      ["/-/versions?limit=0", undefined, 400],
+      ["/-/versions/v_none", undefined, 404],
+      ["/-/versions/%E0%A4", undefined, 400],
+      ["/-/versions/v_none/restore", body({}), 404],
+      ["/-/versions", body([]), 400],
+      ["/-/versions", body({ name: 7 }), 400],
+      ["/-/versions", body({ name: "" }), 400],
+      ["/-/versions", body({ name: "n".repeat(201) }), 400],
+      ["/-/versions", body({ meta: "m".repeat(5_000) }), 400],
+      ["/-/versions", body({ meta: "m".repeat(100_000) }), 413],
+      ["/-/versions", { method: "POST", body: "{" }, 400],
+      ["/-/diff", undefined, 400],
+      ["/-/diff?from=1&format=pdf", undefined, 400],
+      ["/-/diff?from=2", undefined, 404],
+      ["/-/blame", undefined, 400],
+      ["/-/blame?root=none", undefined, 404],
+      ["/-/activity?order=up", undefined, 400],
+      ["/-/activity?group=-1", undefined, 400],
+      ["/-/activity?cursor=x", undefined, 400],
+      ["/-/rollback", body({ dryRun: "yes" }), 400],
+      ["/-/rollback", body({ by: {} }), 400],
+      ["/-/prune", body({}), 400],
+      ["/-/copy", body({}), 400],
+      ["/-/copy", body({ to: "../x" }), 400],
+    ]
+    for (const [path, init, status] of refused) {
+      const response = await ask(`/docs/${id}${path}`, init)
+      expect([path, response.status, await response.json()]).toEqual([
+        path,
+        status,
+        expect.objectContaining({ message: expect.any(String) }),
+      ])
+    }
+    expect(await (await ask(`/docs/${id}?format=text`)).text()).toBe("here")
+    expect((await ask(`${at}/versions`)).status).toBe(200)
+  })
+})

@@ -51,6 +51,31 @@ describe("[R2] the rights of a token", () => {
     })
   })
 
+  it("[H5] show the past from the earliest time that an entry says, and never from before the token's", async () => {
+    const since = async (claims: Record<string, unknown>) => {
+      const granted = await bring(await sign(claims), read("notes"))
+      return "historySinceMs" in granted ? granted.historySinceMs : null
+    }
+    expect(await since({ docs: [read("notes")] })).toBe(null)
+    expect(await since({ docs: [{ ...read("notes"), historySince: 20 }] })).toBe(20_000)
+    expect(
+      await since({
+        docs: [
+          { ...read("notes"), historySince: 20 },
+          { ...read("*"), historySince: 10 },
+        ],
+      }),
+    ).toBe(10_000)
+    expect(await since({ docs: [{ ...read("notes"), historySince: 20 }, read("*")] })).toBe(null)
+    expect(await since({ historySince: 15, docs: [{ ...read("notes"), historySince: 10 }] })).toBe(15_000)
+  })
+
+  it("[H5] let nobody take back others' work unless an entry that may write says so", async () => {
+    const docs = [{ ...write("notes"), rollback: "any" }, write("*")]
+    expect(await bring(await sign({ docs }), write("notes"))).toMatchObject({ rollback: "any" })
+    expect(await bring(await sign({ docs }), write("other"))).not.toHaveProperty("rollback")
+  })
+
   it("[R2] hold for nothing when it names no documents", async () => {
     expect(await bring(await sign({}), read("notes"))).toMatchObject({ code: "forbidden" })
     expect(await bring(await sign({ docs: [] }), read("notes"))).toMatchObject({ code: "forbidden" })

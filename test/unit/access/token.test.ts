@@ -56,6 +56,18 @@ describe("[R1] a token", () => {
     ["with a right it invented", { docs: [{ id: "notes", rights: "own" }] }, "docs[0].rights"],
     ["with presence as text", { docs: [{ ...NOTES, presence: "yes" }] }, "docs[0].presence"],
     ["with roots that are no list", { docs: [{ ...NOTES, roots: "a" }] }, "docs[0].roots"],
+    ["with a rollback of another word", { docs: [{ ...NOTES, rollback: "all" }] }, "docs[0].rollback"],
+    [
+      "with rollback for a reader",
+      { docs: [{ id: "notes", rights: "read", rollback: "any" }] },
+      "docs[0].rollback without the right to write",
+    ],
+    ["with a historySince that is a text", { historySince: "2026" }, "historySince"],
+    [
+      "with a historySince that is negative",
+      { docs: [{ ...NOTES, historySince: -1 }] },
+      "docs[0].historySince",
+    ],
     ["with a root that is a number", { docs: [{ ...NOTES, roots: ["a", 7] }] }, "docs[0].roots"],
     [
       "with roots for a reader",

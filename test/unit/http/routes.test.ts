@@ -182,7 +182,8 @@ describe("a request that a room answers", () => {
       [
         "Müller/Plan",
         "export",
-        { format: "svg", accept: "image/svg+xml", root: "strokes", ifNoneMatch: '"r0"' },
+        { format: "svg", accept: "image/svg+xml", root: "strokes", ifNoneMatch: '"r0"', at: null },
+        expect.objectContaining({ rights: "write" }),
       ],
     ])
     expect(response.status).toBe(200)

@@ -1,0 +1,62 @@
+/**
+ * The whole recorded paper by three people: any of many random revisions, against the replay of the session; how long a
+ * version takes to open, and what the past takes on disk.
+ *
+ *     YURT_TRACE=automerge-paper.json.gz node test/unit/history/paper-bench.ts [revisions] [edits]
+ */
+import { below, seededRandom } from "../../kit/random.ts"
+import { recordedEdits } from "../../kit/session.ts"
+import { authorOf, OWNERS, Paper, updatesOf } from "./paper.ts"
+import { ADMIN, DeskRoom } from "./room.ts"
+
+const wanted = Number(process.argv[2] ?? 1_000)
+const edits = recordedEdits(Number(process.argv[3] ?? Number.POSITIVE_INFINITY))
+const random = seededRandom("paper")
+const room = new DeskRoom(OWNERS)
+const paper = new Paper()
+const picked = new Set(Array.from({ length: wanted }, () => below(random, edits.length)))
+const states: { revision: number; text: string }[] = []
+let i = 0
+for (const { update, subject } of updatesOf(edits)) {
+  room.clock += 200
+  room.take(update, subject)
+  paper.edit(edits[i]!, authorOf(i))
+  const isPicked = picked.has(i)
+  // Five edits a second, at a commit a second.
+  if (isPicked || i % 5 === 4) {
+    const revision = room.commit()
+    if (isPicked) states.push({ revision, text: paper.text })
+  }
+  if (++i % 20_000 === 0) room.restart()
+}
+room.commit()
+const { timeline } = room.past.history
+const times: number[] = []
+for (const { revision, text } of states) {
+  const from = performance.now()
+  const doc = timeline.rebuild(revision)
+  times.push(performance.now() - from)
+  if (doc.getText("text").toString() !== text) throw new Error(`Revision ${revision} differs`)
+}
+times.sort((a, b) => a - b)
+const of = (share: number) => times[Math.floor(share * (times.length - 1))]!.toFixed(0)
+console.log(`${states.length} revisions of ${edits.length} edits are as they were`)
+console.log(`opening one: p50 ${of(0.5)} ms, p99 ${of(0.99)} ms, max ${of(1)} ms`)
+const { bytes, updateBytes } = room.log.past.size
+console.log(
+  `kept for the past: ${bytes} bytes for ${updateBytes} of updates (${(bytes / updateBytes).toFixed(2)} ×); taken ${room.taken}`,
+)
+for (const [what, act] of [
+  ["blame", () => room.past.answer("blame", { root: "text", at: null }, ADMIN)],
+  ["diff over all", () => room.past.answer("diff", { from: "1", to: null, root: null }, ADMIN)],
+  [
+    "rollback of one",
+    () => room.past.answer("rollback", { by: "bob", via: null, from: null, to: null, dryRun: false }, ADMIN),
+  ],
+] as const) {
+  const from = performance.now()
+  act()
+  console.log(`${what}: ${(performance.now() - from).toFixed(0)} ms`)
+}
+if (room.replica.document().getText("text").toString() !== paper.without("bob"))
+  throw new Error("The rollback differs from the replay without them")

@@ -1,0 +1,71 @@
+/** A room's document and its past in plain Node: the real log, replica and past, without sockets. */
+import type { Grant } from "../../../src/access/rights.ts"
+import { LIMITS, type Limits } from "../../../src/limits.ts"
+import { Authors } from "../../../src/room/authors.ts"
+import { Intake } from "../../../src/room/intake.ts"
+import { Log } from "../../../src/room/log.ts"
+import { Past } from "../../../src/room/past.ts"
+import { Replica } from "../../../src/room/replica.ts"
+import { memoryStorage } from "../../kit/storage.ts"
+
+/** Whoever may do everything. */
+export const ADMIN: Grant = {
+  subject: "root",
+  rights: "write",
+  presence: true,
+  admin: true,
+  expiresAtMs: null,
+  tokenId: null,
+}
+
+/** A document that several people write, each under a client id of their own. */
+export class DeskRoom {
+  readonly #storage = memoryStorage()
+  readonly #limits: Limits
+  readonly #owners: ReadonlyMap<number, string>
+  /** ms since 1970. */
+  clock = Date.UTC(2026, 0, 1)
+  log!: Log
+  replica!: Replica
+  past!: Past
+  /** Bytes of updates that were taken. */
+  taken = 0
+
+  /** @param owners who shows themselves under which client id */
+  constructor(owners: ReadonlyMap<number, string>, limits: Partial<Limits> = {}) {
+    this.#owners = owners
+    this.#limits = { ...LIMITS, ...limits }
+    this.restart()
+  }
+
+  /** Lose what was not committed, and everything in memory. */
+  restart(): void {
+    const limits = this.#limits
+    const emit = () => {}
+    this.log = new Log(this.#storage, limits)
+    const authors = new Authors(this.log, (client) => {
+      const subject = this.#owners.get(client)
+      return subject === undefined ? null : { id: subject, subject }
+    })
+    this.replica = new Replica(this.log, { limits, claims: authors, emit })
+    const ports = { relay() {}, release() {}, acknowledge() {}, dirty() {} }
+    const intake = new Intake<never>({ replica: this.replica, authors, ports, limits, emit })
+    this.past = new Past({ log: this.log, replica: this.replica, intake, limits, emit })
+  }
+
+  /** Take an update of somebody's; it is committed later. */
+  take(update: Uint8Array, subject: string): void {
+    this.taken += update.length
+    this.replica.receive(update, {
+      bearer: { subject, peer: subject },
+      origin: { at: this.clock, subject, via: "socket" },
+    })
+  }
+
+  /** Commit what was taken, and fold the log where it has outgrown the snapshot. @returns the revision */
+  commit(): number {
+    const revision = this.replica.commit()
+    if (this.replica.outgrown) this.replica.compact()
+    return revision
+  }
+}
