@@ -196,8 +196,8 @@ export const LIMITS = {
   /** A room that is open asks the archive again for what it holds after this long, ms: it may have been restored. */
   archiveVerifyMs: 24 * 3_600_000,
   /**
-   * An empty room whose archive has everything drops its own storage after this long, ms, and starts from the
-   * archive the next time. 0: never. A Durable Object's storage costs about as much as D1's, so this is for those whose
+   * An empty room whose archive has everything drops its own copy after this long, ms, and starts from the
+   * archive the next time. What it keeps of the past stays (`pastBytes`). 0: never. A Durable Object's storage costs about as much as D1's, so this is for those whose
    * archive must be the only copy.
    */
   retentionMs: 0,
@@ -223,7 +223,7 @@ export const LIMITS = {
   frameFactor: 2,
   /** ... and at least so much, bytes: 100,000 keystrokes, which are replayed in 0.15 s. */
   frameFloorBytes: 2 * MB,
-  /** What a room keeps for its past, bytes. Beyond it the oldest is pruned. A Durable Object holds 10 GB. */
+  /** What a room keeps for its past, bytes. Beyond it the oldest is pruned. 0: nothing. A Durable Object holds 10 GB. */
   pastBytes: 1024 * MB,
   /** Updates that are read to answer one question about the past, bytes: some 4 million keystrokes in 5 s. */
   pastReadBytes: 64 * MB,
@@ -399,7 +399,7 @@ const CEILINGS: { readonly [Name in keyof typeof LIMITS]?: number } = {
 }
 
 /** The numbers that may be 0. */
-const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockToleranceMs"])
+const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockToleranceMs", "pastBytes"])
 
 /** The numbers that may have a fraction. */
 const MAY_BE_FRACTIONS: ReadonlySet<string> = new Set([

@@ -131,7 +131,8 @@ export class Segments {
     }: { snapshot: { revision: number; at: number; bytes: number; read: () => Uint8Array | null } },
   ): void {
     const joins = this.#tables.noted<number>("past_whole") === 1
-    const { frameFactor, frameFloorBytes, segmentBytes } = this.#limits
+    const { frameFactor, frameFloorBytes, segmentBytes, pastBytes } = this.#limits
+    if (pastBytes === 0) return this.interrupt()
     // A frame pays where more would have to be replayed than the state itself is long.
     const isDue = !joins || this.#sinceFrame() > Math.max(frameFloorBytes, frameFactor * snapshot.bytes)
     if (isDue) this.keepFrame(snapshot.read(), { revision: snapshot.revision, at: snapshot.at, joins })

@@ -95,8 +95,11 @@ export class Archivist {
     if (this.#replica.exists) return
     switch (found.kind) {
       case "absent":
+        // What begins here now does not follow from what was dropped.
+        this.#log.past.interrupt()
         break
       case "deleted":
+        this.#log.forgetPast()
         this.#bury(found.sidecar)
         this.outbox.confirmed(found.version, null)
         // After the first write, which makes the tables: before it a revision is kept nowhere.
@@ -347,9 +350,12 @@ export class Archivist {
 
   #adopt(document: ArchivedDocument): void {
     const origin: Origin = { at: Date.now(), subject: null, via: "archive" }
+    const { writer, revision } = document
     this.#replica.adopt(document.update, {
-      revision: document.revision,
+      revision,
       origin,
+      continues:
+        writer !== null && writer === this.#log.noted("writer") && revision === this.#log.state.revision,
       alongside: () => this.#writeSidecar(document.sidecar),
     })
     this.#authors.reread()

@@ -319,19 +319,51 @@ export class Log {
 
   /**
    * Start from an archived document: its bytes become the snapshot, and the revision counts on from its own.
+   * @param options.continues it is the very state that this room has dropped, so that its past goes on
    * @param options.alongside writes that belong to the same transaction
    */
   adopt(
     snapshot: Uint8Array,
-    options: { clocks: Uint8Array; weight: number; revision: number; alongside: () => void },
+    options: {
+      clocks: Uint8Array
+      weight: number
+      revision: number
+      continues: boolean
+      alongside: () => void
+    },
   ): void {
     const revision = Math.max(options.revision, this.#state.revision)
     this.#write(() => {
-      this.#past.interrupt()
+      if (!options.continues) this.#past.interrupt()
       this.#replace(snapshot, { ...options, revision })
       this.note("snapshot_at", Math.max(this.#state.at, Date.now()))
     })
     this.#state = { ...this.#state, at: Math.max(this.#state.at, Date.now()) }
+  }
+
+  /** Drop the document, which the archive has. What is kept of its past stays, and goes on when it is opened again. */
+  shed(): void {
+    const { revision, at, snapshotBytes } = this.#state
+    this.#write(() => {
+      this.#past.take(this.#handOver(), { snapshot: { ...this.base, bytes: snapshotBytes } })
+      for (const table of ["log", "snapshot", "waiting", "owner", "carried", "presence", "value"])
+        this.#sql(`DELETE FROM ${table}`)
+      this.#sql("DELETE FROM meta WHERE key NOT IN ('schema', 'writer', 'past_whole')")
+      this.note("revision", revision)
+      this.note("snapshot_revision", revision)
+      this.note("snapshot_at", at)
+    })
+    this.#state = { ...EMPTY, revision, at }
+  }
+
+  /** The document whose past is kept here was deleted elsewhere (D8). */
+  forgetPast(): void {
+    if (!this.#created || this.#past.first === null) return
+    this.#write(() => {
+      for (const table of PAST) this.#sql(`DELETE FROM ${table}`)
+      this.note("past_whole", null)
+    })
+    this.#past.recount()
   }
 
   /** Count on from this revision, because the archive has a higher one. */

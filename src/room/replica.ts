@@ -438,12 +438,18 @@ export class Replica {
 
   /**
    * Start from an archived document. Updates that are pending inside it wait here.
+   * @param options.continues it is the very state that this room has dropped
    * @param options.alongside writes that belong to the same transaction
    * @throws SyncError bad-update where the bytes are no document: never start empty over one that exists
    */
   adopt(
     update: Uint8Array,
-    { revision, origin, alongside }: { revision: number; origin: Origin; alongside: () => void },
+    {
+      revision,
+      origin,
+      continues,
+      alongside,
+    }: { revision: number; origin: Origin; continues: boolean; alongside: () => void },
   ): void {
     const doc = createDocument()
     try {
@@ -463,6 +469,7 @@ export class Replica {
       clocks: Y.encodeStateVector(doc),
       weight: weightOf(doc),
       revision,
+      continues,
       alongside: () => {
         alongside()
         if (rest?.kind === "accept" && rest.waiting !== null)

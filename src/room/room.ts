@@ -470,7 +470,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /** Drop the room's own storage. The next visitor finds a room that starts from the archive. */
   async #retire(): Promise<void> {
-    const { archivist, agenda, idle } = this.#room
+    const { archivist, agenda, idle, log } = this.#room
     const holds = await archivist.verify()
     // Somebody may have come or written while the archive was asked.
     const dueAtMs = idle.retiresAtMs
@@ -478,7 +478,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     this.#emit({ type: "retired" })
     // In one turn: what came between the two would be acknowledged and then dropped.
     const cleared = agenda.end()
-    const dropped = this.ctx.storage.deleteAll()
+    const dropped = this.limits.pastBytes > 0 ? log.shed() : this.ctx.storage.deleteAll()
     this.#parts = null
     this.#opening = null
     await Promise.all([cleared, dropped])

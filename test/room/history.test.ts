@@ -471,3 +471,65 @@ it("[H1] keeps time from going back, whatever the clock does", async () => {
   const times = activity.map(({ from }) => Date.parse(from))
   expect(times).toEqual([...times].sort((a, b) => a - b))
 })
+
+it("[H6] keeps the past of a room that drops its own copy, and goes on with it", async () => {
+  const room = new TestRoom(freshId(), env.Keeping)
+  await room.join(as("ada"))
+  const first = await writes(room, 0, "one ")
+  const second = await writes(room, 0, "two ")
+  const { id } = await past(room, "createVersion", { name: "Two", meta: undefined }, as("ada"))
+  await room.leave(0)
+  const drops = () =>
+    until(async () => {
+      const [row] = await room.rows<{ n: number }>(
+        "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM snapshot) AS n",
+      )
+      return row!.n === 0
+    }, "the room has dropped its copy")
+  await drops()
+  await room.evict()
+  await room.join(as("bob"))
+  expect(room.text(1)).toBe("one two ")
+  const third = await writes(room, 1, "three")
+  const check = async () => {
+    expect(await textAt(room, first)).toBe("one ")
+    expect(await textAt(room, id)).toBe("one two ")
+    expect(await textAt(room, third)).toBe("one two three")
+    const { roots } = await past(room, "diff", { from: String(second), to: null, root: null })
+    expect(roots.text!.map(({ op, text, by }) => [op, text, by?.subject])).toEqual([
+      ["equal", "one two ", undefined],
+      ["insert", "three", "bob"],
+    ])
+  }
+  await check()
+  await room.leave(1)
+  await drops()
+  await check()
+  // One whole state is kept, not one for each time that it was opened.
+  expect(await room.rows("SELECT id FROM past WHERE kind = 'frame'")).toHaveLength(1)
+})
+
+it("[D4] hands over the log and folds it in one transaction, or does neither", async () => {
+  const room = await openForTwo()
+  const first = await writes(room, 0, "one ")
+  await compacts(room)
+  const second = await writes(room, 0, "two ")
+  await room.damage("CREATE TRIGGER full BEFORE INSERT ON snapshot BEGIN SELECT RAISE(ABORT, 'full'); END")
+  await room.alarm()
+  expect(await room.happened("chore-failed")).toBeGreaterThan(0)
+  expect((await room.status())?.logRows).toBe(1)
+  const check = async () => {
+    expect(await textAt(room, first)).toBe("one ")
+    expect(await textAt(room, second)).toBe("one two ")
+  }
+  await check()
+  await room.evict()
+  await check()
+  await room.damage("DROP TRIGGER full")
+  await compacts(room)
+  await check()
+  expect(await room.rows("SELECT first, last FROM past WHERE kind = 'segment' ORDER BY id")).toEqual([
+    { first, last: first },
+    { first: second, last: second },
+  ])
+})

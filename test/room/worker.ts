@@ -14,6 +14,7 @@ export interface Env {
   readonly Retiring: DurableObjectNamespace<Retiring>
   readonly Small: DurableObjectNamespace<Small>
   readonly Historic: DurableObjectNamespace<Historic>
+  readonly Keeping: DurableObjectNamespace<Keeping>
   readonly Registry: DurableObjectNamespace<Registry>
 }
 
@@ -87,9 +88,9 @@ export class Room extends YurtRoom<Env> {
   }
 }
 
-/** A room that keeps nothing which the archive has. */
+/** A room that keeps nothing which the archive has, and no past. */
 export class Retiring extends Room {
-  override readonly limits: Limits = { ...LIMITS, flushMs: 50, retentionMs: 100 }
+  override readonly limits: Limits = { ...LIMITS, flushMs: 50, retentionMs: 100, pastBytes: 0 }
 }
 
 /** A room whose document is soon full, and whose rows are narrow. */
@@ -115,6 +116,11 @@ export class Historic extends Room {
     segmentBytes: 2_000,
     flushMs: 300,
   }
+}
+
+/** The same, which drops what the archive has. */
+export class Keeping extends Historic {
+  override readonly limits: Limits = { ...LIMITS, commitWindowMs: 15, flushMs: 50, retentionMs: 100 }
 }
 
 /** The subclass the README shows. */
