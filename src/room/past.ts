@@ -326,8 +326,14 @@ function sinceOf(grant: Grant | undefined): number | null {
 }
 
 /** Whoever asks, over HTTP. */
-function whoAsks({ subject, name }: Grant): Who {
-  return { subject, ...(name !== undefined && { name }), via: "rest" }
+function whoAsks({ subject, name, agent, onBehalfOf }: Grant): Who {
+  return {
+    subject,
+    ...(name !== undefined && { name }),
+    via: agent === undefined ? "rest" : "agent",
+    ...(agent !== undefined && { agent }),
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+  }
 }
 
 /** @throws SyncError forbidden without the right to change what is not one's own. In open mode everybody has it */

@@ -48,7 +48,7 @@ export class DeskRoom {
       return subject === undefined ? null : { id: subject, subject }
     })
     this.replica = new Replica(this.log, { limits, claims: authors, emit })
-    const ports = { relay() {}, release() {}, acknowledge() {}, dirty() {} }
+    const ports = { relay() {}, release() {}, acknowledge() {}, dirty() {}, refuse() {} }
     const intake = new Intake<never>({ replica: this.replica, authors, ports, limits, emit })
     this.past = new Past({ log: this.log, replica: this.replica, intake, limits, emit })
   }
