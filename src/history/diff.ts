@@ -182,6 +182,8 @@ class Differences {
       if (was !== null && was !== here) {
         const { by, at } = this.#authors.deletionOf(was.id.client, was.id.clock + was.length - 1)
         this.#add({ op: "delete", value: shownValue(was, was.length - 1), path: place, by, at })
+        const gone = typeIn(was)
+        if (gone !== null) this.read(gone, { path: place, isNew: false, isGone: true })
       }
       if (here !== null && was !== here) {
         const clock = here.id.clock + here.length - 1
@@ -194,9 +196,8 @@ class Differences {
           at,
         })
       }
-      const nested = here === null ? (was === null ? null : typeIn(was)) : typeIn(here)
-      if (nested !== null)
-        this.read(nested, { path: place, isNew: here !== null && was !== here, isGone: here === null })
+      const nested = here === null ? null : typeIn(here)
+      if (nested !== null) this.read(nested, { path: place, isNew: was !== here, isGone: false })
     }
   }
 

@@ -1,17 +1,21 @@
 /**
- * Rollback: what somebody did in a stretch of time is taken back, and what others did stays (H3). Their insertions are
- * deleted; what they deleted is written again, after its own trace; a key they set gets its earlier value.
+ * Rollback: what somebody did in a stretch of time is taken back, and what others did stays (H3). It is a restore to a state
+ * that never was: the present without their work. Their insertions go; what they deleted is written again in its place; under a
+ * key the value before theirs comes back, unless somebody has set a newer one; and formats likewise.
  *
- * What others built on it stays with them: their words in a paragraph that would go, their newer value under a key. That is
+ * What others built on it stays with them: a container with their words in it, their newer value under a key. That is
  * listed as unresolved. What was brought back once is not brought back again, so a second rollback changes nothing.
+ *
+ * Where somebody else's client cleared a format's marker away because theirs did the same (Yjs does so by itself, and it is known as a
+ * deletion by who was there), that format goes with theirs.
  */
 import * as Y from "yjs"
 import type { SharedType } from "../export/shared-types.ts"
 import type { Attribution, Mark } from "./attribution.ts"
+import { Bringer, type Piece, type Target } from "./bring.ts"
 import type { Copies } from "./copies.ts"
 import { itemsOf, type Path, typeIn } from "./reading.ts"
 import type { Restored } from "./restore.ts"
-import { Writer } from "./writing.ts"
 
 /** What could not be taken back, and why. */
 export interface Unresolved {
@@ -42,192 +46,192 @@ interface Facts {
  */
 export function rollback(doc: Y.Doc, past: Y.Doc, facts: Facts): RolledBack {
   return doc.transact((transaction) => {
-    const writer = new Writer(transaction, facts.copies)
-    const work = new Rollback(doc, writer, facts)
+    const target = new Without(facts)
+    const bringer = new Bringer(transaction, { target, known: facts.copies })
     for (const [name, type] of past.share) {
       if (facts.roots !== null && !facts.roots.includes(name)) continue
       const now = doc.share.get(name)
-      if (now !== undefined)
-        work.read(now as unknown as SharedType, type as unknown as SharedType, { root: name, path: [] })
+      target.root = name
+      // reason: what was read from bytes is a type without a kind, and is read as what it holds
+      if (now !== undefined) bringer.bring(type as unknown as SharedType, now as unknown as SharedType)
     }
-    work.apply()
-    const { inserted, deleted, copies } = writer
-    return { inserted, deleted, copies, unresolved: work.unresolved }
+    const { inserted, deleted, copies } = bringer
+    return { inserted, deleted, copies, unresolved: target.unresolved }
   })
 }
 
-interface Around {
-  readonly root: string
-  readonly path: Path
-}
-
-class Rollback {
+/** The present without the changes that are meant. */
+class Without implements Target {
   readonly unresolved: Unresolved[] = []
-  readonly #doc: Y.Doc
-  readonly #writer: Writer
+  /** The root that is being looked at. */
+  root = ""
   readonly #facts: Facts
-  /** What is done at the end, so that reading sees the document as it was. */
-  readonly #acts: (() => void)[] = []
+  /** The list of which it was said last that something in it is lost. */
+  #lossy: unknown = null
+  /** Container → whether others' work would stand in it, if it stood itself. */
+  readonly #holding = new Map<SharedType, boolean>()
 
-  constructor(doc: Y.Doc, writer: Writer, facts: Facts) {
-    this.#doc = doc
-    this.#writer = writer
+  constructor(facts: Facts) {
     this.#facts = facts
   }
 
-  /** @param then the same type in the document that still has what was deleted */
-  read(now: SharedType, then: SharedType, { root, path }: Around): void {
-    let index = 0
-    for (const item of itemsOf(then)) {
-      const end = item.id.clock + item.length
-      for (let at = item.id.clock; at < end; )
-        at = this.#decide(item, at, { now, root, path: [...path, index] })
-      if (!item.deleted && item.countable) index += item.length
+  *wanted(item: Y.Item): Generator<Piece> {
+    const nested = typeIn(item)
+    if (nested !== null && this.#insertedAt(item, 0).isMeant) {
+      if (!this.#holdsOthers(nested)) return
+      this.#leave(item, item.deleted ? "what it stood in is gone" : "others have written in it")
+      if (!item.deleted) yield { item, offset: 0, length: 1 }
+      return
     }
-    for (const [key, last] of then._map) this.#decideKey(key, last, now, { root, path: [...path, key] })
+    for (let offset = 0; offset < item.length; ) {
+      const { isWanted, end } = this.#look(item, offset)
+      if (isWanted && isLost(item)) this.#leaveLost(item)
+      else if (isWanted) yield { item, offset, length: end - offset }
+      offset = end
+    }
   }
 
-  apply(): void {
-    for (const act of this.#acts) act()
-  }
-
-  /** @returns the clock up to which it has decided */
-  #decide(item: Y.Item, at: number, { now, root, path }: Around & { now: SharedType }): number {
-    const { client } = item.id
-    const end = item.id.clock + item.length
-    const inserted = this.#insertOf(client, at, end)
-    if (!item.deleted) {
-      const nested = typeIn(item)
-      if (inserted.isMeant && (nested === null || this.#isAllMeant(nested))) {
-        this.#acts.push(() => this.#writer.remove(client, at, inserted.end))
-        return inserted.end
-      }
-      if (nested !== null) {
-        const type = this.#typeNow(item)
-        if (inserted.isMeant) this.unresolved.push({ root, path, reason: "others have written in it" })
-        if (type !== null) this.read(type, nested, { root, path })
-      }
-      return inserted.end
-    }
-    const deleted = this.#facts.attribution.deleteOf(client, at)
-    const until = Math.min(inserted.end, deleted.end, end)
-    if (inserted.isMeant || !this.#facts.isMeant(deleted.mark)) return until
-    return this.#bringBack(item, { at, until, now, root, path })
-  }
-
-  #bringBack(
-    item: Y.Item,
-    { at, until, now, root, path }: Around & { at: number; until: number; now: SharedType },
-  ): number {
-    const { client } = item.id
-    const { copies } = this.#facts
-    let end = at + 1
-    const isDone = copies.isCopied(client, at)
-    while (end < until && copies.isCopied(client, end) === isDone) end++
-    if (isDone) return end
-    if (item.content instanceof Y.ContentDeleted) {
-      this.unresolved.push({ root, path, reason: "what was deleted is not kept any more" })
-      return end
-    }
-    // Its trace in the present says where it stood; where its surroundings were collected there is none.
-    const trace = Y.getItem(this.#doc.store, Y.createID(client, at)) as Y.Item | Y.GC
-    if (!(trace instanceof Y.Item)) {
-      this.unresolved.push({ root, path, reason: "what it stood in is gone" })
-      return end
-    }
-    if (!trace.deleted) return end
-    this.#acts.push(() => {
-      this.#writer.insert(item, {
-        clock: at,
-        end,
-        into: now,
-        after: { client, clock: end - 1 },
-        deep: (inner) => this.#comesAlong(inner),
-      })
-    })
-    return end
-  }
-
-  #decideKey(key: string, last: Y.Item, now: SharedType, { root, path }: Around): void {
-    const present = now._map.get(key)
-    if (present === undefined) return
-    const unit = (item: Y.Item) => item.id.clock + item.length - 1
-    const isMeant = (item: Y.Item) => this.#insertOf(item.id.client, unit(item), unit(item) + 1).isMeant
-    const nested = last.deleted ? null : typeIn(last)
-    if (!last.deleted && !isMeant(last)) {
-      const type = this.#typeNow(last)
-      if (nested !== null && type !== null) this.read(type, nested, { root, path })
-      for (let item = last.left; item !== null; item = item.left)
-        if (isMeant(item)) {
-          this.unresolved.push({ root, path, reason: "a newer value of somebody else stands there" })
-          break
+  entry(type: SharedType, key: string): Piece | null {
+    let isOvertaken = false
+    for (let item = type._map.get(key) ?? null; item !== null; item = item.left) {
+      for (let offset = item.length - 1; offset >= 0; offset--) {
+        const deletion = this.#deletedAt(item, offset).isMeant
+        if (!this.#insertedAt(item, offset).isMeant) {
+          if (!item.deleted) {
+            this.#noteNewer(item)
+            return { item, offset, length: 1 }
+          }
+          const isTaken = deletion ?? (isOvertaken || isInDeleted(item))
+          if (!isTaken || this.#facts.copies.isCopied(item.id.client, item.id.clock + offset)) return null
+          if (!isLost(item)) return { item, offset, length: 1 }
+          this.#leave(item, "the earlier value is not kept any more")
+          return null
         }
-      return
-    }
-    if (!last.deleted && nested !== null && !this.#isAllMeant(nested)) {
-      const type = this.#typeNow(last)
-      this.unresolved.push({ root, path, reason: "others have written in it" })
-      if (type !== null) this.read(type, nested, { root, path })
-      return
-    }
-    // The newest value that is not of these changes, and that only they have taken away.
-    let earlier: Y.Item | null = last
-    while (earlier !== null && isMeant(earlier)) earlier = earlier.left
-    const wasTaken =
-      earlier !== null &&
-      this.#facts.isMeant(this.#facts.attribution.deleteOf(earlier.id.client, unit(earlier)).mark)
-    if (last.deleted && !wasTaken) return
-    if (earlier !== null && wasTaken && this.#facts.copies.isCopied(earlier.id.client, unit(earlier))) return
-    if (earlier !== null && wasTaken && !(earlier.content instanceof Y.ContentDeleted)) {
-      const value = earlier
-      this.#acts.push(() =>
-        this.#writer.set(value, { into: now, key, deep: (inner) => this.#comesAlong(inner) }),
-      )
-      return
-    }
-    if (earlier !== null && wasTaken)
-      this.unresolved.push({ root, path, reason: "the earlier value is not kept any more" })
-    this.#acts.push(() => this.#writer.remove(last.id.client, last.id.clock, last.id.clock + last.length))
-  }
-
-  /** Of what was within a type that comes back: what these changes took away, and did not bring. */
-  #comesAlong(item: Y.Item): boolean {
-    const { client, clock } = item.id
-    if (item.content instanceof Y.ContentDeleted) return false
-    if (this.#insertOf(client, clock, clock + 1).isMeant) return false
-    return !item.deleted || this.#facts.isMeant(this.#facts.attribution.deleteOf(client, clock).mark)
-  }
-
-  /** Whether all that is alive within a type is of these changes. */
-  #isAllMeant(type: SharedType): boolean {
-    const items = [...itemsOf(type), ...type._map.values()].filter((item) => !item.deleted)
-    return items.every((item) => {
-      const { client, clock } = item.id
-      const end = clock + item.length
-      for (let at = clock; at < end; ) {
-        const { isMeant, end: next } = this.#insertOf(client, at, end)
-        if (!isMeant) return false
-        at = next
+        const nested = typeIn(item)
+        if (!item.deleted && nested !== null && this.#holdsOthers(nested)) {
+          this.#leave(item, "others have written in it")
+          return { item, offset, length: 1 }
+        }
+        // Somebody else took this value of theirs away: that there is none is somebody else's work.
+        if (item.deleted && !isOvertaken && deletion === false) return null
+        isOvertaken = true
       }
-      const nested = typeIn(item)
-      return nested === null || this.#isAllMeant(nested)
-    })
+    }
+    return null
   }
 
-  /** Whether what stands at a clock is of these changes: by whoever wrote it first, however it came back. */
-  #insertOf(client: number, at: number, limit: number): { isMeant: boolean; end: number } {
+  isMet(): boolean {
+    return false
+  }
+
+  /** Whether this is wanted, and up to which offset that is so. */
+  #look(item: Y.Item, offset: number): { isWanted: boolean; end: number } {
+    const inserted = this.#insertedAt(item, offset)
+    if (inserted.isMeant || !item.deleted) return { isWanted: !inserted.isMeant, end: inserted.end }
+    const deleted = this.#deletedAt(item, offset)
+    const limit = Math.min(inserted.end, deleted.end)
+    // What nobody deleted went with the container that it had come into.
+    if (!(deleted.isMeant ?? isInDeleted(item))) return { isWanted: false, end: limit }
+    const { client, clock } = item.id
+    const { copies } = this.#facts
+    const isCopied = copies.isCopied(client, clock + offset)
+    let end = offset + 1
+    while (end < limit && copies.isCopied(client, clock + end) === isCopied) end++
+    return { isWanted: !isCopied, end }
+  }
+
+  /** Whether it is of these changes, whoever wrote it first and however it came back; and up to which offset that is so. */
+  #insertedAt(item: Y.Item, offset: number): { isMeant: boolean; end: number } {
     const { attribution, copies, isMeant } = this.#facts
-    const source = copies.sourceOf(client, at, limit - at)
+    const { client, clock } = item.id
+    const at = clock + offset
+    const source = copies.sourceOf(client, at, item.length - offset)
     const { mark, end } = attribution.insertOf(source.client, source.clock)
-    const length = Math.min(source.length, end - source.clock)
     const isCopy = source.client !== client || source.clock !== at
-    const brought = isCopy ? attribution.insertOf(client, at).mark : null
-    const meant = isMeant(mark) || (brought !== null && isMeant(brought))
-    return { isMeant: meant, end: Math.min(limit, at + length) }
+    const brought = isCopy ? attribution.insertOf(client, at) : null
+    const length = Math.min(
+      source.length,
+      end - source.clock,
+      (brought?.end ?? Number.POSITIVE_INFINITY) - at,
+    )
+    return { isMeant: isMeant(mark) || (brought !== null && isMeant(brought.mark)), end: offset + length }
   }
 
-  #typeNow(item: Y.Item): SharedType | null {
-    const here = Y.getItem(this.#doc.store, item.id) as Y.Item | Y.GC
-    return here instanceof Y.Item && !here.deleted ? typeIn(here) : null
+  /**
+   * Whether they deleted it. null: nobody did. Yjs deletes by itself what another value has overtaken under a key, and what
+   * comes into a container that is gone.
+   */
+  #deletedAt(item: Y.Item, offset: number): { isMeant: boolean | null; end: number } {
+    const { attribution, isMeant } = this.#facts
+    const { mark, end } = attribution.deleteOf(item.id.client, item.id.clock + offset)
+    return { isMeant: mark === null ? null : isMeant(mark), end: Math.min(item.length, end - item.id.clock) }
   }
+
+  /** Formats are no work of their own: they go with what they are of. */
+  #holdsOthers(type: SharedType): boolean {
+    const found = this.#holding.get(type)
+    if (found !== undefined) return found
+    const isOthers = (item: Y.Item, offset: number): { isWanted: boolean; end: number } => {
+      const inserted = this.#insertedAt(item, offset)
+      if (!inserted.isMeant) return this.#look(item, offset)
+      const nested = typeIn(item)
+      return { isWanted: nested !== null && !item.deleted && this.#holdsOthers(nested), end: inserted.end }
+    }
+    let holds = [...type._map.values()].some(
+      (item) => !isLost(item) && isOthers(item, item.length - 1).isWanted,
+    )
+    for (const item of itemsOf(type)) {
+      if (holds) break
+      if (!item.countable || isLost(item)) continue
+      for (let offset = 0; offset < item.length && !holds; ) {
+        const { isWanted, end } = isOthers(item, offset)
+        holds = isWanted
+        offset = end
+      }
+    }
+    this.#holding.set(type, holds)
+    return holds
+  }
+
+  /** Somebody else's value stands where theirs was; not where it is what a rollback brought back. */
+  #noteNewer(item: Y.Item): void {
+    if (this.#facts.copies.isCopy(item.id.client, item.id.clock)) return
+    for (let before = item.left; before !== null; before = before.left) {
+      if (!this.#insertedAt(before, before.length - 1).isMeant) continue
+      this.#leave(item, "a newer value of somebody else stands there")
+      return
+    }
+  }
+
+  /** Said once of a list: of what was lost in it each letter may be an item of its own. */
+  #leaveLost(item: Y.Item): void {
+    if (this.#lossy === item.parent) return
+    this.#lossy = item.parent
+    this.#leave(item, "what was deleted is not kept any more")
+  }
+
+  #leave(item: Y.Item, reason: string): void {
+    this.unresolved.push({ root: this.root, path: pathOf(item), reason })
+  }
+}
+
+/** Whether nothing is left of an item but that it was. */
+function isLost({ content }: Y.Item): boolean {
+  return content instanceof Y.ContentDeleted
+}
+
+function isInDeleted({ parent }: Y.Item): boolean {
+  return parent instanceof Y.AbstractType && parent._item !== null && parent._item.deleted
+}
+
+/** Where an item stands, or would stand, from its root inward. */
+function pathOf(item: Y.Item): Path {
+  const path: (string | number)[] = []
+  for (let at: Y.Item | null = item; at !== null; at = (at.parent as SharedType)._item) {
+    let index = 0
+    for (let before = at.left; at.parentSub === null && before !== null; before = before.left)
+      if (!before.deleted && before.countable) index += before.length
+    path.unshift(at.parentSub ?? index)
+  }
+  return path
 }
