@@ -11,6 +11,7 @@ import { look } from "./codemirror-look.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
+import { showHistory } from "./history-panel.ts"
 import { page, roomsUrl } from "./page.ts"
 
 const GREETING = `# Write with me
@@ -39,6 +40,7 @@ const view = new EditorView({
 })
 
 showHeader(provider, { title: "Text" })
+if (!page.mini) showHistory(provider, { root: "text" })
 // Whoever asks for a new text wants to write.
 if (page.asked === null && !page.mini) view.focus()
 greet(provider, (hello) => hello.getText("text").insert(0, GREETING))

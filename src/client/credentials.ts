@@ -3,6 +3,7 @@ import { SyncError } from "../errors.ts"
 import type { Address } from "./connection.ts"
 import type { ProviderOptions } from "./options.ts"
 import { readClaims, TokenRenewal } from "./token.ts"
+import type { HttpAddress } from "./versions.ts"
 
 /**
  * A document's address as people read it, and as a URL.
@@ -48,9 +49,7 @@ export class Credentials {
 
   /** The address and subprotocols of the next attempt. */
   async address(): Promise<Address> {
-    const { params, token } = this.#options
-    const query = new URLSearchParams(typeof params === "function" ? await params() : params).toString()
-    const bearer = typeof token === "function" ? await token() : token
+    const { query, bearer } = await this.#current()
     if (bearer !== undefined) {
       const { subject, expiresAtMs } = readClaims(bearer)
       this.#subject = subject
@@ -59,6 +58,24 @@ export class Credentials {
     return {
       url: query === "" ? this.#url : `${this.#url}?${query}`,
       protocols: bearer === undefined ? ["yurt"] : ["yurt", bearer],
+    }
+  }
+
+  /** Where the document answers over HTTP, with the parameters and the token that a socket would have. */
+  async http(): Promise<HttpAddress> {
+    const { query, bearer } = await this.#current()
+    return {
+      url: this.#url.replace(/^ws/, "http"),
+      query,
+      headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+    }
+  }
+
+  async #current(): Promise<{ query: string; bearer: string | undefined }> {
+    const { params, token } = this.#options
+    return {
+      query: new URLSearchParams(typeof params === "function" ? await params() : params).toString(),
+      bearer: typeof token === "function" ? await token() : token,
     }
   }
 

@@ -10,7 +10,7 @@
  *     diff.ts        what the room lacks                             (tabs.ts, channel.ts) these are; page.ts
  *     conflict.ts    other content under our ids;     awareness.ts   who is here
  *                    remake.ts: the way out           structs.ts     updates in parts
- *     readable.ts    whose fault an error is
+ *     readable.ts    whose fault an error is          versions.ts    the document's past
  *     events.ts · options.ts                          socket.ts      many documents on one connection
  */
 import { ObservableV2 } from "lib0/observable"
@@ -35,11 +35,13 @@ import type { ProviderOptions } from "./options.ts"
 import type { Remade } from "./remake.ts"
 import { readVarUint, Session } from "./session.ts"
 import type { Socket } from "./socket.ts"
+import { Versions } from "./versions.ts"
 
 export type { ProviderAwareness } from "./awareness.ts"
 export type { SocketClose, WebSocketClass } from "./connection.ts"
 export type { Closed, Conflict, ProviderEvents, Status } from "./events.ts"
 export type { OfflineCopy, OpenOfflineCopy, Params, ProviderOptions } from "./options.ts"
+export type { Activity, Change, Moment, RolledBack, Span, Version, Versions, Who } from "./versions.ts"
 
 /**
  * Keeps a Y.Doc the same as the document behind a URL.
@@ -56,6 +58,8 @@ export class Provider extends ObservableV2<ProviderEvents> {
   readonly awareness: ProviderAwareness
   /** `url/docId`: the document's address, and the name of the tabs' channel and of the offline copy. */
   readonly name: string
+  /** The document's past. */
+  readonly versions: Versions
 
   readonly #options: ProviderOptions
   readonly #presence: PresenceSender
@@ -92,6 +96,10 @@ export class Provider extends ObservableV2<ProviderEvents> {
     this.#credentials = new Credentials(address, options, {
       onRenewed: (token) => void this.#send(wire.writeRenewal(token)),
       onError,
+    })
+    this.versions = new Versions({
+      http: () => this.#credentials.http(),
+      settle: () => (this.synced && !this.readOnly ? this.whenSaved() : Promise.resolve()),
     })
     this.#browser = new Browser(doc, {
       name,

@@ -191,7 +191,8 @@ export class Past {
     { root, grant }: { root: string | null; grant: Grant },
   ): PastCalls["restore"]["answer"] {
     this.#checkExists()
-    const place = this.history.placeOf(this.#version(id, grant).id, sinceOf(grant))
+    // Any moment may be brought back, not only one that has a name.
+    const place = this.history.placeOf(id.startsWith("v_") ? this.#version(id, grant).id : id, sinceOf(grant))
     const roots = rootsFor(root, grant)
     const past = this.#rebuild(place.revision)
     const backup = this.#backup("restore", grant)

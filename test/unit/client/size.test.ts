@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib"
 import { build } from "esbuild"
 import { expect, it } from "vitest"
 
-const LIMIT_BYTES = 12 * 1024
+const LIMIT_BYTES = 13 * 1024
 
 /** What a page loads at a conflict, where it brings more than a frame holds, or at a frame that it cannot handle. */
 const LATER = ["./remake.ts", "./structs.ts", "./readable.ts"]
@@ -30,7 +30,7 @@ async function bundle(source: string) {
   }
 }
 
-it("keeps the provider within 12 KB without yjs, and needs no y-indexeddb", async () => {
+it("keeps the provider within 13 KB without yjs, and needs no y-indexeddb", async () => {
   const { bytes, imports } = await bundle(`export { Provider } from "../../../src/client/provider.ts"`)
   console.info(`The provider is ${bytes} bytes gz.`)
   expect(bytes).toBeGreaterThan(5_000)
