@@ -137,7 +137,7 @@ export class Replica {
     for (const [client, clock] of this.#moved) this.#clocks.set(client, clock)
     this.#deleted = new Deleted(log)
     this.#server = log.noted<number>("server_client")
-    this.#waiting = new WaitingRoom(log, limits)
+    this.#waiting = new WaitingRoom(log.waiting, limits)
     if (log.state.clocksLost) this.#readClocksAnew()
   }
 

@@ -11,7 +11,7 @@ import type { Origin } from "../history/origin.ts"
 import type { Limits } from "../limits.ts"
 import type { Id } from "../update/vet.ts"
 import type { Bearer } from "./authors.ts"
-import type { Log, Waiting } from "./log.ts"
+import type { Waiting, WaitingRows } from "./waiting-rows.ts"
 
 /** What the vet says of the part of an update that waits. */
 interface Part {
@@ -40,7 +40,7 @@ interface Opened {
 
 /** What waits in a room, by id. */
 export class WaitingRoom {
-  readonly #log: Log
+  readonly #rows: WaitingRows
   readonly #limits: Limits
   readonly #waiting = new Map<number, Waiting>()
   /** Client → ids of what waits for more of it. */
@@ -56,10 +56,10 @@ export class WaitingRoom {
   /** What waits no longer, and leaves in the transaction that commits it, not before. */
   #settled: number[] = []
 
-  constructor(log: Log, limits: Limits) {
-    this.#log = log
+  constructor(rows: WaitingRows, limits: Limits) {
+    this.#rows = rows
     this.#limits = limits
-    for (const one of log.waiting()) this.#add(one)
+    for (const one of rows.all()) this.#add(one)
     // What they wait for may have been committed just before a restart.
     for (const client of this.#byClient.keys()) this.#arrived.add(client)
   }
@@ -76,7 +76,7 @@ export class WaitingRoom {
 
   /** Every waiting update, as it was sent. */
   updates(): Uint8Array[] {
-    return [...this.#waiting.keys()].flatMap((id) => this.#log.held(id)?.update ?? [])
+    return [...this.#waiting.keys()].flatMap((id) => this.#rows.held(id)?.update ?? [])
   }
 
   /**
@@ -85,7 +85,7 @@ export class WaitingRoom {
    * @throws SyncError pending-full where it exceeds the sender's share
    */
   keep({ update, missing }: Part, { bearer, roots = null, origin, bounded }: Keeping): "new" | "before" {
-    const known = this.#log.findWaiting(update, { subject: bearer.subject, roots })
+    const known = this.#rows.findWaiting(update, { subject: bearer.subject, roots })
     if (known !== null) {
       this.#bringAgain(known, { peer: bearer.peer, missing: flatten(missing) })
       return "before"
@@ -95,7 +95,7 @@ export class WaitingRoom {
       this.#checkShare(update.length, bearer)
     }
     const peers = bearer.peer === null ? [] : [bearer.peer]
-    this.#add(this.#log.hold(update, { peers, roots, missing: flatten(missing), origin }))
+    this.#add(this.#rows.hold(update, { peers, roots, missing: flatten(missing), origin }))
     return "new"
   }
 
@@ -151,7 +151,7 @@ export class WaitingRoom {
   /** One that waits, to be judged again; null where its bytes were damaged. */
   open(id: number): Opened | null {
     const { peers, subject, roots } = this.#waiting.get(id)!
-    const held = this.#log.held(id)
+    const held = this.#rows.held(id)
     return held && { ...held, bearer: { subject, peer: peers.at(-1) ?? null }, roots, peers }
   }
 
@@ -164,11 +164,11 @@ export class WaitingRoom {
     if (rest === null) return
     const { subject, peers, roots } = before
     const missing = flatten(rest.missing)
-    const known = this.#log.findWaiting(rest.update, { subject, roots })
+    const known = this.#rows.findWaiting(rest.update, { subject, roots })
     if (known === null) {
-      const held = this.#log.held(id)
+      const held = this.#rows.held(id)
       if (held === null) return
-      const waiting = this.#log.hold(rest.update, { peers, roots, missing, origin: held.origin })
+      const waiting = this.#rows.hold(rest.update, { peers, roots, missing, origin: held.origin })
       this.#add(waiting)
       // It is the same update, so it is not judged the sooner for having a new row.
       if (judgedAtMs !== undefined) this.#judgedAtMs.set(waiting.id, judgedAtMs)
@@ -186,7 +186,7 @@ export class WaitingRoom {
 
   /** Delete the settled rows; called inside the commit's transaction. */
   write(): void {
-    for (const id of this.#settled) this.#log.release(id)
+    for (const id of this.#settled) this.#rows.release(id)
   }
 
   /** The commit has held: forget which rows were to go. */
@@ -235,7 +235,7 @@ export class WaitingRoom {
 
   /** It waits already, and a peer that comes back with it waits for it as well. */
   #bringAgain(id: number, { peer, missing }: { peer: string | null; missing: readonly number[] }): void {
-    const held = this.#waiting.get(id) ?? this.#log.waiting().find((one) => one.id === id)!
+    const held = this.#waiting.get(id) ?? this.#rows.all().find((one) => one.id === id)!
     const peers = peer === null || held.peers.includes(peer) ? held.peers : [...held.peers, peer]
     this.#return({ ...held, peers: peers.slice(-this.#limits.pendingPeers), missing })
   }
@@ -245,7 +245,7 @@ export class WaitingRoom {
     const before = this.#waiting.get(waiting.id)
     if (before !== undefined) this.#drop(before)
     this.#settled = this.#settled.filter((id) => id !== waiting.id)
-    if (before === undefined || !isSame(before, waiting)) this.#log.holdOn(waiting)
+    if (before === undefined || !isSame(before, waiting)) this.#rows.holdOn(waiting)
     this.#add(waiting)
   }
 
