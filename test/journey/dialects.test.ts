@@ -18,6 +18,7 @@ import { setUpJourney } from "../kit/journey.ts"
 import { until } from "../kit/until.ts"
 import { testBundles } from "./bundles.ts"
 import { testHocuspocus } from "./hocuspocus.ts"
+import { testMixed } from "./mixed.ts"
 import { testRights } from "./rights.ts"
 import { SECRET } from "./secret.ts"
 import { testYSweet } from "./y-sweet.ts"
@@ -42,6 +43,8 @@ describe.concurrent("beside each other", () => {
   testRights(locked)
   testYjs14(journey, locked)
 })
+
+testMixed(journey)
 
 it("[D1] [D2] has everything of which it said that it is saved after a SIGKILL, and gets back the rest, in every dialect", async () => {
   const { server, enter } = journey
