@@ -93,7 +93,7 @@ watch_dir = "page"
 
 [assets]
 directory = "public"
-run_worker_first = ["/docs", "/docs/*", "/hocuspocus", "/hocuspocus/*", "/admin/*", "/health", "/ready"]
+run_worker_first = ["/docs", "/docs/*", "/hocuspocus", "/hocuspocus/*", "/doc/*", "/d/*", "/check_store", "/admin/*", "/health", "/ready"]
 
 [[durable_objects.bindings]]
 name = "Room"

@@ -96,7 +96,7 @@ async function authorizeClient({ request, url, env, limits, grant, name }: Docum
     throw new SyncError("bad-request", 'authorization is "full" or "read-only".')
   if (typeof validForSeconds !== "number" || !(validForSeconds > 0))
     throw new SyncError("bad-request", "validForSeconds is a number above 0.")
-  const { subject: own, roots, admin } = grant
+  const { subject: own, roots, historySinceMs, agent, onBehalfOf, admin } = grant
   // It names somebody, and gives out rights: who may only write themselves could pass for another.
   if (!admin)
     throw new SyncError("forbidden", `The token lacks the right "admin", which giving out tokens needs.`)
@@ -122,7 +122,16 @@ async function authorizeClient({ request, url, env, limits, grant, name }: Docum
   const token = await mintToken(
     {
       subject,
-      docs: [{ ...right, ...(writes && roots !== undefined && { roots }) }],
+      docs: [
+        {
+          ...right,
+          ...(writes && roots !== undefined && { roots }),
+          ...(historySinceMs !== undefined && { historySince: new Date(historySinceMs) }),
+        },
+      ],
+      // A program that asks for itself stays known as one.
+      ...(subject === own && agent !== undefined && { agent }),
+      ...(subject === own && onBehalfOf !== undefined && { onBehalfOf }),
       minutes: Math.min(validForSeconds * 1000, limits.clientTokenMs) / 60_000,
     },
     { secret, audience, issuer },

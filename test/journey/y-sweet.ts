@@ -27,7 +27,7 @@ export function testYSweet(locked: Journey): void {
   })
 
   async function managerOf(
-    docs: { id: string; rights: "read" | "write" }[],
+    docs: { id: string; rights: "read" | "write"; roots?: string[]; historySince?: number }[],
     admin: boolean,
     subject = "backend",
   ): Promise<DocumentManager> {
@@ -103,6 +103,11 @@ export function testYSweet(locked: Journey): void {
     expect(claims).toMatchObject({ sub: "bo", docs: [{ id: "mine/a", rights: "write", presence: true }] })
     expect(claims.exp - claims.iat).toBe(3600)
     expect([url, authorization]).toEqual([locked.server.docs, "full"])
+    const narrow = { roots: ["answers"], historySince: 1_700_000_000 }
+    const held = await managerOf([{ id: "mine/*", rights: "write", ...narrow }], true)
+    const given = await held.getClientToken("mine/a")
+    const [entry] = JSON.parse(Buffer.from(given.token!.split(".")[1]!, "base64url").toString()).docs
+    expect(entry).toMatchObject(narrow)
     for (const request of [{ userId: "" }, { userId: "x".repeat(257) }, { validForSeconds: -1 }])
       await expect(some.getClientToken("mine/a", request)).rejects.toThrow("400")
     const nobody = new DocumentManager(locked.server.url.replace("http", "ys"))
