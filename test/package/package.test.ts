@@ -137,7 +137,7 @@ async function withServer(folder: string, use: (port: number) => Promise<void>):
   }
 }
 
-it("runs that Worker, and saves in it what a page's provider wrote", async () => {
+it.concurrent("runs that Worker, and saves in it what a page's provider wrote", async () => {
   await withServer(worker.path, async (port) => {
     page.write({
       "edit.mjs": `
@@ -155,7 +155,7 @@ it("runs that Worker, and saves in it what a page's provider wrote", async () =>
   })
 })
 
-it("runs examples/worker: votes that are counted on the server, and a format of its own", async () => {
+it.concurrent("runs examples/worker: votes that are counted on the server, and a format of its own", async () => {
   await withServer(join(worker.path, "example"), async (port) => {
     const url = `http://127.0.0.1:${port}`
     const vote = () => fetch(`${url}/parties/poll/friday`, { method: "POST", body: '{"vote":"tea"}' })

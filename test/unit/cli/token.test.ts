@@ -5,8 +5,10 @@ import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { verifyToken } from "../../../src/access/token.ts"
+import { type Ran, runYurt } from "../../kit/command.ts"
 
 const SCRIPT = resolve(import.meta.dirname, "../../../src/cli/yurt.ts")
+const execute = promisify(execFile)
 const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 
 let folder: string
@@ -68,7 +70,11 @@ describe("[R1] yurt token", () => {
   })
 
   it("[R4] prints the token alone on standard output, and the secret nowhere", async () => {
-    const { stdout, stderr } = await mint(["--doc", "notes"], { AUTH_SECRET: SECRET })
+    // As a process: what it ends with, and which output is which.
+    const { stdout, stderr } = await execute(process.execPath, [SCRIPT, "token", "--doc", "notes"], {
+      cwd: folder,
+      env: { NODE_NO_WARNINGS: "1", AUTH_SECRET: SECRET },
+    })
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)
     expect(stderr).not.toContain(stdout.trim())
     expect(stdout + stderr).not.toContain(SECRET)
@@ -79,7 +85,7 @@ describe("[R1] yurt token", () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
     const line = stderr.trim().split("\n").at(-1) ?? ""
     expect(line).toMatch(/^node -e "/)
-    await promisify(execFile)("sh", ["-c", line], { cwd: folder })
+    await execute("sh", ["-c", line], { cwd: folder })
     expect(await mint(["--doc", "notes"])).toMatchObject({ code: 0 })
   })
 
@@ -98,13 +104,8 @@ describe("[R1] yurt token", () => {
   })
 })
 
-/** Run the script in a folder of its own, with nothing in its environment but what is given. */
-async function mint(args: string[], env: Record<string, string> = {}) {
-  try {
-    const options = { cwd: folder, env: { NODE_NO_WARNINGS: "1", ...env } }
-    return { code: 0, ...(await promisify(execFile)(process.execPath, [SCRIPT, "token", ...args], options)) }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, stdout, stderr }
-  }
+/** The command in a folder of its own, with no secret in its environment but what is given. */
+function mint(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  const none = { AUTH_SECRET: undefined, AUTH_AUDIENCE: undefined, AUTH_ISSUER: undefined }
+  return runYurt(["token", ...args], { folder, env: { ...none, ...env } })
 }
