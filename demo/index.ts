@@ -8,8 +8,9 @@ import { snippet } from "./snippet.ts"
 
 // A server on this machine lets nobody else in, a phone in the same network included.
 find("elsewhere").hidden = isLocal()
-if (page.token !== undefined) passOn(page.token)
-else if (await asksForToken()) explain()
+// A guest's token is found by each page, so that addresses can be passed on without it.
+if (page.token !== undefined && !page.isGuest) passOn(page.token)
+else if (!page.isGuest && (await asksForToken())) explain()
 
 function passOn(token: string): void {
   for (const frame of document.querySelectorAll("iframe")) frame.src = withToken(frame.src, token)

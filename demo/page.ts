@@ -3,15 +3,19 @@
  *
  *     ?doc=team/plan   the document; made up and put into the address when it is missing
  *     ?mini=1          a miniature: the page without its header
- *     #token=…         a token for servers that ask for one (in the query it works too, but lands in logs)
+ *     #token=…         a token for servers that ask for one (in the query it works too, but lands in logs). Without one,
+ *                      a deployment that is open to guests has one for them (guest.ts)
  *
  * Whose room answers is the page's own affair: `<html data-party="cart">` is a page of the party "cart".
  */
 
+import { guestToken } from "./guest.ts"
 import { madeUpName } from "./made-up.ts"
 import { keepOffline } from "./offline.ts"
 
 const query = new URLSearchParams(location.search)
+const addressed = new URLSearchParams(location.hash.slice(1)).get("token") ?? query.get("token") ?? undefined
+const guest = addressed === undefined && !isLocal() ? await guestToken() : undefined
 let docId = readId(query.get("doc"))
 
 /** What the address says. */
@@ -20,14 +24,17 @@ export const page = {
   asked: docId,
   /** The document of this page; its id is made up when it is first read and the address has none. */
   get docId(): string {
-    return docId ?? startDocument(madeUpName("-", 5).toLowerCase())
+    const start = guest === undefined ? "" : "demo-"
+    return docId ?? startDocument(start + madeUpName("-", 5).toLowerCase())
   },
   /** The party of this page's rooms; null for the default one. */
   party: document.documentElement.dataset.party ?? null,
   /** Shown small, without its header. */
   mini: query.has("mini"),
-  /** The token as the address has it; undefined where it has none. */
-  token: new URLSearchParams(location.hash.slice(1)).get("token") ?? query.get("token") ?? undefined,
+  /** The token as the address has it, else that of a guest; undefined where there is none. */
+  token: addressed ?? guest,
+  /** The token is one that this deployment has for strangers. */
+  isGuest: guest !== undefined,
 }
 
 document.documentElement.toggleAttribute("data-mini", page.mini)

@@ -1,13 +1,19 @@
 /** The Worker of the demos: the deployable one, two rooms of its own, the pages, and where the edge saw a visitor. */
 import { routeDocuments } from "../src/http/routes.ts"
 import { type Env as ServerEnv, Room as ServerRoom } from "../src/index.ts"
+import { findRooms } from "../src/rpc.ts"
 import { DRAWING_FORMATS } from "./draw-room.ts"
+
+import { answerGuest, type GuestSettings, sweepGuests } from "./guests.ts"
 
 export { Registry } from "../src/index.ts"
 export { Cart } from "./cart-room.ts"
 export { Counter } from "./counter-room.ts"
 
-interface Env extends ServerEnv {
+/** The parties of the demos, and their bindings. */
+const PARTIES = { counter: "Counter", cart: "Cart" } as const
+
+interface Env extends ServerEnv, GuestSettings {
   /** The pages that `npm run build:demo` has built. */
   readonly ASSETS: Fetcher
 }
@@ -23,6 +29,16 @@ export default {
     if (pathname === "/") return env.ASSETS.fetch(new URL("/index.html", request.url))
     // The country the edge saw the request come from; the pages show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
-    return routeDocuments(request, env, { parties: ["counter", "cart"] })
+    if (pathname === "/guest") return answerGuest(env, Object.keys(PARTIES))
+    return routeDocuments(request, env, { parties: Object.keys(PARTIES) })
+  },
+
+  /** Once a day, by the trigger in wrangler.toml: what guests have left behind. */
+  async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
+    const bindings: Readonly<Record<string, string>> = PARTIES
+    const swept = await sweepGuests(env, (party) =>
+      findRooms(env, party === null ? "Room" : (bindings[party] ?? "")),
+    )
+    if (swept > 0) console.log(`${swept} documents of guests are deleted`)
   },
 }
