@@ -7,6 +7,7 @@ import { DEPLOYMENTS } from "./deployments.ts"
 import { GAPS } from "./gaps.ts"
 import { KILLS } from "./kills.ts"
 import { NETWORK } from "./network.ts"
+import { PAST } from "./past.ts"
 import { READERS } from "./readers.ts"
 import { REVOKING } from "./revoking.ts"
 import type { Fault } from "./round.ts"
@@ -14,7 +15,7 @@ import { STORAGE } from "./storage.ts"
 
 /** Lanes can be played side by side: those in the last one strike the database that all rounds share. */
 export const LANES: readonly (readonly Fault[])[] = [
-  [...KILLS, ...CARRYING, ...REVOKING],
+  [...KILLS, ...CARRYING, ...REVOKING, ...PAST],
   [...STORAGE, ...NETWORK, ...GAPS, ...READERS],
   [...DAMAGE, ...DELETIONS, ...DEPLOYMENTS, ...DATABASES],
 ]

@@ -10,6 +10,7 @@
  * I7  Nothing deleted is anywhere: in the room, in the archive, in an export, with a newcomer.
  * I8  Nothing saved waits: what was answered as saved or done is in the document, and readable.
  * I9  Nobody revoked is in: their sockets are closed within 5 s, and nothing they write after is in the document.
+ * I10 What was acknowledged can be seen at its revision.
  */
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -24,7 +25,7 @@ import { contentOf } from "../kit/updates.ts"
 import { Editor, HARMLESS } from "./editor.ts"
 import type { FaultServer, RoomServer } from "./harness.ts"
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9"
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10"
 
 /** An invariant does not hold. */
 export class Broken extends Error {

@@ -100,9 +100,9 @@ export async function writeAndFold(
 }
 
 /** Flip one bit of a value in a room's database. */
-export function flipBit(round: Round, path: string, table: "log" | "snapshot"): void {
+export function flipBit(round: Round, path: string, table: "log" | "snapshot" | "past_bytes"): void {
   const database = new DatabaseSync(path)
-  const key = table === "log" ? "id" : "part"
+  const key = table === "log" ? "id" : table === "snapshot" ? "part" : "rowid"
   const rows = database.prepare(`SELECT ${key} AS key, bytes FROM ${table}`).all() as {
     key: number
     bytes: Uint8Array
