@@ -182,6 +182,25 @@ export const LIMITS = {
   /** How long a reader waits before it comes back, ms. */
   streamRetryMs: 1_000,
 
+  // ---- agents
+  /** Text that one read gives and one write takes, characters; then it goes on with the next call. */
+  agentTextLength: 32_000,
+  /** Places that one search, or one quote that stands in several, names. */
+  agentMatches: 50,
+  /** Operations of one edit. */
+  agentOperations: 100,
+  /** How long an agent's caret is shown after it did something, ms, and at most. */
+  agentShownMs: 30_000,
+  agentShownCeilingMs: 10 * 60_000,
+  /** Agents of one document that have a client id of their own; further ones share the server's. */
+  agentHands: 500,
+  /** How long an answer is kept for a call that comes again under the same key, ms, and how many a document keeps. */
+  repeatMs: 24 * 3_600_000,
+  repeats: 1_000,
+  /** A key of such a call, characters, and the longest answer that is kept, characters of JSON. */
+  repeatKeyLength: 200,
+  repeatLength: 64 * KB,
+
   // ---- the archive
   /** An edit reaches the archive at most this long after it was made while people stay, ms. */
   flushMs: 30_000,

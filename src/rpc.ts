@@ -61,6 +61,11 @@ export interface ChangeRequest {
   readonly base: string | null
 }
 
+/** What a tool is given, and what it answers: JSON. */
+export interface ToolArguments {
+  readonly [name: string]: unknown
+}
+
 /** A change that is durable. */
 export interface Changed {
   readonly revision: number
@@ -164,6 +169,8 @@ export interface PastCalls {
     ask: {
       readonly by: string | null
       readonly via: string | null
+      /** Only what this agent did; absent: whichever did it. */
+      readonly agent?: string
       readonly from: string | null
       readonly to: string | null
       readonly dryRun: boolean
@@ -220,6 +227,11 @@ export interface RoomRpc {
    * "precondition-failed", "patch-failed" or "test-failed", and then nothing was changed.
    */
   change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>>
+  /**
+   * Uses a tool of an agent (see agent/tools.ts); resolves when what it changed is durable.
+   * @param key the call's idempotency key, null: it has none, or among the arguments
+   */
+  tool(name: string, given: ToolArguments, grant: Grant, key: string | null): Promise<Answer<ToolArguments>>
   /** Deletes the document everywhere. false: there was none. */
   remove(grant: Grant): Promise<Answer<boolean>>
   /** null: there is no such document. */

@@ -17,10 +17,11 @@ export type Order = Readonly<Record<string, readonly string[]>>
 const ORDER: Order = {
   "index.ts": ["http", "room", "access", "archive"],
   "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
+  "agent.ts": ["http", "agent", "rpc.ts", "errors.ts"],
   host: ["http", "room", "access", "rpc.ts", "archive", "errors.ts"],
   cli: ["token.ts", "access", "archive", "limits.ts", "errors.ts"],
   "token.ts": ["access", "errors.ts"],
-  http: ["pipe", "access", "rpc.ts", "history", "import", "export", "limits.ts", "errors.ts"],
+  http: ["pipe", "access", "rpc.ts", "history", "agent", "import", "export", "limits.ts", "errors.ts"],
   room: [
     "access",
     "rpc.ts",

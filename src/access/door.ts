@@ -106,7 +106,7 @@ export function corsHeaders(
     ...headers,
     "access-control-allow-origin": origin,
     "access-control-expose-headers":
-      "Allow, Content-Disposition, ETag, Idempotency-Key, Last-Event-ID, Link, Location, Retry-After, WWW-Authenticate",
+      "Allow, Content-Disposition, ETag, Idempotency-Key, Last-Event-ID, Link, MCP-Protocol-Version, MCP-Session-Id, Location, Retry-After, WWW-Authenticate",
   }
   if (request.method !== "OPTIONS" || !request.headers.has("access-control-request-method")) return shared
   const wanted = request.headers.get("access-control-request-headers") ?? ""

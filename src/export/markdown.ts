@@ -63,6 +63,11 @@ export function toMarkdown(doc: Y.Doc, options: ExportOptions = {}): string {
   return writeMdast({ type: "root", children }, STYLE)
 }
 
+/** Blocks of a document as Markdown. @throws SyncError "too-large" */
+export function blocksToMarkdown(blocks: readonly Block[], budget: Budget): string {
+  return writeMdast({ type: "root", children: toBlocks(blocks, { budget, prefixBytes: 0 }) }, STYLE)
+}
+
 /** Where in the page a block will stand. */
 interface Place {
   readonly budget: Budget

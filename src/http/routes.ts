@@ -24,6 +24,7 @@ import type { Resource } from "./resource.ts"
 import { revocations } from "./revocations.ts"
 import { connect, isUpgrade, openPair, refuseSocket, socketOf } from "./socket.ts"
 import { flush, status } from "./status.ts"
+import { mcp, tools } from "./tools.ts"
 import { ySweet } from "./y-sweet.ts"
 
 const RESOURCES: readonly Resource[] = [
@@ -37,6 +38,8 @@ const RESOURCES: readonly Resource[] = [
   revocations,
   health,
   ready,
+  ...tools,
+  mcp,
   ...ySweet,
 ]
 

@@ -64,15 +64,27 @@ export function readLexicalNode(json: Json): LexicalNode {
   return { kind: "leaf", type, props }
 }
 
-/** Make what stands in the root, or in an element, these nodes. */
-export function writeLexical(type: SharedType, nodes: readonly LexicalNode[], options: TreeOptions): void {
-  const units = listUnits(type)
+/**
+ * Make what stands in the root, or in an element, these nodes.
+ * @param range only the nodes from one place among them to another
+ */
+export function writeLexical(
+  type: SharedType,
+  nodes: readonly LexicalNode[],
+  options: TreeOptions,
+  { from = 0, to }: { from?: number; to?: number } = {},
+): void {
+  const all = listUnits(type)
+  const units = all.slice(from, to)
+  const start = all.slice(0, from).reduce((sum, { length }) => sum + length, 0)
   const standing = units.map((unit) => standingOf(unit, options))
   const wanted = nodes.map((node) => wantedOf(node, options))
   align(standing, wanted, {
-    update: (from, to, place) => updateNode(type, { unit: units[from]!, node: nodes[to]!, place }, options),
-    insert: (place, from, to) => insertDelta(type, place, nodes.slice(from, to).flatMap(createNode)),
-    remove: (place, length) => deleteText(type, place, length),
+    update: (at, next, place) =>
+      updateNode(type, { unit: units[at]!, node: nodes[next]!, place: start + place }, options),
+    insert: (place, first, last) =>
+      insertDelta(type, start + place, nodes.slice(first, last).flatMap(createNode)),
+    remove: (place, length) => deleteText(type, start + place, length),
   })
 }
 

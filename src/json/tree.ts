@@ -67,20 +67,29 @@ function isText(json: Json): json is { text: string; marks?: Json } {
   return isObject(json) && json.type === "text" && typeof json.text === "string"
 }
 
-/** Make what stands in a root, or in an element, what stands in this node. */
-export function writeChildren(type: SharedType, { content }: TreeNode, options: TreeOptions): void {
-  const children = listChildren(type)
+/**
+ * Make what stands in a root, or in an element, what stands in this node.
+ * @param range only the children from one place to another
+ */
+export function writeChildren(
+  type: SharedType,
+  { content }: TreeNode,
+  options: TreeOptions,
+  { from = 0, to }: { from?: number; to?: number } = {},
+): void {
+  const children = listChildren(type).slice(from, to)
   const standing = children.map((child) => standingOf(child, options))
   const wanted = content.map((child) => wantedOf(child, options))
   align(standing, wanted, {
-    update(from, to) {
-      const [child, target] = [children[from]!, content[to]!]
+    update(at, next) {
+      const [child, target] = [children[at]!, content[next]!]
       if (child instanceof Y.XmlText && "runs" in target)
         writeRuns(child, runsOf(target.runs, marksOf(child, options.budget)), options.budget)
       else if (child instanceof Y.XmlElement && "node" in target) writeElement(child, target.node, options)
     },
-    insert: (place, from, to) => insertValues(type, place, content.slice(from, to).map(createChild)),
-    remove: (place, length) => deleteValues(type, place, length),
+    insert: (place, first, last) =>
+      insertValues(type, from + place, content.slice(first, last).map(createChild)),
+    remove: (place, length) => deleteValues(type, from + place, length),
   })
 }
 

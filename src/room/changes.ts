@@ -11,8 +11,9 @@ import { Budget, exportBudget } from "../export/budget.ts"
 import { matchesIfMatch } from "../export/entity-tags.ts"
 import type { Json } from "../export/json.ts"
 import { findRoots } from "../export/roots.ts"
-import { isLexical, readXml } from "../export/tree.ts"
+import type { Origin } from "../history/origin.ts"
 import { EDITOR_ROOTS, type Editor, IMPORTED, parseEditor, writeForEditor } from "../import/editors.ts"
+import { editorOf } from "../import/recognise.ts"
 import { applyMergePatch, applyPatch, type ChangeOptions, writeDocument } from "../json/patch.ts"
 import { checkJson, parseJson } from "../json/pointer.ts"
 import { writeRoot } from "../json/reconcile.ts"
@@ -42,7 +43,9 @@ export class Changes<P extends Peer> {
     const before = this.check(conditions)
     this.#checkBase(request.base, before)
     const act = read(request, this.#limits)
-    this.run((doc, options) => act(doc, options), { request, grant, bytes: request.body.length })
+    const { nested, how, format, body } = request
+    const known = how !== "put" || format === "json"
+    this.run((doc, options) => act(doc, options), { grant, bytes: body.length, nested, known })
     // A document of nothing is none yet.
     return { revision: this.#intake.commitOrThrow(), created: before === null && this.#replica.exists }
   }
@@ -59,24 +62,46 @@ export class Changes<P extends Peer> {
     return before
   }
 
-  /** Run what changes the document, with the rights of a grant and within what a request may cost. */
+  /**
+   * Run what changes the document, with the rights of a grant and within what a request may cost.
+   * @param as.known whether it names every attribute of what it writes; else it is an import, see `TreeOptions`
+   * @param as.client see `Replica.edit`
+   */
   run<Result>(
     act: (doc: Y.Doc, options: ChangeOptions) => Result,
-    {
-      request,
-      grant,
-      bytes,
-    }: { request: Pick<ChangeRequest, "nested" | "how" | "format">; grant: Grant; bytes: number },
+    as: {
+      readonly grant: Grant
+      readonly bytes: number
+      readonly nested: string | null
+      readonly known: boolean
+      readonly origin?: Origin
+      readonly client?: number | null
+    },
   ): Result {
+    const { grant, bytes, client = null } = as
+    const options = this.#optionsFor(as)
+    const origin = as.origin ?? ({ at: Date.now(), subject: grant.subject, via: "rest" } as const)
+    return this.#intake.edit((doc) => act(doc, options), origin, { bytes, client })
+  }
+
+  #optionsFor({
+    grant: { roots },
+    bytes,
+    nested,
+    known,
+  }: {
+    readonly grant: Grant
+    readonly bytes: number
+    readonly nested: string | null
+    readonly known: boolean
+  }): ChangeOptions {
     const limits = this.#limits
-    const { nested } = request
     if (nested !== null && nested !== "shared" && nested !== "plain")
       throw new SyncError("bad-request", `nested is "shared" or "plain", not ${JSON.stringify(nested)}.`)
-    const { roots, subject } = grant
-    const options: ChangeOptions = {
+    return {
       limits,
       nested,
-      known: request.how === "put" && request.format !== "json" ? IMPORTED : null,
+      known: known ? null : IMPORTED,
       // Everything that is read of the document for one request, views and comparisons together.
       budget: new Budget(4 * exportBudget(this.#replica.bytes + bytes, limits)),
       touch(root) {
@@ -87,8 +112,6 @@ export class Changes<P extends Peer> {
           )
       },
     }
-    const origin = { at: Date.now(), subject, via: "rest" } as const
-    return this.#intake.edit((doc) => act(doc, options), origin, { bytes })
   }
 
   /**
@@ -153,21 +176,9 @@ function findPlace(
   const there =
     root === null ? (texts.length === 1 ? texts[0] : undefined) : texts.find(({ name }) => name === root)
   if (there !== undefined && (editor === null || root === null)) {
-    const found =
-      there.kind === "xml" ? namesOf(readXml(there.type, budget)) : isLexical(there.type) ? "lexical" : "text"
+    const found = editorOf(there, budget)
     if (editor === null || editor === found) return { root: there.name, editor: found }
   }
   const chosen = editor ?? (format === "html" ? "tiptap" : "text")
   return { root: root ?? EDITOR_ROOTS[chosen], editor: chosen }
-}
-
-/** Which editor wrote a tree, by the names of its nodes. */
-function namesOf({ children }: ReturnType<typeof readXml>): Editor {
-  if (children.some(({ type }) => type === "blockGroup")) return "blocknote"
-  const isOlder = (nodes: typeof children): boolean =>
-    nodes.some(({ type, marks = {}, children }) => {
-      const hasNames = type.includes("_") || Object.hasOwn(marks, "strong") || Object.hasOwn(marks, "em")
-      return hasNames || isOlder(children)
-    })
-  return isOlder(children) ? "prosemirror" : "tiptap"
 }

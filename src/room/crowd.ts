@@ -22,7 +22,7 @@ import { Deliveries } from "./deliveries.ts"
 import type { Emit } from "./events.ts"
 import type { Knock } from "./knockers.ts"
 import { judgeSilence } from "./liveness.ts"
-import type { Peer, Standing } from "./peer.ts"
+import type { Peer, Speaker, Standing } from "./peer.ts"
 import type { Kept, Presence } from "./presence.ts"
 import { TokenBucket } from "./rate.ts"
 import type { Dropped } from "./replica.ts"
@@ -120,7 +120,7 @@ export class Crowd {
   readonly limits: Limits
   readonly #ctx: DurableObjectState
   readonly #emit: Emit
-  readonly #presence: Presence<SocketPeer>
+  readonly #presence: Presence<Speaker>
   readonly #onCame: (peer: SocketPeer) => void
   readonly #onLeft: (left: Left) => void
   readonly #peerOf = new WeakMap<WebSocket, SocketPeer>()
@@ -144,7 +144,7 @@ export class Crowd {
     options: {
       limits: Limits
       emit: Emit
-      presence: Presence<SocketPeer>
+      presence: Presence<Speaker>
       onCame: (peer: SocketPeer) => void
       onLeft: (left: Left) => void
     },

@@ -89,6 +89,11 @@ export class Database {
     return this.sql<{ value: Value }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value ?? null
   }
 
+  /** Forget a small named value. Joins the transaction of the turn. */
+  drop(key: string): void {
+    if (this.#created) this.sql("DELETE FROM meta WHERE key = ?", key)
+  }
+
   /** Store a small named value. Joins the transaction of the turn. */
   note(key: string, value: SqlStorageValue): void {
     this.write(() => this.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))

@@ -7,6 +7,7 @@ import type { Authors } from "./authors.ts"
 import type { Crowd, SocketPeer } from "./crowd.ts"
 import type { FanOut } from "./fan-out.ts"
 import type { Intake } from "./intake.ts"
+import type { Speaker } from "./peer.ts"
 import type { Presence } from "./presence.ts"
 import type { Replica } from "./replica.ts"
 import { Welcome } from "./welcome.ts"
@@ -29,7 +30,7 @@ export class Dialogue {
   readonly #intake: Intake<SocketPeer>
   readonly #replica: Replica
   readonly #authors: Authors
-  readonly #presence: Presence<SocketPeer>
+  readonly #presence: Presence<Speaker>
   readonly #fanOut: FanOut<SocketPeer>
   readonly #limits: Limits
   readonly #hooks: Hooks
@@ -40,7 +41,7 @@ export class Dialogue {
     intake: Intake<SocketPeer>
     replica: Replica
     authors: Authors
-    presence: Presence<SocketPeer>
+    presence: Presence<Speaker>
     fanOut: FanOut<SocketPeer>
     limits: Limits
     hooks: Hooks

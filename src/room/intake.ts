@@ -91,17 +91,18 @@ export class Intake<P extends Peer> {
    * Change the document on the server, in one transaction, all or nothing.
    * @param options.bytes about how many bytes came from outside, which holds the change to the limits of an update; null: it is
    *   the server's own
+   * @param options.client see `Replica.edit`
    * @returns what `change` returned
    * @throws SyncError unavailable where the disk did not take it, and as `Replica.edit`; then nothing was changed
    */
   edit<Result>(
     change: (doc: Y.Doc) => Result,
     origin: Origin,
-    { bytes = null }: { bytes?: number | null } = {},
+    { bytes = null, client = null }: { bytes?: number | null; client?: number | null } = {},
   ): Result {
     const isTight = bytes !== null && this.#replica.isNearlyFull(bytes)
     if (isTight && this.commit().kind === "committed") this.#replica.compact()
-    const { result, update } = this.#replica.edit(change, origin, { foreign: bytes !== null })
+    const { result, update } = this.#replica.edit(change, origin, { foreign: bytes !== null, client })
     if (update === null) return result
     const committed = this.commit()
     if (committed.kind === "failed") {

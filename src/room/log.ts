@@ -439,6 +439,11 @@ export class Log {
     return this.#database.noted(key)
   }
 
+  /** Forget a small named value. Joins the transaction of the turn. */
+  drop(key: string): void {
+    this.#database.drop(key)
+  }
+
   /** Store a small named value. Joins the transaction of the turn. */
   note(key: string, value: SqlStorageValue): void {
     this.#database.note(key, value)

@@ -9,6 +9,7 @@ import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { PING, PONG } from "../wire/y-websocket.ts"
 import { Agenda } from "./agenda.ts"
+import { Agents } from "./agents.ts"
 import { Archivist } from "./archivist.ts"
 import { Authors } from "./authors.ts"
 import { Changes } from "./changes.ts"
@@ -23,7 +24,9 @@ import { Knockers } from "./knockers.ts"
 import { Log } from "./log.ts"
 import type { Outbox } from "./outbox.ts"
 import { Past } from "./past.ts"
+import type { Speaker } from "./peer.ts"
 import { Presence } from "./presence.ts"
+import { Repeats } from "./repeats.ts"
 import { Replica } from "./replica.ts"
 import { Streams } from "./streams.ts"
 
@@ -52,13 +55,14 @@ export interface Host {
 export interface Parts {
   readonly log: Log
   readonly replica: Replica
-  readonly presence: Presence<SocketPeer>
+  readonly presence: Presence<Speaker>
   readonly authors: Authors
   readonly crowd: Crowd
   readonly fanOut: FanOut<SocketPeer>
   readonly intake: Intake<SocketPeer>
   readonly dialogue: Dialogue
   readonly changes: Changes<SocketPeer>
+  readonly agents: Agents<SocketPeer>
   readonly streams: Streams
   readonly knockers: Knockers
   readonly archivist: Archivist
@@ -72,7 +76,7 @@ export interface Parts {
 export function assemble(host: Host): Parts {
   const { name, ctx, limits, archive, emit } = host
   const log = new Log(ctx.storage, limits, () => emit({ type: "past-damaged" }))
-  const presence = new Presence<SocketPeer>(limits, {
+  const presence = new Presence<Speaker>(limits, {
     subjectOf: ({ grant }) => grant.subject,
     shelf: log.shelf,
   })
@@ -80,12 +84,16 @@ export function assemble(host: Host): Parts {
     const peer = presence.speakerOf(client)
     return peer === null ? null : { id: peer.id, subject: peer.grant.subject }
   })
+  const repeats = new Repeats(log, limits)
   const replica = new Replica(log, {
     limits,
     claims: authors,
     emit,
     alongside: {
-      write: () => past.history.persons.write(),
+      write: () => {
+        past.history.persons.write()
+        repeats.write()
+      },
       wrote: () => past.history.persons.wrote(),
     },
   })
@@ -165,6 +173,12 @@ export function assemble(host: Host): Parts {
     presence,
   })
   const changes = new Changes({ replica, intake, limits })
+  const agents = new Agents({
+    ...{ replica, intake, changes, past, log, presence, repeats, limits },
+    relay: (clients) => {
+      if (clients.length > 0) fanOut.awareness(clients, null)
+    },
+  })
   const archivist = new Archivist(name, {
     archive,
     log,
@@ -220,6 +234,7 @@ export function assemble(host: Host): Parts {
     intake,
     dialogue,
     changes,
+    agents,
     streams,
     knockers,
     archivist,

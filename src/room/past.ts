@@ -203,7 +203,7 @@ export class Past {
   }
 
   #rollback(
-    { by, via, from, to, dryRun }: PastCalls["rollback"]["ask"],
+    { by, via, agent, from, to, dryRun }: PastCalls["rollback"]["ask"],
     grant: Grant,
   ): PastCalls["rollback"]["answer"] {
     this.#checkExists()
@@ -220,6 +220,7 @@ export class Past {
       const { origin } = mark
       // A restore or a rollback is nobody's own work: it is taken back only where it is asked for by its way.
       if (origin.via === "restore" && via !== "restore") return false
+      if (agent !== undefined && origin.agent !== agent) return false
       return (by === null || origin.subject === by) && (via === null || wayOf(origin) === via)
     }
     const past = history.timeline.rebuild(newest.revision, { from: after })

@@ -26,3 +26,6 @@ export interface Peer {
   /** Send a frame in the peer's dialect. Sends nothing where the dialect cannot express it. */
   say(frame: Told): void
 }
+
+/** Someone who speaks for a client id in the room's presence: a peer, or the seat of an agent. */
+export type Speaker = Pick<Peer, "id" | "grant">

@@ -228,13 +228,14 @@ export class Replica {
    * Change the document on the server. The change is one transaction, all or nothing. The caller commits before anyone
    * sees it, and calls `takeBack` where the commit fails.
    * @param options.foreign what was written came from outside: it is held to the limits of an update
+   * @param options.client write under this client id, which is only ever written under here; null: the server's
    * @returns what `change` returned, and the update it made (null where it changed nothing)
    * @throws whatever `change` throws; SyncError bad-update | document-full for what is foreign. Then nothing was changed
    */
   edit<Result>(
     change: (doc: Y.Doc) => Result,
     origin: Origin,
-    { foreign = false }: { foreign?: boolean } = {},
+    { foreign = false, client = null }: { foreign?: boolean; client?: number | null } = {},
   ): { result: Result; update: Uint8Array | null } {
     const doc = this.document()
     if (this.#server === null) this.#writeUnder(doc.clientID)
@@ -243,6 +244,8 @@ export class Replica {
       isChanged = true
     }
     doc.on("update", note)
+    const own = doc.clientID
+    if (client !== null) doc.clientID = client
     try {
       const { result, update } = capture(doc, () => doc.transact(() => change(doc)))
       if (update !== null) {
@@ -258,6 +261,7 @@ export class Replica {
       throw thrown
     } finally {
       doc.off("update", note)
+      doc.clientID = own
     }
   }
 

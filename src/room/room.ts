@@ -19,6 +19,7 @@ import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
 import { entityTag, matchesEntityTag } from "../export/entity-tags.ts"
 import { chooseFormat, FORMATS, type Format } from "../export/formats.ts"
+import type { Json } from "../export/json.ts"
 import { type Limits, readLimits } from "../limits.ts"
 import {
   type Answer,
@@ -38,6 +39,7 @@ import {
   type Readiness,
   type Revoked,
   type RoomRpc,
+  type ToolArguments,
 } from "../rpc.ts"
 import { yurt } from "../wire/y-websocket.ts"
 import { closeQuietly, type SocketPeer } from "./crowd.ts"
@@ -209,6 +211,17 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     })
   }
 
+  tool(name: string, given: ToolArguments, grant: Grant, key: string | null): Promise<Answer<ToolArguments>> {
+    return answer(async () => {
+      await this.#ready()
+      this.#checkStillWelcome(grant)
+      this.#room.past.history.persons.meet(grant)
+      const answered = this.#room.agents.call(name, given as Json, grant, key)
+      await this.ctx.storage.sync()
+      return answered as ToolArguments
+    })
+  }
+
   remove(_grant: Grant): Promise<Answer<boolean>> {
     return answer(async () => {
       // An archived copy that does not load opens for nobody, and can still be deleted.
@@ -308,13 +321,14 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   async dismiss(who: Revoked): Promise<void> {
-    const { crowd, knockers, streams } = this.#room
+    const { crowd, knockers, streams, agents } = this.#room
     this.#dismissals = [...this.#recentDismissals(), { who, atMs: Date.now() }]
     knockers.dismiss((grant) => isMeant(who, grant))
     for (const peer of [...crowd.peers]) {
       if (isMeant(who, peer.grant)) crowd.close(peer, new SyncError("unauthorized", "This token was revoked"))
     }
     streams.close((grant) => isMeant(who, grant), new SyncError("unauthorized", "This token was revoked"))
+    agents.seats.dismiss((grant) => isMeant(who, grant))
   }
 
   async drain(): Promise<number> {

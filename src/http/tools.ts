@@ -1,0 +1,66 @@
+/**
+ * `/docs/{id}/-/tools/{name}`: the tools of an agent as plain REST. And `/docs/{id}/-/mcp`, where the server has been given what
+ * speaks MCP (`yurt/agent`).
+ */
+import { TOOLS } from "../agent/tools.ts"
+import { SyncError } from "../errors.ts"
+import { type ToolArguments, unwrap } from "../rpc.ts"
+import { checkIdentity, mediaTypeOf, readBody } from "./body.ts"
+import { answerJson, type DocumentAsk, type Resource } from "./resource.ts"
+
+/** POST with the arguments as JSON; the answer is what the tool answers. `Idempotency-Key` makes it happen once. */
+export const tools: readonly Resource[] = TOOLS.map(({ name, writes }) => ({
+  about: "document",
+  path: `/docs/{id}/-/tools/${name}`,
+  methods: {
+    POST: {
+      rights: writes ? "write" : "read",
+      answer: async (ask) => answerJson(await useTool(ask, name)),
+    },
+  },
+}))
+
+/** POST: a call of the Model Context Protocol. */
+export const mcp: Resource = {
+  about: "document",
+  path: "/docs/{id}/-/mcp",
+  methods: {
+    POST: {
+      rights: "read",
+      async answer(ask) {
+        if (ask.options.agents === undefined)
+          throw new SyncError(
+            "not-found",
+            "This server was given nothing that speaks MCP; the tools are at /-/tools.",
+          )
+        return ask.options.agents.answer(ask)
+      },
+    },
+  },
+}
+
+async function useTool({ request, room, grant, limits }: DocumentAsk, name: string): Promise<ToolArguments> {
+  checkIdentity(request.headers)
+  const type = mediaTypeOf(request.headers)
+  if (type !== null && type !== "application/json" && type !== "text/plain")
+    throw new SyncError(
+      "unsupported-media-type",
+      `The arguments of a tool are application/json, not ${type}.`,
+    )
+  const given = parseArguments(await readBody(request, limits.jsonBytes))
+  return unwrap(room.tool(name, given, grant, request.headers.get("idempotency-key")))
+}
+
+/** @throws SyncError "bad-request" */
+function parseArguments(body: Uint8Array): ToolArguments {
+  if (body.length === 0) return {}
+  let given: unknown
+  try {
+    given = JSON.parse(new TextDecoder().decode(body))
+  } catch (cause) {
+    throw new SyncError("bad-request", "The body is no JSON.", { cause })
+  }
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new SyncError("bad-request", "The arguments of a tool are an object.")
+  return given as ToolArguments
+}
