@@ -13,6 +13,7 @@ import {
   unwrap,
 } from "../rpc.ts"
 import { checkIdentity, mediaTypeOf, readBody } from "./body.ts"
+import type { RouteOptions } from "./parties.ts"
 import { answerJson, type DocumentAsk, noDocument, type Resource } from "./resource.ts"
 
 /**
@@ -34,7 +35,7 @@ export const document: Resource = {
   },
 }
 
-async function exportDocument({ request, url, room, grant, name }: DocumentAsk): Promise<Response> {
+async function exportDocument({ request, url, room, grant, name, options }: DocumentAsk): Promise<Response> {
   if (request.method === "GET" && acceptsEvents(request)) {
     const bare = withoutToken(request)
     bare.headers.set(GRANT_HEADER, encodeGrant(grant))
@@ -62,10 +63,21 @@ async function exportDocument({ request, url, room, grant, name }: DocumentAsk):
   })
   if (body === null) return new Response(null, { status: 304, headers })
   headers.set("content-type", mediaType)
+  // A program that was given the link alone finds the rest.
+  if (mediaType.startsWith("text/markdown")) headers.set("link", linksOf(url, options))
   headers.set("content-security-policy", CONTENT_SECURITY_POLICY)
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body
   if (bytes instanceof Uint8Array) headers.set("content-length", String(bytes.byteLength))
   return new Response(bytes as BodyInit, { headers })
+}
+
+function linksOf({ pathname }: URL, { agents }: RouteOptions): string {
+  const links = [
+    `<${pathname}/-/tools/read>; rel="service"; title="tools"`,
+    `<${pathname}?format=json>; rel="alternate"; type="application/json"`,
+    ...(agents === undefined ? [] : [`<${pathname}/-/mcp>; rel="service"; title="mcp"`]),
+  ]
+  return links.join(", ")
 }
 
 /** What a PUT may be made of, by its media type. */

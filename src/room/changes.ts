@@ -4,7 +4,7 @@
  * What comes in is made a difference to what stands there, in one transaction: what somebody else wrote beside it stays,
  * and nobody is refused because people type. Conditions are judged in the turn of the commit.
  */
-import type * as Y from "yjs"
+import * as Y from "yjs"
 import type { Grant } from "../access/rights.ts"
 import { SyncError } from "../errors.ts"
 import { Budget, exportBudget } from "../export/budget.ts"
@@ -19,20 +19,27 @@ import { checkJson, parseJson } from "../json/pointer.ts"
 import { writeRoot } from "../json/reconcile.ts"
 import type { Limits } from "../limits.ts"
 import type { Changed, ChangeRequest, Conditions } from "../rpc.ts"
+import { capture } from "../update/settle.ts"
 import type { Intake } from "./intake.ts"
 import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
+
+/** @throws SyncError gone | not-found */
+type StateAt = (at: string, grant: Grant) => { readonly doc: () => Y.Doc }
 
 /** Makes changes. */
 export class Changes<P extends Peer> {
   readonly #replica: Replica
   readonly #intake: Intake<P>
   readonly #limits: Limits
+  readonly #stateAt: StateAt
 
-  constructor({ replica, intake, limits }: { replica: Replica; intake: Intake<P>; limits: Limits }) {
-    this.#replica = replica
-    this.#intake = intake
-    this.#limits = limits
+  /** @param parts.stateAt an earlier state, in a Y.Doc of its own */
+  constructor(parts: { replica: Replica; intake: Intake<P>; limits: Limits; stateAt: StateAt }) {
+    this.#replica = parts.replica
+    this.#intake = parts.intake
+    this.#limits = parts.limits
+    this.#stateAt = parts.stateAt
   }
 
   /**
@@ -41,11 +48,15 @@ export class Changes<P extends Peer> {
    */
   make(request: ChangeRequest, grant: Grant, conditions: Conditions): Changed {
     const before = this.check(conditions)
-    this.#checkBase(request.base, before)
+    const { base } = request
+    if (base !== null && !/^\d{1,15}$/.test(base))
+      throw new SyncError("bad-request", `base is a revision, not ${JSON.stringify(base)}.`)
     const act = read(request, this.#limits)
     const { nested, how, format, body } = request
     const known = how !== "put" || format === "json"
-    this.run((doc, options) => act(doc, options), { grant, bytes: body.length, nested, known })
+    const as = { grant, bytes: body.length, nested, known }
+    if (base === null || Number(base) === (before ?? 0)) this.run((doc, options) => act(doc, options), as)
+    else this.#changeBase(base, act, as)
     // A document of nothing is none yet.
     return { revision: this.#intake.commitOrThrow(), created: before === null && this.#replica.exists }
   }
@@ -115,19 +126,20 @@ export class Changes<P extends Peer> {
   }
 
   /**
-   * A difference is taken against what the caller had read. Only the newest state is kept here, so another base is refused
-   * rather than misread.
-   * @throws SyncError bad-request | precondition-failed
+   * Do what a request wants to the state that its caller had read, and merge what that made: what was written since is in no
+   * difference, so nothing of it is deleted.
+   * @throws SyncError gone where that state is not kept any more
    */
-  #checkBase(base: string | null, revision: number | null): void {
-    if (base === null) return
-    if (!/^\d{1,15}$/.test(base))
-      throw new SyncError("bad-request", `base is a revision, not ${JSON.stringify(base)}.`)
-    if (Number(base) !== (revision ?? 0))
-      throw new SyncError(
-        "precondition-failed",
-        `The document is at revision ${revision ?? "none"}, and this server does not keep what it was at ${base}`,
-      )
+  #changeBase(base: string, act: Act, as: Parameters<Changes<P>["run"]>[1]): void {
+    const { doc } = this.#stateAt(base, as.grant)
+    const draft = doc()
+    try {
+      const options = this.#optionsFor(as)
+      const { update } = capture(draft, () => draft.transact(() => act(draft, options)))
+      if (update !== null) this.run((present) => Y.applyUpdate(present, update), as)
+    } finally {
+      draft.destroy()
+    }
   }
 }
 

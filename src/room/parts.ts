@@ -172,7 +172,10 @@ export function assemble(host: Host): Parts {
     sync: () => ctx.storage.sync(),
     presence,
   })
-  const changes = new Changes({ replica, intake, limits })
+  const changes = new Changes({
+    ...{ replica, intake, limits },
+    stateAt: (at, grant) => past.state(at, grant),
+  })
   const agents = new Agents({
     ...{ replica, intake, changes, past, log, presence, repeats, limits },
     relay: (clients) => {

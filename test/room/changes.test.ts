@@ -116,13 +116,20 @@ describe("PATCH in JSON", () => {
     expect([one!.status, other!.status].sort()).toEqual([200, 412])
   })
 
-  it("takes a base that is the newest, and does not misread another", async () => {
-    const room = await openWith("one")
-    const { revision } = (await room.status())!
-    const at = (base: unknown) => patch(`${room.id}?base=${base}`, [{ op: "add", path: "/s/n", value: 1 }])
-    expect((await at(revision)).status).toBe(200)
-    expect((await at(revision)).status).toBe(412)
-    expect((await at("x")).status).toBe(400)
+  it("[G1] takes the difference to what the caller had read, so that a stale read deletes nobody's words", async () => {
+    const room = await openWith("one two three")
+    const read = (await room.status())!.revision
+    room.type(0, " four")
+    await room.saves(0)
+    const at = (base: unknown, text: string) => put(`${room.id}?base=${base}&root=text`, JSON.stringify(text))
+    expect((await at(read, "one 2 three")).status).toBe(200)
+    await room.reads(0, "one 2 three four")
+    await patch(`${room.id}?base=${read}`, [{ op: "text", path: "/text", index: 0, insert: "zero " }])
+    await room.reads(1, "zero one 2 three four")
+    expect((await at((await room.status())!.revision, "all new")).status).toBe(200)
+    await room.reads(0, "all new")
+    expect((await at("x", "")).status).toBe(400)
+    expect((await at(99_999, "")).status).toBe(404)
   })
 
   it("[D1] is durable when it is answered", async () => {

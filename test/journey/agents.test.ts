@@ -1,0 +1,102 @@
+/** An agent and a person in one paragraph: nothing of either is refused, lost or torn, kills in between. */
+import { expect, it } from "vitest"
+import * as Y from "yjs"
+import { type Client, openWebsocketProvider } from "../kit/clients.ts"
+import { setUpJourney } from "../kit/journey.ts"
+import { below, seededRandom } from "../kit/random.ts"
+import { until } from "../kit/until.ts"
+
+const journey = setUpJourney()
+
+const EDITS = 200
+/** Before this edit the server is killed. */
+const KILLED_AT = 100
+
+/** The one paragraph's text. */
+function paragraphOf({ doc }: Client): Y.XmlText {
+  const element = doc.getXmlFragment("default").get(0) as Y.XmlElement
+  return element.get(0) as Y.XmlText
+}
+
+/** Use a tool; where the server is away, again under the same key, as a program does. */
+async function use(id: string, tool: string, given: object, key: string): Promise<Record<string, unknown>> {
+  for (let tries = 0; ; tries++) {
+    const answered = await fetch(`${journey.server.url}/docs/${id}/-/tools/${tool}`, {
+      ...{ method: "POST", body: JSON.stringify(given) },
+      headers: { "content-type": "application/json", "idempotency-key": key },
+    }).catch(() => null)
+    if (answered?.status === 200) return answered.json() as Promise<Record<string, unknown>>
+    if (answered !== null && answered.status < 500)
+      throw new Error(`${answered.status} ${await answered.text()}`)
+    if (tries > 200) throw new Error(`${tool} was not answered`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+it("[G1] [G2] [G3] 200 edits of an agent beside a stock client's typing, and its undo takes back its own alone", async () => {
+  const random = seededRandom("an agent and a person")
+  const id = "together"
+  await fetch(`${journey.server.url}/docs/${id}?editor=tiptap`, {
+    ...{ method: "PUT", body: "begin A0 end" },
+    headers: { "content-type": "text/markdown" },
+  })
+  const [person] = await journey.enter(openWebsocketProvider(journey.server.docs, id))
+  await until(() => person.doc.getXmlFragment("default").length === 1, "the paragraph has come")
+  const { revision } = (await use(id, "read", {}, "")) as { revision: number }
+
+  // The person types words of their own, letter by letter, between words.
+  const words: string[] = []
+  let types = true
+  const typing = (async () => {
+    for (let n = 0; types; n++) {
+      const text = paragraphOf(person)
+      const shown = text.toString()
+      const blanks = [...shown.matchAll(/ /g)].map(({ index }) => index)
+      let at = Y.createRelativePositionFromTypeIndex(text, blanks[below(random, blanks.length)]!, -1)
+      const word = ` p${n}q`
+      words.push(word.trim())
+      for (const letter of word) {
+        const { index } = Y.createAbsolutePositionFromRelativePosition(at, person.doc)!
+        text.insert(index, letter)
+        at = Y.createRelativePositionFromTypeIndex(text, index + 1, -1)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    }
+  })()
+
+  const statuses = new Map<string, number>()
+  for (let n = 1; n <= EDITS; n++) {
+    if (n === KILLED_AT) {
+      await journey.server.kill()
+      await journey.server.restart()
+    }
+    // It writes after one of its own words, and now and then takes one of them away.
+    const own = `A${below(random, n)}`
+    const given = { operations: [{ op: "replace", quote: "A0", with: `A0 A${n}` }] }
+    const { results } = (await use(id, "edit", given, `edit-${n}`)) as { results: { status: string }[] }
+    const { status } = results[0]!
+    statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    if (n % 7 === 0 && own !== "A0")
+      await use(id, "edit", { operations: [{ op: "replace", quote: ` ${own} `, with: " " }] }, `away-${n}`)
+  }
+  types = false
+  await typing
+  const made = Number(statuses.get("applied") ?? 0)
+  expect([...statuses]).toEqual([["applied", EDITS]])
+  expect(made).toBe(EDITS)
+
+  // Every letter of the person's is on the server, and every word whole.
+  const shown = async () => (await fetch(`${journey.server.url}/docs/${id}?format=text`)).text()
+  await until(async () => (await shown()) === paragraphOf(person).toString(), "both have the same text")
+  const before = (await shown()).split(" ")
+  expect(words.filter((word) => !before.includes(word))).toEqual([])
+  expect(before.filter((word) => /^p/.test(word)).length).toBe(words.length)
+  expect(before).toContain(`A${EDITS}`)
+
+  await use(id, "undo", { since: revision }, "undo")
+  const expected = before.filter((word) => !/^A[1-9]/.test(word))
+  await until(async () => (await shown()) === paragraphOf(person).toString(), "both have the same text again")
+  const after = (await shown()).split(" ").filter((word) => word !== "")
+  expect(after.filter((word) => /^p/.test(word))).toEqual(expected.filter((word) => /^p/.test(word)))
+  expect(after.filter((word) => /^A/.test(word))).toEqual(["A0"])
+})
