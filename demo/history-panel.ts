@@ -5,11 +5,12 @@
  */
 import type { Activity, Change, Provider, Span, Version, Who } from "../src/client/provider.ts"
 import { el, find, icon } from "./element.ts"
+import { listPeople, type Person } from "./people.ts"
 import { watchRights } from "./rights.ts"
 import { COLORS } from "./visitor.ts"
 
 /** Work that pauses no longer than this is one stop of the timeline, ms. */
-const PAUSE_MS = 20_000
+const PAUSE_MS = 10_000
 /** Stops of the timeline. */
 const STOPS = 100
 
@@ -102,6 +103,9 @@ class HistoryPanel {
     find("editor").hidden = true
     document.body.classList.add("looking-back")
     this.button.setAttribute("aria-expanded", "true")
+    this.#stops = []
+    this.#list.replaceChildren()
+    this.page.replaceChildren()
     await this.#load()
     this.#slider.focus()
   }
@@ -119,6 +123,7 @@ class HistoryPanel {
   /** Ask for the timeline, and stand at its end. */
   async #load(): Promise<void> {
     const { versions } = this.#provider
+    const asked = this.#asked
     await this.#try(async () => {
       await this.#provider.whenSaved().catch(() => {})
       const [{ activity }, named] = await Promise.all([
@@ -135,7 +140,8 @@ class HistoryPanel {
           ),
         }))
       this.#slider.max = String(Math.max(0, this.#stops.length - 1))
-      this.#slider.value = this.#slider.max
+      // Whoever has chosen a stop meanwhile stays there.
+      if (asked === this.#asked) this.#slider.value = this.#slider.max
       this.#slider.disabled = this.#stops.length < 2
       this.#list.replaceChildren(...this.#stops.map((stop, index) => this.#item(stop, index)).reverse())
       await this.#show()
@@ -163,14 +169,16 @@ class HistoryPanel {
       const [first, last] = stop.revisions
       const before = Math.max(first - 1, this.#stops[index - 1]?.revisions[1] ?? 0)
       const { versions } = this.#provider
-      const shown =
-        this.#authors.checked || before === 0
-          ? (await versions.blame({ root: this.#root, at: last })).spans.map(
-              this.#authors.checked ? author : came,
-            )
-          : ((await versions.diff({ from: before, to: last, root: this.#root })).roots[this.#root] ?? []).map(
-              difference,
-            )
+      const people = listPeople(this.#provider.awareness)
+      const byAuthor = this.#authors.checked
+      let shown: Node[]
+      if (byAuthor || before === 0) {
+        const { spans } = await versions.blame({ root: this.#root, at: last })
+        shown = spans.map((span) => (byAuthor ? author : came)(span, people))
+      } else {
+        const { roots } = await versions.diff({ from: before, to: last, root: this.#root })
+        shown = (roots[this.#root] ?? []).map((change) => difference(change, people))
+      }
       if (asked !== this.#asked) return
       this.page.replaceChildren(...shown)
       this.page.querySelector("ins, del")?.scrollIntoView({ block: "nearest" })
@@ -184,7 +192,7 @@ class HistoryPanel {
     this.#bringBack.disabled = this.#readOnly || stop === undefined || index === this.#stops.length - 1
     this.#takeBack.disabled = this.#readOnly || stop === undefined
     this.#takeBack.replaceChildren(
-      stop?.by.subject == null ? "Take this back" : `Take back what ${nameOf(stop.by)} did here`,
+      stop?.by.subject == null || stop.by.via === "restore" ? "Undo this" : `Undo ${nameOf(stop.by)}’s part`,
     )
   }
 
@@ -193,11 +201,13 @@ class HistoryPanel {
     if (stop === undefined) return
     const { versions } = this.#provider
     const [from, to] = stop.revisions
-    const { subject } = stop.by
+    const { subject, via } = stop.by
     void this.#try(async () => {
       if (what === "restore") await versions.restore(to, { root: this.#root })
       else {
-        const { unresolved } = await versions.rollback({ ...(subject !== null && { by: subject }), from, to })
+        // What was brought back or taken back is nobody's own work, and is asked for by its way.
+        const whose = { ...(subject !== null && { by: subject }), ...(via === "restore" && { via }) }
+        const { unresolved } = await versions.rollback({ ...whose, from, to })
         if (unresolved.length > 0)
           this.#say(
             `Left where others built on it: ${unresolved.length === 1 ? "one place" : `${unresolved.length} places`}.`,
@@ -205,6 +215,10 @@ class HistoryPanel {
       }
       await this.#load()
     })
+  }
+
+  get #people(): Person[] {
+    return listPeople(this.#provider.awareness)
   }
 
   async #try(act: () => Promise<void>): Promise<void> {
@@ -223,7 +237,7 @@ class HistoryPanel {
 
   #item({ by, to, inserted, deleted, versions }: Stop, index: number): HTMLElement {
     const dot = el("span", { class: "dot", "aria-hidden": "true" })
-    dot.style.background = colorOf(by)
+    dot.style.background = colorOf(by, this.#people)
     const go = (): void => {
       this.#slider.value = String(index)
       void this.#show()
@@ -244,6 +258,7 @@ class HistoryPanel {
           " ",
           deleted > 0 && el("del", {}, `−${deleted}`),
         ),
+        by.via === "restore" && el("span", { class: "counts" }, "from the history"),
         ...versions
           .filter(({ name }) => name !== null)
           .map(({ name }) => el("span", { class: "named" }, name)),
@@ -252,21 +267,22 @@ class HistoryPanel {
   }
 }
 
-function difference({ op, text, value, by, at }: Change): Node {
+function difference({ op, text, value, by, at }: Change, people: readonly Person[]): Node {
   const shown = text ?? (value === undefined ? "" : JSON.stringify(value))
   if (op === "equal") return document.createTextNode(shown)
   return mark(op === "insert" ? "ins" : op === "delete" ? "del" : "mark", shown, {
     by: by ?? null,
     at: at ?? null,
+    people,
   })
 }
 
-function came({ text, value, by, at }: Span): Node {
-  return mark("ins", text ?? JSON.stringify(value), { by, at })
+function came({ text, value, by, at }: Span, people: readonly Person[]): Node {
+  return mark("ins", text ?? JSON.stringify(value), { by, at, people })
 }
 
-function author({ text, value, by, at, verified, restoredBy }: Span): Node {
-  const shown = mark("span", text ?? JSON.stringify(value), { by, at })
+function author({ text, value, by, at, verified, restoredBy }: Span, people: readonly Person[]): Node {
+  const shown = mark("span", text ?? JSON.stringify(value), { by, at, people })
   if (restoredBy !== undefined) shown.title += `, brought back by ${nameOf(restoredBy)}`
   if (by?.subject != null && !verified) shown.title += ", as another brought it"
   return shown
@@ -275,26 +291,27 @@ function author({ text, value, by, at, verified, restoredBy }: Span): Node {
 function mark(
   tag: "ins" | "del" | "mark" | "span",
   text: string,
-  { by, at }: { by: Who | null; at: string | null },
+  { by, at, people }: { by: Who | null; at: string | null; people: readonly Person[] },
 ): HTMLElement {
   const shown = el(
     tag,
     { title: [nameOf(by), at === null ? "" : timeOf(at)].filter(Boolean).join(", ") },
     text,
   )
-  shown.style.setProperty("--by", colorOf(by))
+  shown.style.setProperty("--by", colorOf(by, people))
   return shown
 }
 
 function nameOf(who: Who | null): string {
   if (who === null) return "Someone"
   const name = who.name ?? who.subject
-  if (who.via === "restore") return name === null ? "Brought back" : `Brought back by ${name}`
   return who.agent ?? name ?? (who.via === "server" ? "The server" : "Someone")
 }
 
-/** One of the colours people have here, always the same for one person. */
-function colorOf(who: Who | null): string {
+/** The colour that somebody has here; of those who are away one that is always the same. */
+function colorOf(who: Who | null, people: readonly Person[]): string {
+  const present = people.find(({ name }) => name === who?.name)
+  if (present !== undefined) return present.color
   const key = who?.subject ?? who?.via ?? ""
   let hash = 0
   for (const character of key) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0

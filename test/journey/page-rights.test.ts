@@ -1,8 +1,9 @@
-/** The pages of a server that asks for a token, and of documents that are no longer to be had. */
+/** The pages of a server that asks for a token: rights, documents that are no longer to be had, and who wrote what. */
 import { SignJWT } from "jose"
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { startServer, type TestServer } from "../kit/server.ts"
+import { claimsOf, signToken } from "../kit/tokens.ts"
 import { launchBrowser } from "./browser.ts"
 import { isSaved, openVisitor, PHONE } from "./visitors.ts"
 
@@ -152,4 +153,73 @@ describe("a page that the room has closed", () => {
     await isSaved(page)
     await page.close()
   })
+})
+
+/** What an editor shows, without the names at the others' carets. */
+function written(page: Page): Promise<string> {
+  return page.locator(".cm-line").evaluateAll((lines) =>
+    lines
+      .map((line) => {
+        const copy = line.cloneNode(true) as Element
+        for (const caret of copy.querySelectorAll(".cm-ySelectionCaret")) caret.remove()
+        return copy.textContent
+      })
+      .join("\n"),
+  )
+}
+
+/** Type at the end, until it is saved. */
+async function type(page: Page, text: string): Promise<void> {
+  await page.locator(".cm-content").click()
+  await page.keyboard.press("Control+End")
+  await page.keyboard.insertText(text)
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)))
+  await isSaved(page)
+}
+
+it("[H1] [H3] [H4] shows who wrote what, and brings it back for everybody", async () => {
+  const faults: string[] = []
+  const write = async (who: BrowserContext, name: string): Promise<Page> => {
+    const docs = [{ id: "*", rights: "write" as const, rollback: "any" }]
+    const token = signToken(SECRET, { ...claimsOf(name.toLowerCase(), docs), name })
+    const page = await open(who, "text", "then", token)
+    page.on("pageerror", (error) => faults.push(String(error)))
+    await isSaved(page)
+    return page
+  }
+  const one = await write(ana, "Ana")
+  await type(one, "Bread and salt. ")
+  const bo = await write(cem, "Bo")
+  await bo.getByText("Bread and salt.").waitFor()
+  await type(bo, "No salt!")
+  await one.getByText("No salt!").waitFor()
+
+  await one.getByRole("button", { name: "History" }).click()
+  const then = one.getByRole("region", { name: "The text as it was" })
+  await then.locator("ins", { hasText: "No salt!" }).waitFor()
+  expect(await then.locator("ins").getAttribute("title")).toContain("Bo")
+  expect(await then.textContent()).toBe("Bread and salt. No salt!")
+  await one.getByLabel("Colour by author").check()
+  await then.locator("span", { hasText: "Bread and salt." }).waitFor()
+  expect(await then.locator("span").first().getAttribute("title")).toContain("Ana")
+  await one.getByLabel("Colour by author").uncheck()
+
+  await one.getByRole("button", { name: "Undo Bo’s part" }).click()
+  await expect.poll(() => written(bo)).toBe("Bread and salt. ")
+  await one.locator('.stops [data-stop="2"]').waitFor()
+  await one.locator('.stops [data-stop="1"] button').click()
+  await then.locator("ins", { hasText: "No salt!" }).waitFor()
+  await one.getByRole("button", { name: "Bring this back" }).click()
+  await expect.poll(() => written(bo)).toBe("Bread and salt. No salt!")
+  await one.getByRole("button", { name: "Back to writing" }).click()
+  await expect.poll(() => one.locator(".cm-content").isVisible()).toBe(true)
+
+  await bo.getByRole("button", { name: "History" }).click()
+  await bo.getByRole("slider", { name: "Moment" }).waitFor()
+  const box = await bo.getByRole("complementary", { name: "History" }).boundingBox()
+  expect(box!.x).toBe(0)
+  expect(box!.width).toBe(390)
+  expect(await bo.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+  expect(faults).toEqual([])
+  await Promise.all([one.close(), bo.close()])
 })
