@@ -2,6 +2,7 @@
 import { useEffect, useSyncExternalStore } from "react"
 import type * as Y from "yjs"
 import { type Closed, Provider, type ProviderOptions, type Status } from "./provider.ts"
+import type { Socket } from "./socket.ts"
 
 /** The state of a provider as `useProvider` returns it: the same object until something of it changes. */
 export interface ProviderState {
@@ -47,16 +48,17 @@ const providers = new WeakMap<Y.Doc, Map<string, Shared>>()
  *   return <TextArea text={doc.getText("t")} awareness={provider.awareness} locked={readOnly} dirty={!saved} />
  * }
  *
+ * @param at where the rooms are, or a `Socket` of `yurt/socket`, made once
  * @param options as of `new Provider`; read once, when it is made. With `connect: false`, connecting is yours to do
  */
 export function useProvider(
-  url: string,
+  at: string | Socket,
   docId: string,
   doc: Y.Doc,
   options: ProviderOptions = {},
 ): ProviderState {
-  const shared = findProvider(doc, `${url}/${docId}`, () => {
-    return new Provider(url, docId, doc, { ...options, connect: false })
+  const shared = findProvider(doc, `${typeof at === "string" ? at : at.url}/${docId}`, () => {
+    return new Provider(at, docId, doc, { ...options, connect: false })
   })
   const connects = options.connect !== false
   useEffect(() => {
