@@ -31,6 +31,14 @@ function put(what: string, gets: Row["gets"], type: string, body: () => string):
   }
 }
 
+/** A tool used with these arguments. */
+function tool(what: string, gets: Row["gets"], name: string, given: () => unknown): Row {
+  return http(what, gets, (target) => ({
+    ...{ method: "POST", path: `/docs/${target.id}/-/tools/${name}` },
+    ...{ headers: { "content-type": "application/json" }, body: JSON.stringify(given()) },
+  }))
+}
+
 /** Open streams and read nothing of them. */
 async function openStreams(target: Target, count: number): Promise<() => void> {
   const token = (await target.mint?.()) ?? null
@@ -107,6 +115,32 @@ export const PROGRAMS: readonly Row[] = [
   put("a PUT of 5 MB of JSON", ["413 too-large", "ended"], "application/json", () =>
     JSON.stringify("x".repeat(5_000_000)),
   ),
+  tool("a quote that stands everywhere", "200", "edit", () => ({
+    operations: new Array(100).fill({ op: "replace", quote: "e", with: "x".repeat(1_000) }),
+  })),
+  tool("handles of another document", "200", "edit", () => ({
+    operations: Array.from({ length: 100 }, (_, i) => ({ op: "delete", handle: `${i.toString(36)}.${i}` })),
+  })),
+  tool("handles that are none", "200", "edit", () => ({
+    operations: ["__proto__", "", "0.0", "zzzzzzzzzzz.zzzzzzzzzzz", "a".repeat(10_000)].map((handle) => ({
+      op: "delete",
+      handle,
+    })),
+  })),
+  tool("an edit of 10,000 operations", "400 bad-request", "edit", () => ({
+    operations: new Array(10_000).fill({ op: "insert_after", text: "x" }),
+  })),
+  tool("an edit of 5 MB", ["413 too-large", "ended"], "edit", () => ({
+    operations: [{ op: "insert_after", text: "x".repeat(5_000_000) }],
+  })),
+  tool("writing of 1 MB", "413 too-large", "write", () => ({ text: "x".repeat(1_000_000) })),
+  tool("a caret for ever", "200", "presence", () => ({
+    ttlS: 0,
+    status: "x".repeat(100_000),
+    handle: "__proto__",
+  })),
+  tool("arguments that are a list", "400 bad-request", "read", () => []),
+  tool("a tool that is a method of every object", "404 not-found", "toString", () => ({})),
   http("a stream after what is no revision", "400 bad-request", {
     headers: { accept: "text/event-stream", "last-event-id": "9".repeat(400) },
   }),
