@@ -49,8 +49,8 @@ const paste = ([editor]: Editor[]) => {
 
 /** A next step of the schema, as a later version would bring it. */
 const NEXT_SCHEMA: Patch = {
-  file: "src/room/log.ts",
-  find: /^(const MIGRATIONS = \[[\s\S]*?)^\]/,
+  file: "src/room/schema.ts",
+  find: /^(export const MIGRATIONS = \[[\s\S]*?)^\]/,
   replace: `$1  "CREATE TABLE next_step (id INTEGER PRIMARY KEY); ALTER TABLE quarantine ADD COLUMN next_step TEXT;",
 ]`,
 }
