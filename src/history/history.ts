@@ -143,7 +143,7 @@ export class History {
     const found = new Map<string, Who>()
     const known = knowWho((subject) => this.persons.nameOf(subject))
     let bytes = 0
-    for (const { updates } of this.timeline.commits(after, upTo, { back: true })) {
+    for (const { updates } of this.timeline.commits(after, upTo, { back: true, overDamage: true })) {
       for (const { update, origin } of updates) {
         bytes += update.length
         const { key, who } = known(origin)
@@ -155,7 +155,7 @@ export class History {
     return [...found.values()]
   }
 
-  /** Whose changes the commits up to a revision are. @throws SyncError too-large, gone */
+  /** Whose changes the commits up to a revision are; of what is damaged nobody's. @throws SyncError too-large */
   attribute(upTo: number): Attribution {
     const attribution = new Attribution()
     for (const commit of this.timeline.all(upTo)) attribution.add(commit)

@@ -5,6 +5,8 @@
  *     frame     a whole state at a revision, as the room's snapshot had it: the first one, and a further one where it pays
  *     segment   the commits between two revisions, as they were vetted (D3), with the origin of each update, compressed
  *
+ * What is larger than a segment, a paste or a whole state, is copied row by row as it is, so that memory never holds it.
+ *
  *     commit    = varUint(revision) varBytes(origins) varBytes(updates, each with its length before it)
  *     segment   = deflate(commit*)
  *
@@ -12,6 +14,8 @@
  * not begins the past anew, because something between is unknown: another room's copy was adopted, or a value is damaged.
  * Damage here never touches the present (D7): the value is marked, what needs it is refused, and the next compaction keeps
  * a frame to go on from.
+ *
+ * Over 450 lines: how a piece is written and how it is read have to agree, and both stand here.
  */
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib"
 import * as decoding from "lib0/decoding"
@@ -54,6 +58,23 @@ export interface LoggedCommit {
   readonly bytes: Uint8Array
 }
 
+/** A commit that leaves the log. */
+export interface LeavingCommit extends Omit<LoggedCommit, "bytes"> {
+  /** null: it fails its checksum, or is `large`. */
+  readonly bytes: Uint8Array | null
+  /** Its size, and a way to copy it to this piece, from part 1 on. */
+  readonly large?: { readonly size: number; readonly copy: (piece: number) => void }
+}
+
+/** The snapshot that a compaction replaces: `bytes` long, 0 where there is none. */
+export interface LeavingSnapshot {
+  readonly revision: number
+  readonly at: number
+  readonly bytes: number
+  /** Copies it to this piece. */
+  readonly copy: (piece: number) => void
+}
+
 /** A whole state that the past can be rebuilt from. */
 export interface Frame {
   readonly revision: number
@@ -84,9 +105,10 @@ type Piece = {
   size: number
   kept: number
   damaged: number
+  packed: number
 }
 
-const COLUMNS = "id, kind, first, last, first_at, last_at, joins, size, kept, damaged"
+const COLUMNS = "id, kind, first, last, first_at, last_at, joins, size, kept, damaged, packed"
 
 /** The frames and segments of a room. */
 export class Segments {
@@ -122,32 +144,38 @@ export class Segments {
 
   /**
    * Take over the commits that a compaction drops. Called inside its transaction.
-   * @param options.snapshot the state that they follow, as the room stored it: `bytes` long, 0 where there is none
+   * @param options.snapshot the state that they follow, as the room stored it
    */
-  take(
-    commits: Iterable<LoggedCommit>,
-    {
-      snapshot,
-    }: { snapshot: { revision: number; at: number; bytes: number; read: () => Uint8Array | null } },
-  ): void {
+  take(commits: Iterable<LeavingCommit>, { snapshot }: { snapshot: LeavingSnapshot }): void {
     const joins = this.#tables.noted<number>("past_whole") === 1
     const { frameFactor, frameFloorBytes, segmentBytes, pastBytes } = this.#limits
     if (pastBytes === 0) return this.interrupt()
     // A frame pays where more would have to be replayed than the state itself is long.
     const isDue = !joins || this.#sinceFrame() > Math.max(frameFloorBytes, frameFactor * snapshot.bytes)
-    if (isDue) this.keepFrame(snapshot.read(), { revision: snapshot.revision, at: snapshot.at, joins })
+    if (isDue) this.#copyFrame(snapshot, joins)
     let gathered: LoggedCommit[] = []
     let bytes = 0
-    for (const commit of commits) {
-      gathered.push(commit)
-      bytes += commit.bytes.length + commit.who.length
-      if (bytes < segmentBytes) continue
-      this.#keepSegment(gathered)
+    let isWhole = true
+    const put = () => {
+      if (gathered.length > 0) this.#keepSegment(gathered)
       gathered = []
       bytes = 0
     }
-    if (gathered.length > 0) this.#keepSegment(gathered)
-    this.#tables.note("past_whole", 1)
+    for (const commit of commits) {
+      if (commit.bytes === null) {
+        put()
+        if (commit.large !== undefined) this.#copyCommit(commit, commit.large)
+        else this.#keepLost(commit.revision)
+        isWhole &&= commit.large !== undefined
+        continue
+      }
+      gathered.push({ ...commit, bytes: commit.bytes })
+      bytes += commit.bytes.length + commit.who.length
+      if (bytes >= segmentBytes) put()
+    }
+    put()
+    if (isWhole) this.#tables.note("past_whole", 1)
+    else this.interrupt()
   }
 
   /** What the room holds next does not follow from what is here: its next compaction begins with a frame. */
@@ -183,9 +211,10 @@ export class Segments {
 
   /**
    * The commits after one revision and up to another, in order, or from the newest back.
+   * @param options.overDamage leave out what cannot be read
    * @throws SyncError gone where a segment that is needed cannot be read
    */
-  *commits(after: number, upTo: number, { back = false } = {}): Generator<Commit> {
+  *commits(after: number, upTo: number, { back = false, overDamage = false } = {}): Generator<Commit> {
     const order = back ? "DESC" : "ASC"
     const pieces = this.#pieces(
       `kind = 'segment' AND last > ? AND first <= ? ORDER BY first ${order}, id ${order}`,
@@ -193,7 +222,7 @@ export class Segments {
       upTo,
     )
     for (const piece of pieces) {
-      const commits = this.#readSegment(piece).map(readCommit)
+      const commits = (overDamage ? this.#tryReadSegment(piece) : this.#readSegment(piece)).map(readCommit)
       for (const commit of back ? commits.reverse() : commits)
         if (commit.revision > after && commit.revision <= upTo) yield commit
     }
@@ -282,6 +311,55 @@ export class Segments {
     )
   }
 
+  /** Keep the state that the commits follow, as it is stored. */
+  #copyFrame({ revision, at, bytes, copy }: LeavingSnapshot, joins: boolean): void {
+    if (bytes === 0) return this.keepFrame(null, { revision, at, joins })
+    const piece = { first: revision, last: revision, firstAt: at, lastAt: at, joins, size: bytes }
+    copy(this.#insert("frame", piece, { kept: bytes, packed: false }))
+  }
+
+  #copyCommit({ revision, who }: LeavingCommit, { size, copy }: NonNullable<LeavingCommit["large"]>): void {
+    const head = encoding.encode((encoder) => {
+      encoding.writeVarUint(encoder, revision)
+      encoding.writeVarUint8Array(encoder, who)
+      encoding.writeVarUint(encoder, size)
+    })
+    const at = timeOf(who)
+    const piece = { first: revision, last: revision, firstAt: at, lastAt: at, joins: true, size }
+    const id = this.#insert("segment", piece, { kept: head.length + size, packed: false })
+    this.#tables.write((sql) => sql("INSERT INTO past_bytes VALUES (?, ?, ?, ?)", id, 0, crc32(head), head))
+    copy(id)
+  }
+
+  /** Keep that there was a commit, which nobody can read any more. */
+  #keepLost(revision: number): void {
+    const [before] = this.#pieces("last < ? ORDER BY last DESC, id DESC LIMIT 1", revision)
+    const at = before?.last_at ?? 0
+    const piece = { first: revision, last: revision, firstAt: at, lastAt: at, joins: true, size: 0 }
+    this.#insert("segment", piece, { kept: 1, packed: false, damaged: true })
+    this.#onDamage()
+  }
+
+  /** @returns the piece's id */
+  #insert(
+    kind: Piece["kind"],
+    piece: { first: number; last: number; firstAt: number; lastAt: number; joins: boolean; size: number },
+    { kept, packed, damaged = false }: { kept: number; packed: boolean; damaged?: boolean },
+  ): number {
+    const { first, last, firstAt, lastAt, joins, size } = piece
+    this.#size = null
+    let id = 0
+    this.#tables.write((sql) => {
+      const [row] = sql<{ id: number }>(
+        `INSERT INTO past (kind, first, last, first_at, last_at, joins, size, kept, damaged, packed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+        ...[kind, first, last, firstAt, lastAt, joins ? 1 : 0, size, kept, damaged ? 1 : 0, packed ? 1 : 0],
+      )
+      id = row!.id
+    })
+    return id
+  }
+
   #keep(
     kind: Piece["kind"],
     piece: { first: number; last: number; firstAt: number; lastAt: number; joins: boolean; size: number },
@@ -289,18 +367,12 @@ export class Segments {
   ): void {
     // The fastest level: keystrokes shrink to two fifths, and a compaction takes no longer for it that could be measured.
     const packed = bytes.length === 0 ? bytes : deflateRawSync(bytes, { level: 1 })
-    const { first, last, firstAt, lastAt, joins, size } = piece
-    this.#size = null
     this.#tables.write((sql) => {
-      const [row] = sql<{ id: number }>(
-        `INSERT INTO past (kind, first, last, first_at, last_at, joins, size, kept, damaged)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING id`,
-        ...[kind, first, last, firstAt, lastAt, joins ? 1 : 0, size, packed.length],
-      )
+      const id = this.#insert(kind, piece, { kept: packed.length, packed: true })
       const { valueBytes } = this.#limits
       for (let part = 0, at = 0; at < packed.length; part++, at += valueBytes) {
         const value = packed.subarray(at, at + valueBytes)
-        sql("INSERT INTO past_bytes VALUES (?, ?, ?, ?)", row!.id, part, crc32(value), value)
+        sql("INSERT INTO past_bytes VALUES (?, ?, ?, ?)", id, part, crc32(value), value)
       }
     })
   }
@@ -318,6 +390,15 @@ export class Segments {
   #frameOf(piece: Piece): Frame {
     const { last: revision, last_at: at, joins } = piece
     return { revision, at, joins: joins === 1, read: () => (piece.kept === 0 ? null : this.#read(piece)) }
+  }
+
+  #tryReadSegment(piece: Piece): LoggedCommit[] {
+    try {
+      return this.#readSegment(piece)
+    } catch (thrown) {
+      if (thrown instanceof SyncError && thrown.code === "gone") return []
+      throw thrown
+    }
   }
 
   #readSegment(piece: Piece): LoggedCommit[] {
@@ -348,7 +429,7 @@ export class Segments {
       if (isWhole) packed.set(value, at)
       at += value.length
     }
-    if (isWhole && at === packed.length) return inflateRawSync(packed)
+    if (isWhole && at === packed.length) return piece.packed === 1 ? inflateRawSync(packed) : packed
     if (piece.damaged === 0) {
       this.#size = null
       this.#tables.write((sql) => {

@@ -17,8 +17,8 @@ export interface Present {
   readonly state: { readonly revision: number; readonly at: number; readonly snapshotWeight: number }
   /** The snapshot. */
   readonly base: Frame
-  /** The commits after it. */
-  commits(): LoggedCommit[]
+  /** The commits after it, of those after one revision and up to another. @throws SyncError gone */
+  commits(after: number, upTo: number, options?: { overDamage: boolean }): LoggedCommit[]
 }
 
 /** A commit as far as its place in time goes. */
@@ -89,7 +89,7 @@ export class Timeline {
     if (time >= newest.at) return newest
     let found: number | null = null
     if (time >= this.#present.base.at) {
-      for (const commit of this.#present.commits()) {
+      for (const commit of this.#present.commits(-1, newest.revision)) {
         const { revision, at } = readCommit(commit)
         if (at <= time) found = revision
       }
@@ -109,14 +109,15 @@ export class Timeline {
 
   /**
    * The commits after one revision and up to another, in order, or from the newest back.
+   * @param options.overDamage leave out what cannot be read: for what is about each commit and not about a state
    * @throws SyncError gone where some of them cannot be read
    */
-  *commits(after: number, upTo: number, { back = false } = {}): Generator<Commit> {
+  *commits(after: number, upTo: number, { back = false, overDamage = false } = {}): Generator<Commit> {
     const { base } = this.#present
-    const isNew = ({ revision }: { revision: number }) => revision > after && revision <= upTo
-    const recent = upTo > base.revision ? this.#present.commits().filter(isNew) : []
+    const recent = upTo > base.revision ? this.#present.commits(after, upTo, { overDamage }) : []
     if (back) for (const commit of recent.reverse()) yield readCommit(commit)
-    if (after < base.revision) yield* this.#segments.commits(after, Math.min(upTo, base.revision), { back })
+    if (after < base.revision)
+      yield* this.#segments.commits(after, Math.min(upTo, base.revision), { back, overDamage })
     if (!back) for (const commit of recent) yield readCommit(commit)
   }
 
@@ -174,6 +175,12 @@ export class Timeline {
       }
     }
     flush()
+    // A commit that others build on is missing: it was set aside as damaged. What is left was never the state.
+    if (doc.store.pendingStructs !== null)
+      throw new SyncError(
+        "gone",
+        `A part of revision ${revision} was damaged and set aside; it cannot be shown.`,
+      )
     if (weightOf(doc) > pastWeight) throw tooLarge(bytes)
     if (isBefore) onFrom(doc)
     return doc
@@ -186,12 +193,12 @@ export class Timeline {
   }
 
   /**
-   * Every commit that is kept, up to a revision, from the oldest on.
+   * Every commit that is kept and can be read, up to a revision, from the oldest on.
    * @throws SyncError too-large
    */
   *all(upTo: number): Generator<Commit> {
     let bytes = 0
-    for (const commit of this.commits(this.oldest.revision, upTo)) {
+    for (const commit of this.commits(this.oldest.revision, upTo, { overDamage: true })) {
       for (const { update } of commit.updates) bytes += update.length
       if (bytes > this.#limits.pastReadBytes) throw tooLarge(bytes)
       yield commit

@@ -9,8 +9,17 @@
  * Over 450 lines: rows, snapshot and the state that is known without reading them change together, in one transaction.
  */
 import { crc32 } from "node:zlib"
+import { SyncError } from "../errors.ts"
 import { type Origin, writeOrigins } from "../history/origin.ts"
-import { type Frame, type LoggedCommit, readCommit, Segments, type Tables } from "../history/segments.ts"
+import {
+  type Frame,
+  type LeavingCommit,
+  type LeavingSnapshot,
+  type LoggedCommit,
+  readCommit,
+  Segments,
+  type Tables,
+} from "../history/segments.ts"
 import type { Limits } from "../limits.ts"
 import { Database, gather, type Part, split } from "./database.ts"
 import type { Shelf } from "./presence.ts"
@@ -152,18 +161,42 @@ export class Log {
     const before = this.quarantined
     const snapshot = this.#loadSnapshot()
     const updates: LoggedUpdate[] = []
-    for (const commit of this.commits()) {
-      const { revision } = commit
+    for (const { revision, commit } of this.#gatherCommits()) {
+      if (typeof commit === "string") {
+        this.quarantine(revision, commit)
+        continue
+      }
       for (const { update, origin } of readCommit(commit).updates) updates.push({ revision, update, origin })
     }
     return { snapshot, updates, damaged: this.quarantined !== before }
   }
 
-  /** The commits after the snapshot, in order. One that fails its checksum is quarantined and left out. */
-  commits(): LoggedCommit[] {
-    const commits: LoggedCommit[] = []
+  /**
+   * The commits after one revision and up to another that are not in the snapshot, in order. Looking changes nothing: what is
+   * damaged is set aside where the document is loaded, which then knows that it lacks it.
+   * @param options.overDamage leave out those that fail their checksum
+   * @throws SyncError gone where one of them does
+   */
+  commits(after: number, upTo: number, { overDamage = false } = {}): LoggedCommit[] {
+    const gathered = this.#gatherCommits("WHERE revision > ? AND revision <= ?", after, upTo)
+    return gathered.flatMap(({ revision, commit }) => {
+      if (typeof commit !== "string") return [commit]
+      if (overDamage) return []
+      throw lost(revision)
+    })
+  }
+
+  /** The commits of some rows of the log, or what is wrong with one. */
+  #gatherCommits(
+    where = "",
+    ...bindings: number[]
+  ): { readonly revision: number; readonly commit: LoggedCommit | string }[] {
+    const commits: { revision: number; commit: LoggedCommit | string }[] = []
     if (!this.#database.created) return commits
-    const rows = this.#database.sql<LogRow>(`SELECT ${LOG_COLUMNS} FROM log ORDER BY id`)
+    const rows = this.#database.sql<LogRow>(
+      `SELECT ${LOG_COLUMNS} FROM log ${where} ORDER BY id`,
+      ...bindings,
+    )
     for (let i = 0; i < rows.length; ) {
       const { revision, parts } = rows[i]!
       const who = originsIn(rows[i]!)
@@ -173,8 +206,7 @@ export class Log {
       i = end
       const bytes = values.reduce((total, value) => total + value.bytes.byteLength, 0)
       const whole = gather(values, { parts, bytes })
-      if (typeof whole === "string") this.quarantine(revision, whole)
-      else commits.push({ revision, who, bytes: whole })
+      commits.push({ revision, commit: typeof whole === "string" ? whole : { revision, who, bytes: whole } })
     }
     return commits
   }
@@ -183,7 +215,12 @@ export class Log {
   get base(): Frame {
     const revision = this.noted<number>("snapshot_revision") ?? 0
     const at = this.noted<number>("snapshot_at") ?? 0
-    return { revision, at, joins: true, read: () => this.#loadSnapshot() }
+    const read = () => {
+      const whole = this.#gatherSnapshot()
+      if (typeof whole === "string") throw lost(revision)
+      return whole
+    }
+    return { revision, at, joins: true, read }
   }
 
   /** What is kept of the past. */
@@ -203,7 +240,7 @@ export class Log {
   compact(snapshot: Uint8Array, { clocks, weight }: { clocks: Uint8Array; weight: number }): void {
     const { revision, snapshotBytes } = this.#state
     this.#write(() => {
-      this.#past.take(this.#handOver(), { snapshot: { ...this.base, bytes: snapshotBytes } })
+      this.#past.take(this.#handOver(), { snapshot: this.#leavingSnapshot(snapshotBytes) })
       this.#replace(snapshot, { clocks, weight, revision })
     })
   }
@@ -236,7 +273,7 @@ export class Log {
   shed(): void {
     const { revision, at, snapshotBytes } = this.#state
     this.#write(() => {
-      this.#past.take(this.#handOver(), { snapshot: { ...this.base, bytes: snapshotBytes } })
+      this.#past.take(this.#handOver(), { snapshot: this.#leavingSnapshot(snapshotBytes) })
       for (const table of ["log", "snapshot", "waiting", "owner", "carried", "presence", "value"])
         this.#database.sql(`DELETE FROM ${table}`)
       this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'writer', 'past_whole')")
@@ -505,29 +542,72 @@ export class Log {
     }
   }
 
-  /** The rows that a compaction drops, one commit at a time: a log may be half as large as its document. */
-  *#handOver(): Generator<LoggedCommit> {
-    const rows = this.#database.cursor<LogRow>(`SELECT ${LOG_COLUMNS} FROM log ORDER BY id`)
-    let commit: { revision: number; who: Uint8Array; values: Uint8Array[] } | null = null
-    for (const row of rows) {
-      const { revision, bytes } = row
-      if (commit !== null && commit.revision !== revision) yield { ...commit, bytes: join(commit.values) }
-      if (commit === null || commit.revision !== revision)
-        commit = { revision, who: originsIn(row), values: [] }
-      commit.values.push(new Uint8Array(bytes))
+  /**
+   * The commits of the log as they leave it, in their order. A commit that is larger than a segment is not read: its rows are
+   * copied, since several copies of it would not fit into memory beside the document.
+   */
+  *#handOver(): Generator<LeavingCommit> {
+    const heads = this.#database.sql<{ id: number; revision: number; size: number }>(
+      "SELECT id, revision, length(bytes) AS size FROM log ORDER BY id",
+    )
+    const { segmentBytes } = this.#limits
+    for (let i = 0; i < heads.length; ) {
+      let end = i
+      let bytes = 0
+      while (end < heads.length) {
+        const { revision } = heads[end]!
+        let next = end
+        let size = 0
+        while (next < heads.length && heads[next]!.revision === revision) size += heads[next++]!.size
+        if (end > i && bytes + size > segmentBytes) break
+        bytes += size
+        end = next
+      }
+      if (bytes > segmentBytes) yield this.#largeCommit(heads[i]!.revision, bytes)
+      else {
+        const range = [heads[i]!.id, heads[end - 1]!.id] as const
+        for (const { revision, commit } of this.#gatherCommits("WHERE id BETWEEN ? AND ?", ...range))
+          yield typeof commit === "string" ? { revision, who: NO_BYTES, bytes: null } : commit
+      }
+      i = end
     }
-    if (commit !== null) yield { ...commit, bytes: join(commit.values) }
+  }
+
+  #largeCommit(revision: number, size: number): LeavingCommit {
+    const query = `SELECT ${HEAD_COLUMNS} FROM log WHERE revision = ? ORDER BY part LIMIT 1`
+    const [head] = this.#database.sql<HeadRow>(query, revision)
+    const who = head === undefined ? NO_BYTES : originsIn(head)
+    const copy = (id: number) => {
+      this.#database.sql(
+        "INSERT INTO past_bytes SELECT ?, part + 1, crc, bytes FROM log WHERE revision = ?",
+        ...[id, revision],
+      )
+    }
+    return { revision, who, bytes: null, large: { size, copy } }
+  }
+
+  #leavingSnapshot(bytes: number): LeavingSnapshot {
+    const { revision, at } = this.base
+    const copy = (id: number) => {
+      this.#database.sql("INSERT INTO past_bytes SELECT ?, part, crc, bytes FROM snapshot", id)
+    }
+    return { revision, at, bytes, copy }
   }
 
   #loadSnapshot(): Uint8Array | null {
+    const whole = this.#gatherSnapshot()
+    if (typeof whole !== "string") return whole
+    this.quarantineSnapshot(whole)
+    return null
+  }
+
+  /** The snapshot, or what is wrong with it; null: there is none. */
+  #gatherSnapshot(): Uint8Array | string | null {
     const { snapshotBytes } = this.#state
     if (snapshotBytes === 0) return null
     // How many parts there are is asked of the rows: `valueBytes` may have been another number when they were written.
     const rows = this.#database.cursor<Part>("SELECT part, crc, bytes FROM snapshot ORDER BY part")
-    const whole = gather(rows, { parts: null, bytes: snapshotBytes })
-    if (typeof whole !== "string") return whole
-    this.quarantineSnapshot(whole)
-    return null
+    return gather(rows, { parts: null, bytes: snapshotBytes })
   }
 
   /** Read the state again after a row was removed. The revision is noted first: the removed row may be the newest one, and
@@ -610,13 +690,7 @@ function pack(entries: readonly Entry[]): Uint8Array {
   return packed.subarray(0, at)
 }
 
-function join(values: readonly Uint8Array[]): Uint8Array {
-  if (values.length === 1) return values[0]!
-  const whole = new Uint8Array(values.reduce((total, { length }) => total + length, 0))
-  let at = 0
-  for (const value of values) {
-    whole.set(value, at)
-    at += value.length
-  }
-  return whole
+/** What is answered where something that a state of the past is made of is damaged, and not set aside yet. */
+function lost(revision: number): SyncError {
+  return new SyncError("gone", `Revision ${revision} is damaged on the disk; it cannot be shown.`)
 }

@@ -80,6 +80,8 @@ export const MIGRATIONS = [
    INSERT INTO value_2 SELECT name, part, NULL, bytes FROM value;
    DROP TABLE value;
    ALTER TABLE value_2 RENAME TO value;`,
+  // A large value of the past is not compressed: see history/segments.ts.
+  "ALTER TABLE past ADD COLUMN packed INTEGER NOT NULL DEFAULT 1",
 ]
 
 /** The tables of a document's past, which go with it (D8). */
