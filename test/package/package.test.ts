@@ -59,6 +59,7 @@ beforeAll(async () => {
     "editor.ts": README["editor.ts"]!,
     "notes.tsx": README["notes.tsx"]!,
     "page.ts": README["page.ts"]!,
+    "past.ts": README["past.ts"]!,
     "stock.ts": README["stock.ts"]!,
     "main.tsx": `import { createRoot } from "react-dom/client"\nimport { Notes } from "./notes"\n\ncreateRoot(document.body).render(<Notes id="notes" />)\n`,
     "plain.js": `export { Provider } from "yurt/client"\nexport { useProvider } from "yurt/react"\n`,
