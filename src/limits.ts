@@ -310,6 +310,8 @@ export const LIMITS = {
    * And is told of a state that was not taken at most this often.
    */
   answerMs: 10_000,
+  /** Who asks whether its changes are saved and is only kept open hears an answer this often, ms: Y-Sweet's reconnect after 3 s. */
+  askedMs: 1_500,
   /** A read probe puts a stock client's clock this far ahead at least: no client counts so far before it reads the probe ... */
   probeReach: 1_024,
   /** ... and by a random number below this more, which a peer that does not read would have to guess. */

@@ -73,6 +73,8 @@ export class SocketPeer implements Peer {
   opening = false
   /** It has been heard to renew its presence by itself. */
   renews = false
+  /** It has asked whether what it sent is saved, so it may wait for an answer. */
+  asks = false
   /** It was told that it may not write. */
   warned = false
   /** A renewal of its token is under way. */
@@ -297,17 +299,21 @@ export class Crowd {
 
   /** Send an empty awareness frame as a sign of life: stock clients reconnect after 30 s of silence (P5). */
   answer(peer: SocketPeer): void {
+    const { answerMs, askedMs } = this.limits
     const message = peer.dialect.write({ type: "awareness", entries: NO_ENTRIES })
     if (message === null || peer.standing === "closing") return
     // Peers that are `out` are answered too, so that they do not reconnect.
     if (peer.standing === "in") this.send(peer, message)
-    else this.#keepOpen(peer.connection, message)
+    else this.#keepOpen(peer.connection, { message, everyMs: peer.asks ? askedMs : answerMs })
   }
 
   /** Not every frame is answered, since nobody counts whether it reads. */
-  #keepOpen(connection: WebSocket, message: Uint8Array | string): void {
+  #keepOpen(
+    connection: WebSocket,
+    { message, everyMs }: { message: Uint8Array | string; everyMs: number },
+  ): void {
     const now = Date.now()
-    if (now - (this.#answeredAtMs.get(connection) ?? 0) < this.limits.answerMs) return
+    if (now - (this.#answeredAtMs.get(connection) ?? 0) < everyMs) return
     this.#answeredAtMs.set(connection, now)
     sendQuietly(connection, message)
   }
@@ -355,7 +361,7 @@ export class Crowd {
     const attachment = connection.state as Attachment | null
     if (attachment?.standing !== "out") return
     const message = dialectNamed(attachment.dialect).write({ type: "awareness", entries: NO_ENTRIES })
-    if (message !== null) this.#keepOpen(connection, message)
+    if (message !== null) this.#keepOpen(connection, { message, everyMs: this.limits.answerMs })
   }
 
   /** Tell a peer that one thing was not taken; the connection goes on. */

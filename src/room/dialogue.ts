@@ -252,6 +252,7 @@ export class Dialogue {
       throw new SyncError("too-large", `Question of ${payload.length} bytes; at most ${questionBytes}`)
     // A copy: the payload is a view that would keep the whole message alive.
     peer.question = payload.slice()
+    peer.asks = true
     this.#acknowledgeSoon()
     // Y-Sweet's clients reconnect after 3 s in which nothing comes, and the answer may have to wait for longer.
     if (peer.question !== null && peer.dialect.proof === "rumour") this.#crowd.answer(peer)

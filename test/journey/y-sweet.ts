@@ -88,6 +88,24 @@ export function testYSweet(locked: Journey): void {
     for (const id of ["-", "a//b"]) await expect(manager.createDoc(id)).rejects.toThrow("400")
   })
 
+  it("[R3] stays on the socket when its document is deleted, and brings nothing of it back", async () => {
+    const [ada, bo] = await enter(open("deleted"), open("deleted"))
+    type(ada, "to be deleted")
+    await until(() => textOf(bo) === "to be deleted" && !ada.provider.hasLocalChanges, "it is saved")
+    const token = await signToken(SECRET, {
+      ...claimsOf("admin", [{ id: "*", rights: "read" }]),
+      admin: true,
+    })
+    const headers = { authorization: `Bearer ${token}` }
+    const { status } = await fetch(`${locked.server.url}/docs/deleted`, { method: "DELETE", headers })
+    type(ada, ", and typed on")
+    // Longer than two of its heartbeats wait for an answer.
+    const since = Date.now()
+    await until(() => Date.now() - since > 11_000, "its heartbeats are answered")
+    expect([status, ada.losses, bo.losses]).toEqual([204, [], []])
+    expect((await fetch(`${locked.server.url}/docs/deleted`, { headers })).status).toBe(404)
+  })
+
   it("[R1] gives out no more than it has: not without admin, not beyond its documents, not for longer", async () => {
     const writer = await managerOf([{ id: "mine", rights: "write" }], false)
     await expect(writer.getClientToken("mine")).rejects.toThrow("403")

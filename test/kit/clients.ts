@@ -3,7 +3,7 @@
  * socket of its own.
  */
 import { HocuspocusProvider, HocuspocusProviderWebsocket, type onCloseParameters } from "@hocuspocus/provider"
-import { STATUS_CONNECTED, YSweetProvider } from "@y-sweet/client"
+import { EVENT_CONNECTION_STATUS, STATUS_CONNECTED, STATUS_ERROR, YSweetProvider } from "@y-sweet/client"
 import type { ClientToken } from "@y-sweet/sdk"
 import * as decoding from "lib0/decoding"
 import { WebSocket } from "ws"
@@ -165,7 +165,12 @@ export function openYSweet(
       showDebuggerLink: false,
     },
   )
-  const losses = lossesOf((note) => provider.on("connection-close", ({ code }: CloseEvent) => note(code)))
+  const losses: number[] = []
+  provider.on("connection-close", ({ code }: CloseEvent) => losses.push(code))
+  // A socket that it gives up itself, for want of an answer, it takes its listener off first.
+  provider.on(EVENT_CONNECTION_STATUS, (status: string) => {
+    if (status === STATUS_ERROR) losses.push(1006)
+  })
   return {
     ...{ doc, provider, losses, refusals, awareness: provider.awareness },
     get synced() {
