@@ -182,6 +182,12 @@ export const LIMITS = {
   /** How long a reader waits before it comes back, ms. */
   streamRetryMs: 1_000,
 
+  // ---- events that are told to EVENTS_URL
+  /** What changes within this time is told once, ms. */
+  eventsMs: 2_000,
+  /** Events that wait for a receiver who does not take them; older ones are dropped, and counted. */
+  eventsKept: 200,
+
   // ---- agents
   /** Text that one read gives and one write takes, characters; then it goes on with the next call. */
   agentTextLength: 32_000,

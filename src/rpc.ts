@@ -232,6 +232,11 @@ export interface RoomRpc {
    * @param key the call's idempotency key, null: it has none, or among the arguments
    */
   tool(name: string, given: ToolArguments, grant: Grant, key: string | null): Promise<Answer<ToolArguments>>
+  /**
+   * What of its events waits for the receiver that EVENTS_URL names.
+   * @param from tell everything from this revision on once more; null: nothing
+   */
+  events(from: number | null): Promise<Answer<{ told: number | null; waiting: number; dropped: number }>>
   /** Deletes the document everywhere. false: there was none. */
   remove(grant: Grant): Promise<Answer<boolean>>
   /** null: there is no such document. */

@@ -12,6 +12,7 @@ import { readLimits } from "../limits.ts"
 import { Channels } from "../pipe/channels.ts"
 import { HocuspocusBundle } from "../pipe/hocuspocus.ts"
 import { document } from "./document.ts"
+import { events } from "./events.ts"
 import { health } from "./health.ts"
 import { history } from "./history.ts"
 import { hocuspocus, hocuspocusBundle } from "./hocuspocus.ts"
@@ -38,6 +39,7 @@ const RESOURCES: readonly Resource[] = [
   revocations,
   health,
   ready,
+  events,
   ...tools,
   mcp,
   ...ySweet,

@@ -9,6 +9,7 @@ import type { Knockers } from "./knockers.ts"
 import type { Log } from "./log.ts"
 import type { Past } from "./past.ts"
 import type { Peer } from "./peer.ts"
+import type { Postbox } from "./postbox.ts"
 import type { Replica } from "./replica.ts"
 import type { Streams } from "./streams.ts"
 
@@ -22,12 +23,13 @@ export function listChores<P extends Peer>(room: {
   readonly dialogue: Dialogue
   readonly archivist: Archivist
   readonly idle: Idle
+  readonly postbox: Postbox
   readonly past: Past
   readonly streams: Streams
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past, streams } = room
+  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past, streams, postbox } = room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
@@ -75,10 +77,19 @@ export function listChores<P extends Peer>(room: {
       run: () => archivist.flush(),
     },
     {
+      name: "tell",
+      dueAtMs: () => postbox.dueAtMs,
+      run: () => postbox.flush(),
+    },
+    {
       name: "dehydrate",
       dueAtMs: () => now(replica.rests && crowd.peers.size === 0),
       run: () => dialogue.rest(),
     },
-    { name: "retire", dueAtMs: () => (streams.size > 0 ? null : idle.retiresAtMs), run: () => room.retire() },
+    {
+      name: "retire",
+      dueAtMs: () => (streams.size > 0 || postbox.dueAtMs !== null ? null : idle.retiresAtMs),
+      run: () => room.retire(),
+    },
   ]
 }

@@ -324,7 +324,7 @@ export class Log {
       }
       for (const table of ["log", "snapshot", "waiting", "owner", "carried", "value", ...PAST])
         this.#database.sql(`DELETE FROM ${table}`)
-      this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'archive', 'writer')")
+      this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'archive', 'writer', 'events')")
       this.note("revision", revision)
       this.note("snapshot_revision", revision)
       this.note("snapshot_at", at)

@@ -25,6 +25,7 @@ import { Log } from "./log.ts"
 import type { Outbox } from "./outbox.ts"
 import { Past } from "./past.ts"
 import type { Speaker } from "./peer.ts"
+import { Postbox, type Receiver } from "./postbox.ts"
 import { Presence } from "./presence.ts"
 import { Repeats } from "./repeats.ts"
 import { Replica } from "./replica.ts"
@@ -36,6 +37,8 @@ export interface Host {
   readonly ctx: DurableObjectState
   readonly limits: Limits
   readonly archive: Archive | null
+  /** Who is told what happens; null: nobody. */
+  readonly receiver: Receiver | null
   readonly emit: Emit
   /** Handle a custom message. */
   custom(peer: SocketPeer, message: string): void
@@ -67,6 +70,7 @@ export interface Parts {
   readonly knockers: Knockers
   readonly archivist: Archivist
   readonly outbox: Outbox
+  readonly postbox: Postbox
   readonly idle: Idle
   readonly agenda: Agenda
   readonly past: Past
@@ -85,6 +89,7 @@ export function assemble(host: Host): Parts {
     return peer === null ? null : { id: peer.id, subject: peer.grant.subject }
   })
   const repeats = new Repeats(log, limits)
+  const postbox = new Postbox(name, { receiver: host.receiver, log, limits })
   const replica = new Replica(log, {
     limits,
     claims: authors,
@@ -213,6 +218,7 @@ export function assemble(host: Host): Parts {
     dialogue,
     archivist,
     idle,
+    postbox,
     past,
     streams,
     retire: host.retire,
@@ -239,6 +245,7 @@ export function assemble(host: Host): Parts {
     changes,
     agents,
     streams,
+    postbox,
     knockers,
     archivist,
     outbox,

@@ -46,6 +46,7 @@ import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
 import { assemble, type Parts } from "./parts.ts"
 import type { Peer } from "./peer.ts"
+import { readReceiver } from "./postbox.ts"
 import { Pulse } from "./pulse.ts"
 
 const DONE = Promise.resolve()
@@ -83,6 +84,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   /** Recent dismissals, with their times, ms since 1970. */
   #dismissals: { readonly who: Revoked; readonly atMs: number }[] = []
   readonly #counts = new EventCounts()
+  /** Who is told what happens in this room. */
+  readonly #receiver = readReceiver(this.env)
   readonly #pulse = new Pulse()
 
   // ---- hooks and calls for a subclass
@@ -219,6 +222,18 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const answered = this.#room.agents.call(name, given as Json, grant, key)
       await this.ctx.storage.sync()
       return answered as ToolArguments
+    })
+  }
+
+  events(from: number | null): Promise<Answer<{ told: number | null; waiting: number; dropped: number }>> {
+    return answer(async () => {
+      await this.#ready()
+      const { replica, postbox, agenda } = this.#room
+      if (!replica.holds) throw new SyncError("not-found", `There is no document ${this.name}.`)
+      if (from !== null) postbox.replay(from)
+      agenda.arm()
+      await this.ctx.storage.sync()
+      return postbox.status
     })
   }
 
@@ -472,6 +487,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       ctx: this.ctx,
       limits: this.limits,
       archive: this.archive,
+      receiver: this.#receiver,
       emit: (event) => this.#emit(event),
       custom: (peer, message) => this.onCustomMessage(peer, message),
       renew: (peer, token) => void this.#renew(peer, token),
@@ -577,6 +593,10 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   #emit(event: RoomEvent): void {
     this.#counts.add(event)
+    if (this.#receiver !== null && this.#parts !== null) {
+      this.#parts.postbox.note(event)
+      this.#parts.agenda.arm()
+    }
     if (event.type === "quarantined") {
       queueMicrotask(() => {
         this.#room.streams.restate()

@@ -1,12 +1,26 @@
 /** An agent and a person in one paragraph: nothing of either is refused, lost or torn, kills in between. */
-import { expect, it } from "vitest"
+import { createServer } from "node:http"
+import { afterAll, expect, it } from "vitest"
 import * as Y from "yjs"
 import { type Client, openWebsocketProvider } from "../kit/clients.ts"
 import { setUpJourney } from "../kit/journey.ts"
+import { freePort } from "../kit/port.ts"
 import { below, seededRandom } from "../kit/random.ts"
 import { until } from "../kit/until.ts"
 
-const journey = setUpJourney()
+/** What EVENTS_URL was told. */
+const told: { type: string; data: { document: string } }[] = []
+const port = await freePort()
+const receiver = createServer(async (request, response) => {
+  told.push(JSON.parse(Buffer.concat(await request.toArray()).toString()))
+  response.writeHead(204).end()
+}).listen(port, "127.0.0.1")
+afterAll(() => new Promise((resolve) => receiver.close(resolve)))
+
+const EVENTS_SECRET = `whsec_${Buffer.from("a key of more than twenty-four bytes").toString("base64")}`
+const journey = setUpJourney({
+  flags: [`--var=EVENTS_URL:http://127.0.0.1:${port}/`, `--var=EVENTS_SECRET:${EVENTS_SECRET}`],
+})
 
 const EDITS = 200
 /** Before this edit the server is killed. */
@@ -46,9 +60,9 @@ it("[G1] [G2] [G3] 200 edits of an agent beside a stock client's typing, and its
 
   // The person types words of their own, letter by letter, between words.
   const words: string[] = []
-  let types = true
+  let isTyping = true
   const typing = (async () => {
-    for (let n = 0; types; n++) {
+    for (let n = 0; isTyping; n++) {
       const text = paragraphOf(person)
       const shown = text.toString()
       const blanks = [...shown.matchAll(/ /g)].map(({ index }) => index)
@@ -79,7 +93,7 @@ it("[G1] [G2] [G3] 200 edits of an agent beside a stock client's typing, and its
     if (n % 7 === 0 && own !== "A0")
       await use(id, "edit", { operations: [{ op: "replace", quote: ` ${own} `, with: " " }] }, `away-${n}`)
   }
-  types = false
+  isTyping = false
   await typing
   const made = Number(statuses.get("applied") ?? 0)
   expect([...statuses]).toEqual([["applied", EDITS]])
@@ -99,4 +113,11 @@ it("[G1] [G2] [G3] 200 edits of an agent beside a stock client's typing, and its
   const after = (await shown()).split(" ").filter((word) => word !== "")
   expect(after.filter((word) => /^p/.test(word))).toEqual(expected.filter((word) => /^p/.test(word)))
   expect(after.filter((word) => /^A/.test(word))).toEqual(["A0"])
+
+  // What happened was told, over the kill too.
+  const types = () => new Set(told.filter(({ data }) => data.document === id).map(({ type }) => type))
+  await until(() => types().has("document.changed"), "the receiver was told")
+  expect([...types()].sort()).toEqual(
+    expect.arrayContaining(["document.changed", "document.created", "presence.joined"]),
+  )
 })
