@@ -250,8 +250,10 @@ export const LIMITS = {
   frameFloorBytes: 2 * MB,
   /** What a room keeps for its past, bytes. Beyond it the oldest is pruned. 0: nothing. A Durable Object holds 10 GB. */
   pastBytes: 1024 * MB,
-  /** Updates that are read to answer one question about the past, bytes: some 4 million keystrokes in 5 s. */
+  /** Updates that are replayed for one state, bytes: some 4 million keystrokes. A frame is kept well before it is that far. */
   pastReadBytes: 64 * MB,
+  /** Updates that are read for whose words these are, bytes: a million keystrokes, which take 3 s of the room's time. */
+  pastScanBytes: 16 * MB,
   /** A list of differences or of authors, bytes: it is answered in one piece. @source Workers RPC limits: 32 MiB serialized */
   pastAnswerBytes: 12 * MB,
   /** Estimated memory of a state that is rebuilt, bytes: it stands beside the present document. */

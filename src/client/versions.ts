@@ -46,6 +46,7 @@ export interface Span {
   readonly at: string | null
   readonly verified: boolean
   readonly restoredBy?: Who
+  readonly restoredAt?: string
 }
 
 /** A stretch of work of one person. */

@@ -11,8 +11,9 @@ export interface Authorship {
   readonly at: string | null
   /** The client id is that person's, so that nobody else can have written it under their name. */
   readonly verified: boolean
-  /** Who brought it back. */
+  /** Who brought it back, and when. */
   readonly restoredBy?: Who
+  readonly restoredAt?: string
 }
 
 /** An authorship, and the clock at which another one may begin. */
@@ -95,12 +96,13 @@ export class Authors {
     this.#known.set(byMark, known)
     let authorship = known.get(key)
     if (authorship === undefined) {
-      const restored = this.#tell(brought).by
+      const restored = this.#tell(brought)
       const told = this.#tell(mark)
       authorship = {
         ...told,
         verified: verified && told.by !== null,
-        ...(restored !== null && { restoredBy: restored }),
+        ...(restored.by !== null && { restoredBy: restored.by }),
+        ...(restored.at !== null && { restoredAt: restored.at }),
       }
       known.set(key, authorship)
     }

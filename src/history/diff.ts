@@ -7,7 +7,7 @@ import { Budget } from "../export/budget.ts"
 import { findRoots, type Root } from "../export/roots.ts"
 import type { SharedType } from "../export/shared-types.ts"
 import type { Who } from "./attribution.ts"
-import type { Authors } from "./authors.ts"
+import type { Authors, Authorship } from "./authors.ts"
 import { lastBefore } from "./copies.ts"
 import { isSamePath, itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
 
@@ -141,9 +141,7 @@ class Differences {
       let rest: Partial<Change> = {}
       if (op === "insert") {
         const authored = this.#authors.of(client, at, until)
-        const { restoredBy, by, at: time } = authored.authorship
-        // What a restore brought back is its doing here.
-        rest = { by: restoredBy ?? by, at: time }
+        rest = doingOf(authored.authorship)
         end = authored.end
       } else if (op === "delete") {
         const { by, at: time, end: last } = this.#authors.deletionOf(client, at)
@@ -187,14 +185,9 @@ class Differences {
       }
       if (here !== null && was !== here) {
         const clock = here.id.clock + here.length - 1
-        const { by, at, restoredBy } = this.#authors.of(here.id.client, clock, clock + 1).authorship
-        this.#add({
-          op: "insert",
-          value: shownValue(here, here.length - 1),
-          path: place,
-          by: restoredBy ?? by,
-          at,
-        })
+        const { authorship } = this.#authors.of(here.id.client, clock, clock + 1)
+        const value = shownValue(here, here.length - 1)
+        this.#add({ op: "insert", value, path: place, ...doingOf(authorship) })
       }
       const nested = here === null ? null : typeIn(here)
       if (nested !== null) this.read(nested, { path: place, isNew: was !== here, isGone: false })
@@ -208,8 +201,7 @@ class Differences {
     if (isHere) formats.now.set(key, value)
     if (was === isHere) return
     if (isHere) {
-      const { by, restoredBy, at } = this.#authors.of(client, clock, clock + 1).authorship
-      formats.reasons.set(key, { by: restoredBy ?? by, at })
+      formats.reasons.set(key, doingOf(this.#authors.of(client, clock, clock + 1).authorship))
     } else {
       const { by, at } = this.#authors.deletionOf(client, clock)
       formats.reasons.set(key, { by, at })
@@ -226,6 +218,11 @@ class Differences {
     this.#budget.spend(CHANGE_BYTES + (change.text?.length ?? JSON.stringify(change.value ?? null).length))
     this.changes.push(change)
   }
+}
+
+/** Whose doing it is that something is here: what a restore brought back is its. */
+function doingOf({ by, at, restoredBy, restoredAt }: Authorship): { by: Who | null; at: string | null } {
+  return restoredBy === undefined ? { by, at } : { by: restoredBy, at: restoredAt ?? at }
 }
 
 /** The formats that hold at a place, before and now, and who changed them. */

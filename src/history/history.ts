@@ -11,7 +11,7 @@ import { Before, type Change, diff } from "./diff.ts"
 import { parseMoment } from "./moments.ts"
 import { Persons } from "./persons.ts"
 import type { Segments, Tables } from "./segments.ts"
-import { type Place, type Present, Timeline } from "./timeline.ts"
+import { type Place, type Present, Timeline, tooLarge } from "./timeline.ts"
 import { Versions } from "./versions.ts"
 
 /** Reads a document's past. */
@@ -87,12 +87,20 @@ export class History {
     const [from, to] = [this.placeOf(ask.from, ask.sinceMs), this.placeOf(ask.to, ask.sinceMs)]
     if (from.revision > to.revision)
       throw new SyncError("bad-request", `from is revision ${from.revision}, after to: ${to.revision}.`)
-    const attribution = this.attribute(to.revision)
+    // What is in both states is told without its author, so that only what came between has to be read for it.
+    const attribution = new Attribution()
+    let bytes = 0
     let before: Before | null = null
     const doc = this.timeline.rebuild(to.revision, {
       from: from.revision,
       onFrom: (then) => {
         before = new Before(then)
+      },
+      onCommit: (commit) => {
+        if (commit.revision <= from.revision) return
+        for (const { update } of commit.updates) bytes += update.length
+        if (bytes > this.#limits.pastScanBytes) throw tooLarge(bytes)
+        attribution.add(commit)
       },
     })
     const roots = diff(doc, {
@@ -133,7 +141,7 @@ export class History {
       groupMs: ask.groupMs,
       limit: ask.limit,
       nameOf: (subject) => this.persons.nameOf(subject),
-      readBytes: this.#limits.pastReadBytes,
+      readBytes: this.#limits.pastScanBytes,
     })
     return { activity, cursor: next === null ? null : String(next) }
   }
@@ -150,7 +158,7 @@ export class History {
         found.set(key, who)
       }
       // A bound, where nobody has made a version for very long.
-      if (bytes > this.#limits.pastReadBytes) break
+      if (bytes > this.#limits.pastScanBytes) break
     }
     return [...found.values()]
   }

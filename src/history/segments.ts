@@ -148,10 +148,11 @@ export class Segments {
    */
   take(commits: Iterable<LeavingCommit>, { snapshot }: { snapshot: LeavingSnapshot }): void {
     const joins = this.#tables.noted<number>("past_whole") === 1
-    const { frameFactor, frameFloorBytes, segmentBytes, pastBytes } = this.#limits
+    const { frameFactor, frameFloorBytes, segmentBytes, pastBytes, pastReadBytes } = this.#limits
     if (pastBytes === 0) return this.interrupt()
-    // A frame pays where more would have to be replayed than the state itself is long.
-    const isDue = !joins || this.#sinceFrame() > Math.max(frameFloorBytes, frameFactor * snapshot.bytes)
+    // A frame pays where more would have to be replayed than the state itself is long, and where it soon could not be.
+    const paysAfter = Math.max(frameFloorBytes, frameFactor * snapshot.bytes)
+    const isDue = !joins || this.#sinceFrame() > Math.min(paysAfter, pastReadBytes / 2)
     if (isDue) this.#copyFrame(snapshot, joins)
     let gathered: LoggedCommit[] = []
     let bytes = 0

@@ -200,7 +200,7 @@ export class Timeline {
     let bytes = 0
     for (const commit of this.commits(this.oldest.revision, upTo, { overDamage: true })) {
       for (const { update } of commit.updates) bytes += update.length
-      if (bytes > this.#limits.pastReadBytes) throw tooLarge(bytes)
+      if (bytes > this.#limits.pastScanBytes) throw tooLarge(bytes)
       yield commit
     }
   }
@@ -222,6 +222,7 @@ export class Timeline {
   }
 }
 
-function tooLarge(bytes: number): SyncError {
+/** What is answered where more would have to be read than there is time or memory for. */
+export function tooLarge(bytes: number): SyncError {
   return new SyncError("too-large", `The past that this needs has more than ${bytes} bytes.`)
 }

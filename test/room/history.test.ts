@@ -213,6 +213,11 @@ it("[H3] restores by difference: live, attributed, with the ids of what stayed, 
     ["fox. ", "ada", true, undefined],
     ["It jumps.", "bob", true, undefined],
   ])
+  // In a difference it is the doing of whoever brought them back, and of that time.
+  const { roots } = await past(room, "diff", { from: backup.id, to: null, root: "text" })
+  const [came] = roots.text!.filter(({ op }) => op === "insert")
+  expect([came?.text, came?.by?.subject, came?.by?.via]).toEqual(["quick ", "bob", "restore"])
+  expect(Date.parse(came!.at!)).toBeGreaterThanOrEqual(Date.parse(backup.at) - 1)
   // Once more changes nothing, and the backup brings back what was before.
   const again = await past(room, "restore", { id: version.id, root: null }, as("bob"))
   expect(again.revision).toBe(revision)
