@@ -256,7 +256,16 @@ export class Segments {
     })
   }
 
-  /** Revisions at which older segments could be cut off, so that about this many bytes are left; null: no need. */
+  /** Forget all of it. */
+  clear(): void {
+    this.#tables.write((sql) => {
+      for (const table of ["past", "past_bytes", "copied"]) sql(`DELETE FROM ${table}`)
+      this.interrupt()
+    })
+    this.#size = null
+  }
+
+  /** The revision at which older ones could be cut off, so that about this many bytes are left; null: no need. */
   cutFor(bytes: number): number | null {
     let kept = 0
     for (const piece of this.#pieces("1 ORDER BY last DESC, id DESC")) {

@@ -138,10 +138,19 @@ export class Past {
     return this.#log.past.size.bytes > this.#limits.pastBytes
   }
 
-  /** Forget the oldest quarter of the budget. */
+  /**
+   * Forget the oldest, so that half of the budget is free again. A past that is pruned begins with a whole state, which
+   * counts as well: where even the shortest one does not fit, nothing is kept.
+   */
   shrink(): void {
-    const cut = this.#log.past.cutFor((this.#limits.pastBytes * 3) / 4)
-    if (cut !== null) this.#prune(this.history.timeline.placeOf(cut))
+    const { pastBytes } = this.#limits
+    for (const share of [1 / 2, 1 / 4, 0]) {
+      const cut = this.#log.past.cutFor(pastBytes * share)
+      if (cut !== null) this.#prune(this.history.timeline.placeOf(cut))
+      if (!this.outgrown) return
+    }
+    this.#log.past.clear()
+    this.history.versions.forgetBefore(this.history.timeline.oldest.revision)
   }
 
   readonly #answers: Answers = {

@@ -1,0 +1,156 @@
+/** What is kept of the past, and for how long: frames, versions by themselves, the budget (H2, H6). */
+import { describe, expect, it } from "vitest"
+import type * as Y from "yjs"
+import { parseMoment } from "../../../src/history/moments.ts"
+import { Versions } from "../../../src/history/versions.ts"
+import { LIMITS } from "../../../src/limits.ts"
+import { recordedEdits } from "../../kit/session.ts"
+import { authorOf, OWNERS, Paper, updatesOf } from "./paper.ts"
+import { ADMIN, DeskRoom } from "./room.ts"
+
+const RECORDED = recordedEdits(3_000)
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** A paper of this many edits, five a commit, and what it was at some of its revisions. */
+function written(edits: number, limits: ConstructorParameters<typeof DeskRoom>[1]) {
+  const room = new DeskRoom(OWNERS, limits)
+  const paper = new Paper()
+  const states: { revision: number; text: string }[] = []
+  let i = 0
+  for (const { update, subject } of updatesOf(RECORDED.slice(0, edits))) {
+    room.clock += 200
+    room.take(update, subject)
+    paper.edit(RECORDED[i]!, authorOf(i))
+    if (++i % 5 > 0) continue
+    const revision = room.commit()
+    if (i % 100 === 0) states.push({ revision, text: paper.text })
+  }
+  room.commit()
+  return { room, states }
+}
+
+const textOf = (doc: Y.Doc) => doc.getText("text").toString()
+
+describe("[H6] the past", () => {
+  it("keeps a whole state before one could not be replayed any more", () => {
+    const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastReadBytes: 20_000 }
+    const { room, states } = written(3_000, limits)
+    expect(room.taken).toBeGreaterThan(30_000)
+    for (const { revision, text } of states)
+      expect(textOf(room.past.history.timeline.rebuild(revision))).toBe(text)
+  })
+
+  it("forgets the oldest where it outgrows its budget, and nothing else", () => {
+    const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastBytes: 18_000, frameFloorBytes: 1e9 }
+    const { room, states } = written(3_000, limits)
+    const { past } = room
+    expect(past.outgrown).toBe(true)
+    const before = textOf(room.replica.document())
+    past.shrink()
+    expect(past.outgrown).toBe(false)
+    expect(room.log.past.size.bytes).toBeLessThanOrEqual(18_000)
+    expect(textOf(room.replica.document())).toBe(before)
+    const { fromRevision } = past.status
+    expect(fromRevision).toBeLessThan(room.log.state.revision)
+    expect(fromRevision).toBeGreaterThan(1)
+    for (const { revision, text } of states) {
+      const look = () =>
+        textOf(past.history.timeline.rebuild(past.history.placeOf(`${revision}`, null).revision))
+      if (revision < fromRevision) expect(look).toThrow("is not kept")
+      else expect(look()).toBe(text)
+    }
+  })
+
+  it("comes to an end where not even one state fits the budget, and begins anew", () => {
+    const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastBytes: 2_000 }
+    const { room } = written(3_000, limits)
+    const { past } = room
+    past.shrink()
+    expect(past.outgrown).toBe(false)
+    expect(past.status.bytes).toBe(0)
+    expect(textOf(past.history.timeline.rebuild(room.log.state.revision))).toBe(
+      textOf(room.replica.document()),
+    )
+  })
+
+  it("keeps nothing with a budget of 0", () => {
+    const { room } = written(500, { compactFloorBytes: 1_000, pastBytes: 0 })
+    expect(room.past.status).toMatchObject({ bytes: 0, updateBytes: 0 })
+    expect(() => room.past.history.placeOf("1", null)).toThrow("is not kept")
+  })
+})
+
+describe("[H2] versions that were made by themselves", () => {
+  const by = { subject: null, via: "server" } as const
+
+  it("are thinned to one an hour, a day and a week with age; named ones and those by hand stay", () => {
+    const { room } = written(5, {})
+    const versions = new Versions(room.log.tables, LIMITS)
+    const now = Date.UTC(2026, 5, 1)
+    const make = (ageMs: number, more: { name?: string; trigger?: "manual" | "auto" } = {}) =>
+      versions.make({
+        ...{ revision: 1, createdBy: by, by: [], atMs: now - ageMs },
+        ...{ trigger: more.trigger ?? "auto", name: more.name ?? null },
+      })
+    const quarter = HOUR / 4
+    for (let age = 200 * DAY; age >= 0; age -= age > 8 * DAY ? 6 * HOUR : quarter) make(age)
+    const named = make(300 * DAY, { name: "Kept" })
+    const byHand = make(300 * DAY, { trigger: "manual" })
+    versions.thin(now)
+    const left = versions.list({ cursor: null, limit: 10_000, notBeforeMs: 0 }).versions
+    const between = (from: number, to: number) =>
+      left.filter(({ at, id }) => {
+        const age = now - Date.parse(at)
+        return age >= from && age < to && id !== named.id && id !== byHand.id
+      }).length
+    expect(between(0, DAY)).toBe(96)
+    expect(between(2 * DAY, 3 * DAY)).toBe(24)
+    expect(between(20 * DAY, 30 * DAY)).toBe(10)
+    expect(between(100 * DAY, 170 * DAY)).toBe(10)
+    expect(left.map(({ id }) => id)).toEqual(expect.arrayContaining([named.id, byHand.id]))
+    versions.thin(now)
+    expect(versions.count).toBe(left.length)
+  })
+
+  it("come every half hour while people stay, and when the last one has left", () => {
+    const { room } = written(5, {})
+    const { past } = room
+    expect(past.versionDueAtMs({ isEmpty: true, hasEmptied: true })).toBe(null)
+    past.touch()
+    const here = past.versionDueAtMs({ isEmpty: false, hasEmptied: false })!
+    expect(here - Date.now()).toBeGreaterThan(LIMITS.versionEveryMs - 1_000)
+    expect(past.versionDueAtMs({ isEmpty: true, hasEmptied: true })).toBeLessThanOrEqual(Date.now())
+    // After a restart nobody knows when the last one left.
+    expect(past.versionDueAtMs({ isEmpty: true, hasEmptied: false })).toBe(
+      room.log.state.at + LIMITS.versionLeaveMs,
+    )
+    room.restart()
+    expect(room.past.versionDueAtMs({ isEmpty: false, hasEmptied: false })).toBe(here)
+    room.past.makeVersion()
+    expect(room.past.versionDueAtMs({ isEmpty: true, hasEmptied: true })).toBe(null)
+    expect(room.past.answer("versions", { cursor: null, limit: 9 }, ADMIN).versions).toHaveLength(1)
+  })
+})
+
+describe("[H2] a moment", () => {
+  it.each([
+    ["17", { kind: "revision", revision: 17 }],
+    ["v_0a-B", { kind: "version", id: "v_0a-B" }],
+    ["2026-11-26T09:30:00Z", { kind: "time", time: Date.UTC(2026, 10, 26, 9, 30) }],
+    ["2026-11-26t09:30:00.25+01:30", { kind: "time", time: Date.UTC(2026, 10, 26, 8, 0, 0, 250) }],
+  ])("%s is one", (text, moment) => expect(parseMoment(text)).toEqual(moment))
+
+  it.each([
+    "",
+    "-1",
+    "1.5",
+    "1e3",
+    "v_",
+    "v_ä",
+    "2026-11-26",
+    "2026-11-26T09:30:00",
+    "2026-02-30T25:00:00Z",
+    "now",
+  ])("%j is none", (text) => expect(() => parseMoment(text)).toThrow("is no moment"))
+})
