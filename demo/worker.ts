@@ -1,4 +1,5 @@
 /** The Worker of the demos: the deployable one, two rooms of its own, the pages, and where the edge saw a visitor. */
+import { mcp } from "../src/agent.ts"
 import { routeDocuments } from "../src/http/routes.ts"
 import { type Env as ServerEnv, Room as ServerRoom } from "../src/index.ts"
 import { findRooms } from "../src/rpc.ts"
@@ -30,7 +31,7 @@ export default {
     // The country the edge saw the request come from; the pages show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     if (pathname === "/guest") return answerGuest(env, Object.keys(PARTIES))
-    return routeDocuments(request, env, { parties: Object.keys(PARTIES) })
+    return routeDocuments(request, env, { parties: Object.keys(PARTIES), agents: mcp })
   },
 
   /** Once a day, by the trigger in wrangler.toml: what guests have left behind. */

@@ -12,7 +12,16 @@ export interface Tool {
 }
 
 /** The names of the tools. */
-export type ToolName = "read" | "outline" | "search" | "edit" | "write" | "presence" | "who" | "undo"
+export type ToolName =
+  | "read"
+  | "outline"
+  | "search"
+  | "edit"
+  | "write"
+  | "presence"
+  | "who"
+  | "undo"
+  | "history"
 
 const string = (description: string) => ({ type: "string", description })
 const ROOT = string("Which root of the document, where it has several texts. Default: the first.")
@@ -141,5 +150,27 @@ export const TOOLS: readonly Tool[] = [
       "`since` is the revision before the first change to take back. Without it, all of yours that is still known.",
     writes: true,
     input: object({ since: { type: "number", description: "A revision." }, idempotencyKey: KEY }),
+  },
+  {
+    name: "history",
+    title: "History",
+    description:
+      "What the document was. `versions` lists them; `activity` says who worked when; `diff` what changed between `from` and " +
+      "`to`, by whom; `blame` whose words stand in `root`; `restore` brings the version `id` back, as a change like any other. " +
+      "A moment is a revision, a time like 2026-11-26T09:30:00Z, or the id of a version.",
+    writes: false,
+    input: object(
+      {
+        what: { type: "string", enum: ["versions", "activity", "diff", "blame", "restore"] },
+        from: string("diff, activity: a moment."),
+        to: string("diff, activity: a moment. Default: now."),
+        at: string("blame: a moment. Default: now."),
+        root: ROOT,
+        by: string("activity: only of this subject."),
+        id: string("restore: the version."),
+        cursor: string("versions, activity: where the last page ended."),
+      },
+      ["what"],
+    ),
   },
 ]

@@ -111,6 +111,8 @@ export class Agents<P extends Peer> {
         return this.#who()
       case "undo":
         return this.#undo(given, grant)
+      case "history":
+        return this.#history(given, root, grant)
       default:
         throw new SyncError("internal", `Unknown tool ${JSON.stringify(name satisfies never)}`)
     }
@@ -240,6 +242,39 @@ export class Agents<P extends Peer> {
     return { revision: undone.revision, inserted, deleted, unresolved: unresolved as unknown as Json }
   }
 
+  #history(given: Arguments, root: string | null, grant: Grant): Json {
+    const text = (name: string) => readString(given, name)
+    const page = { cursor: text("cursor"), limit: this.#limits.agentMatches }
+    const [from, to] = [text("from"), text("to")]
+    const look = (): unknown => {
+      switch (text("what")) {
+        case "versions":
+          return this.#past.answer("versions", page, grant)
+        case "activity": {
+          const whole = { via: null, groupMs: AN_HOUR_MS, newestFirst: true }
+          return this.#past.answer("activity", { ...whole, from, to, by: text("by"), ...page }, grant)
+        }
+        case "diff":
+          if (from === null) throw new SyncError("bad-request", "diff needs from.")
+          return this.#past.answer("diff", { from, to, root }, grant)
+        case "blame":
+          if (root === null) throw new SyncError("bad-request", "blame needs root.")
+          return this.#past.answer("blame", { root, at: text("at") }, grant)
+        case "restore": {
+          const id = text("id")
+          if (grant.rights !== "write")
+            throw new SyncError("forbidden", "To restore takes the right to write.")
+          if (id === null) throw new SyncError("bad-request", "restore needs id.")
+          return this.#past.answer("restore", { id, root }, grant)
+        }
+        default:
+          throw new SyncError("bad-request", "what is versions, activity, diff, blame or restore.")
+      }
+    }
+    // Of JSON's own values alone: an answer of the past may have undefined in it.
+    return JSON.parse(JSON.stringify(look())) as Json
+  }
+
   #appear(grant: Grant, shown: Shown): void {
     const client = this.#handOf(grant)
     if (client !== null) this.seats.show(grant, client, shown)
@@ -258,6 +293,9 @@ export class Agents<P extends Peer> {
     return client
   }
 }
+
+/** Work with shorter pauses is one stretch. */
+const AN_HOUR_MS = 3_600_000
 
 /** Thrown to take back what was only tried. */
 class DryRun extends Error {}

@@ -209,6 +209,26 @@ describe("an agent", () => {
     await until(() => room.text(0) === text, "the person sees that too")
   })
 
+  it("[H3] sees what the document was, and brings it back", async () => {
+    const room = await openWith("text")
+    const { revision } = (await room.status())!
+    await edit(room, { op: "replace", quote: "milk", with: "tea" })
+    const { roots } = await use(room, "history", { what: "diff", from: String(revision), root: "text" })
+    expect(JSON.stringify(roots)).toContain('"agent":"Scribe"')
+    const { spans } = await use(room, "history", { what: "blame", root: "text" })
+    expect(spans.map(({ by }: Answered) => by?.agent)).toContain("Scribe")
+    expect((await use(room, "history", { what: "activity" })).activity.length).toBeGreaterThan(0)
+    await use(room, "undo", {})
+    const { versions } = await use(room, "history", { what: "versions" })
+    await use(room, "history", { what: "restore", id: versions[0].id })
+    expect(await markdown(room)).toContain("tea")
+    const reader: Grant = { ...SCRIBE, rights: "read" }
+    const restoring = use(room, "history", { what: "restore", id: versions[0].id }, reader)
+    await expect(restoring).rejects.toMatchObject({ code: "forbidden" })
+    for (const what of ["diff", "blame", "restore", "nope"])
+      expect(await use(room, "history", { what }).catch(({ code }) => code)).toBe("bad-request")
+  })
+
   it("[R2] has the rights of its token", async () => {
     const room = await openWith("text")
     const reader: Grant = { ...SCRIBE, rights: "read" }
@@ -288,6 +308,7 @@ describe("over MCP", () => {
       "presence",
       "who",
       "undo",
+      "history",
     ])
     const call = async (name: string, given: Record<string, unknown>) => {
       const answered = (await client.callTool({ name, arguments: given })) as {
