@@ -2,6 +2,7 @@
 import { createServer } from "node:http"
 import { afterAll, expect, it } from "vitest"
 import * as Y from "yjs"
+import { contentsOf, mend, toolsOf, work } from "../../examples/agent/scribe.ts"
 import { type Client, openWebsocketProvider } from "../kit/clients.ts"
 import { setUpJourney } from "../kit/journey.ts"
 import { freePort } from "../kit/port.ts"
@@ -120,4 +121,26 @@ it("[G1] [G2] [G3] 200 edits of an agent beside a stock client's typing, and its
   expect([...types()].sort()).toEqual(
     expect.arrayContaining(["document.changed", "document.created", "presence.joined"]),
   )
+})
+
+it("the agent of the examples mends, lists and answers, and then rests", async () => {
+  expect(mend('He said "hello"  there, `a  "b"`, don\'t')).toBe('He said “hello” there, `a  "b"`, don’t')
+  const id = "scribe"
+  const body =
+    '# One\n\nContents: none\n\nHe said "hi"  there. And more.\n\n## Two\n\nPlease @scribe summarise'
+  await fetch(`${journey.server.url}/docs/${id}?editor=tiptap`, {
+    ...{ method: "PUT", body, headers: { "content-type": "text/markdown" } },
+  })
+  const use = toolsOf(`${journey.server.url}/docs/${id}`)
+  expect(await work(use, { letterMs: 0 })).toBe(3)
+  const text = await (await fetch(`${journey.server.url}/docs/${id}?format=text`)).text()
+  expect(text.split("\n")).toEqual([
+    "One",
+    "Contents: One · Two",
+    "He said “hi” there. And more.",
+    "Two",
+    expect.stringMatching(/^Scribe: In \d+ words: He said “hi” there\.$/),
+  ])
+  expect(contentsOf([{ handle: "a", markdown: "# One" }])).toBe("Contents: One")
+  expect(await work(use)).toBe(0)
 })
