@@ -28,8 +28,7 @@ export class Deliveries<Peer> {
 
   /** Send at once, or when others have read theirs. Who asks again while it waits, waits for what it asked last. */
   request(peer: Peer, bytes: number, send: () => void): void {
-    if (this.#waiting.size === 0 && !this.#underWay.has(peer) && this.#fits(bytes))
-      return this.#begin(peer, bytes, send)
+    if (this.#waiting.size === 0 && this.#fits(peer, bytes)) return this.#begin(peer, bytes, send)
     this.#waiting.set(peer, { bytes, send })
     this.#watch()
   }
@@ -47,12 +46,15 @@ export class Deliveries<Peer> {
     this.#next()
   }
 
-  #fits(bytes: number): boolean {
-    return this.#underWay.size === 0 || this.#bytes + bytes <= this.#limits.deliveriesBytes
+  /** Whoever is alone may have more than all together: crowd closes a peer that asks faster than it reads. */
+  #fits(peer: Peer, bytes: number): boolean {
+    const others = this.#underWay.size - (this.#underWay.has(peer) ? 1 : 0)
+    return others === 0 || this.#bytes + bytes <= this.#limits.deliveriesBytes
   }
 
   #begin(peer: Peer, bytes: number, send: () => void): void {
-    this.#underWay.set(peer, { bytes, sinceMs: Date.now() })
+    const own = this.#underWay.get(peer)
+    this.#underWay.set(peer, { bytes: bytes + (own?.bytes ?? 0), sinceMs: own?.sinceMs ?? Date.now() })
     this.#bytes += bytes
     send()
   }
@@ -67,7 +69,7 @@ export class Deliveries<Peer> {
 
   #next(): void {
     for (const [peer, { bytes, send }] of this.#waiting) {
-      if (!this.#fits(bytes)) break
+      if (!this.#fits(peer, bytes)) break
       this.#waiting.delete(peer)
       this.#begin(peer, bytes, send)
     }
