@@ -13,6 +13,9 @@
  */
 import { SyncError } from "../errors.ts"
 
+/** Where it is said who makes tokens, of the server or of the path that follows. @source RFC 9728, 3.1 */
+export const METADATA_PATH = "/.well-known/oauth-protected-resource"
+
 /** What a path names: the row of the table of resources, and the document where it is about one. */
 export interface Target {
   /** As the table writes it: `/docs/{id}/-/status` for every party. */
@@ -30,6 +33,7 @@ export interface Target {
  * is left of them can only hide behind a `%2F`; the grammar of ids refuses it after the decode.
  */
 export function parsePath(pathname: string): Target {
+  if (pathname.startsWith(`${METADATA_PATH}/`)) return { path: METADATA_PATH, party: null, id: null }
   const hocuspocus = /^\/hocuspocus\/(.*)$/s.exec(pathname)
   if (hocuspocus !== null) return { path: "/hocuspocus/{id}", party: null, id: hocuspocus[1]! }
   const sweet = /^\/(doc|d)\/(.+)\/(auth|as-update|update)$/s.exec(pathname)

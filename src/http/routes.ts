@@ -11,6 +11,7 @@ import { asSyncError, SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
 import { Channels } from "../pipe/channels.ts"
 import { HocuspocusBundle } from "../pipe/hocuspocus.ts"
+import { authorization, challengeFor } from "./authorization.ts"
 import { document } from "./document.ts"
 import { events } from "./events.ts"
 import { health } from "./health.ts"
@@ -37,6 +38,7 @@ const RESOURCES: readonly Resource[] = [
   ...history,
   list,
   revocations,
+  authorization,
   health,
   ready,
   events,
@@ -69,7 +71,9 @@ export async function routeDocuments(
   } catch (thrown) {
     const error = asSyncError(thrown)
     if (error.code === "internal") console.error("routes:", error.cause ?? error)
-    return refuseSocket(request, error) ?? finish(request, env, answerError(error))
+    return (
+      refuseSocket(request, error) ?? finish(request, env, answerError(error, challengeFor(request, env)))
+    )
   }
 }
 
@@ -83,7 +87,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
   if (isUpgrade(request)) return openSocket(request, { env, options, target, resource })
   if (!methodsOf(resource).includes(request.method)) {
     const message = `${request.method} is not for ${url.pathname}, which has ${methodsOf(resource).join(", ")}.`
-    const refusal = answerError(new SyncError("method-not-allowed", message))
+    const refusal = answerError(new SyncError("method-not-allowed", message), "Bearer")
     for (const [name, value] of Object.entries(allow(resource))) refusal.headers.set(name, value)
     return refusal
   }
@@ -246,9 +250,9 @@ function finish(request: Request, env: object, response: Response): Response {
   return new Response(null, { status: response.status, headers })
 }
 
-function answerError(error: SyncError): Response {
+function answerError(error: SyncError, challenge: string): Response {
   const headers = new Headers({ "cache-control": "no-store" })
-  if (error.status === 401) headers.set("www-authenticate", "Bearer")
+  if (error.status === 401) headers.set("www-authenticate", challenge)
   return Response.json(error, { status: error.status, headers })
 }
 

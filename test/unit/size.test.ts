@@ -13,9 +13,9 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url))
  * Markdown, 12 KB change a document by JSON and write for the editors, and 4 KB tell it live; 17 KB keep its past, and 9 KB are the tools
  * of agents.
  */
-const LIMIT_BYTES = 200 * 1024
+const LIMIT_BYTES = 202 * 1024
 
-it("keeps the Worker within 200 KB, every archive, export and import included", async () => {
+it("keeps the Worker within 202 KB, every archive, export and import included", async () => {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ["src/index.ts"],

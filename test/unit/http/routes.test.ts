@@ -55,6 +55,25 @@ describe("a request that no room needs to see", () => {
     expect((await ask(path, { method: "PROPFIND" })).headers.get("allow")).toBe(allowed)
   })
 
+  it("says who makes tokens, where an issuer is an authorization server", async () => {
+    const env = { Room: rooms, AUTH_SECRET: "s".repeat(32), AUTH_ISSUER: "https://auth.example.com" }
+    const refused = await ask("/docs/a/-/mcp", { method: "POST" }, env)
+    const metadata = "http://localhost/.well-known/oauth-protected-resource/docs/a/-/mcp"
+    expect(refused.headers.get("www-authenticate")).toBe(`Bearer resource_metadata="${metadata}"`)
+    const answered = await ask(new URL(metadata).pathname, {}, env)
+    expect([answered.status, await answered.json()]).toEqual([
+      200,
+      {
+        resource: "http://localhost/docs/a/-/mcp",
+        authorization_servers: ["https://auth.example.com"],
+        bearer_methods_supported: ["header"],
+      },
+    ])
+    expect((await ask("/.well-known/oauth-protected-resource")).status).toBe(404)
+    const other = await ask("/docs/a", {}, { ...env, AUTH_ISSUER: "mine" })
+    expect(other.headers.get("www-authenticate")).toBe("Bearer")
+  })
+
   it("a socket without an id, or to what is no document, is refused before the upgrade", async () => {
     for (const path of [
       "/docs/",
