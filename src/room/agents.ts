@@ -140,7 +140,9 @@ export class Agents<P extends Peer> {
       caret = caretOf(doc, root, outcomes, options.budget)
       return outcomes as unknown as Json
     })
-    this.#appear(grant, { caret, status: null, forMs: this.#limits.agentShownMs })
+    // Who has done nothing has no place in the text.
+    if (caret !== null && given.dryRun !== true)
+      this.#appear(grant, { caret, status: null, forMs: this.#limits.agentShownMs })
     return results
   }
 
