@@ -10,7 +10,7 @@ import { Copies } from "./copies.ts"
 import { Before, type Change, diff } from "./diff.ts"
 import { parseMoment } from "./moments.ts"
 import { Persons } from "./persons.ts"
-import type { Segments, Tables } from "./segments.ts"
+import type { Commit, Segments, Tables } from "./segments.ts"
 import { type Place, type Present, Timeline, tooLarge } from "./timeline.ts"
 import { Versions } from "./versions.ts"
 
@@ -87,20 +87,11 @@ export class History {
     const [from, to] = [this.placeOf(ask.from, ask.sinceMs), this.placeOf(ask.to, ask.sinceMs)]
     if (from.revision > to.revision)
       throw new SyncError("bad-request", `from is revision ${from.revision}, after to: ${to.revision}.`)
-    // What is in both states is told without its author, so that only what came between has to be read for it.
-    const attribution = new Attribution()
-    let bytes = 0
     let before: Before | null = null
-    const doc = this.timeline.rebuild(to.revision, {
+    const { doc, attribution } = this.replay(to.revision, {
       from: from.revision,
       onFrom: (then) => {
         before = new Before(then)
-      },
-      onCommit: (commit) => {
-        if (commit.revision <= from.revision) return
-        for (const { update } of commit.updates) bytes += update.length
-        if (bytes > this.#limits.pastScanBytes) throw tooLarge(bytes)
-        attribution.add(commit)
       },
     })
     const roots = diff(doc, {
@@ -161,6 +152,26 @@ export class History {
       if (bytes > this.#limits.pastScanBytes) break
     }
     return [...found.values()]
+  }
+
+  /**
+   * A state with what was deleted since an earlier one, and whose changes led from there to it: what was there before is
+   * told without its author, so that only what came between has to be read.
+   * @throws SyncError too-large, gone
+   */
+  replay(
+    revision: number,
+    { from, onFrom = () => {} }: { from: number; onFrom?: (doc: Y.Doc) => void },
+  ): { doc: Y.Doc; attribution: Attribution } {
+    const attribution = new Attribution()
+    let bytes = 0
+    const onCommit = (commit: Commit): void => {
+      for (const { update } of commit.updates) bytes += update.length
+      if (bytes > this.#limits.pastScanBytes) throw tooLarge(bytes)
+      attribution.add(commit)
+    }
+    const doc = this.timeline.rebuild(revision, { from, onFrom, onCommit })
+    return { doc, attribution }
   }
 
   /** Whose changes the commits up to a revision are; of what is damaged nobody's. @throws SyncError too-large */

@@ -223,7 +223,6 @@ export class Past {
     const first = from === null ? floor : history.placeOf(from, sinceOf(grant)).revision - 1
     const after = Math.max(floor, first)
     const upTo = history.placeOf(to, sinceOf(grant)).revision
-    const attribution = history.attribute(newest.revision)
     const isMeant = (mark: Mark | null): boolean => {
       if (mark === null || mark.revision <= after || mark.revision > upTo) return false
       const { origin } = mark
@@ -232,7 +231,7 @@ export class Past {
       if (agent !== undefined && origin.agent !== agent) return false
       return (by === null || origin.subject === by) && (via === null || wayOf(origin) === via)
     }
-    const past = history.timeline.rebuild(newest.revision, { from: after })
+    const { doc: past, attribution } = history.replay(newest.revision, { from: after })
     const facts = { attribution, isMeant, copies: history.copies, roots: grant.roots ?? null }
     try {
       if (dryRun) {
