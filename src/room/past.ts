@@ -140,13 +140,13 @@ export class Past {
 
   /**
    * Forget the oldest, so that half of the budget is free again. A past that is pruned begins with a whole state, which
-   * counts as well: where even the shortest one does not fit, nothing is kept.
+   * counts as well: where none fits, or none can be rebuilt any more, nothing is kept.
    */
   shrink(): void {
     const { pastBytes } = this.#limits
     for (const share of [1 / 2, 1 / 4, 0]) {
       const cut = this.#log.past.cutFor(pastBytes * share)
-      if (cut !== null) this.#prune(this.history.timeline.placeOf(cut))
+      if (cut !== null) this.#tryPrune(cut)
       if (!this.outgrown) return
     }
     this.#log.past.clear()
@@ -263,6 +263,16 @@ export class Past {
       this.#log.past.recount()
     }
     return result
+  }
+
+  #tryPrune(revision: number): void {
+    try {
+      this.#prune(this.history.timeline.placeOf(revision))
+    } catch (thrown) {
+      // It is damaged, or too large to be rebuilt: a later state may not be.
+      if (!(thrown instanceof SyncError && (thrown.code === "gone" || thrown.code === "too-large")))
+        throw thrown
+    }
   }
 
   #prune({ revision, at }: Place): void {
