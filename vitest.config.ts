@@ -15,6 +15,15 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { test: { name: "unit", include: ["test/{unit,archive}/**/*.test.{ts,tsx}"], testTimeout: 30_000 } },
+      // Compilers and bundlers: it loads one core and waits for nothing, so it runs beside the pure files.
+      {
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
       {
         plugins: [
           cloudflareTest({
@@ -27,7 +36,7 @@ export default defineConfig({
       {
         test: {
           name: "journey",
-          include: ["test/{journey,hostile,faults,package}/**/*.test.ts"],
+          include: ["test/{journey,hostile,faults}/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           ...ALONE,

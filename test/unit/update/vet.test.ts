@@ -701,17 +701,17 @@ it("[D9] takes what does not depend on a client who may not add, and the rest on
   }
 })
 
-it("[W3] keeps its promise for all it accepts of 50,000 hostile updates", { timeout: 120_000 }, () => {
+it("[W3] keeps its promise for all it accepts of 20,000 hostile updates", { timeout: 120_000 }, () => {
   const counts = noCounts()
-  for (let seed = SEED; counts.hostile < 50_000; seed++) {
+  for (let seed = SEED; counts.hostile < 20_000; seed++) {
     try {
       runHostile(prng.create(seed), counts)
     } catch (cause) {
       throw new Error(`seed ${seed}`, { cause })
     }
   }
-  expect(counts.accepted).toBeGreaterThan(10_000)
-  expect(counts.waiting).toBeGreaterThan(2_000)
+  expect(counts.accepted).toBeGreaterThan(4_000)
+  expect(counts.waiting).toBeGreaterThan(800)
 })
 
 it("[W3] is stricter than decoding: what it accepts, Yjs reads to the last byte", () => {
