@@ -89,10 +89,10 @@ export function search(
     for (const match of matchesIn(text, block, query, { anyCase: true })) {
       matches.push(match)
       if (matches.length >= limits.agentMatches)
-        return { root: text.root, matches: [...matches] as unknown as Json, more: true }
+        return { root: text.root, matches: matches.map((one) => ({ ...one })), more: true }
     }
   }
-  return { root: text.root, matches: matches as unknown as Json, more: false }
+  return { root: text.root, matches: matches.map((one) => ({ ...one })), more: false }
 }
 
 /** Where words stand in one block. */

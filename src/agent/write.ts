@@ -88,11 +88,11 @@ function beginText({ editor }: AgentText, element: SharedType): { holder: Shared
   for (;;) {
     const inner = valueAt(at, 0)
     if (!(inner instanceof Y.XmlElement)) break
-    at = inner as unknown as SharedType
+    at = inner as SharedType
   }
   const text = new Y.XmlText()
   insertValues(at, 0, [text])
-  return { holder: text as unknown as SharedType, place: 0 }
+  return { holder: text as SharedType, place: 0 }
 }
 
 /** Add a paragraph of these letters. */
@@ -121,11 +121,11 @@ function placeAfter(
   const item = itemOf(doc, stream)
   const parent = item?.parent
   if (item === null || !(parent instanceof Y.AbstractType)) return null
-  if (parent._item?.deleted === true || !isWithin(parent as unknown as SharedType, holder)) return null
+  if (parent._item?.deleted === true || !isWithin(parent as SharedType, holder)) return null
   const clock = Number.parseInt(stream.slice(stream.indexOf(".") + 1), 36)
   let place = item.deleted ? 0 : clock - item.id.clock + 1
   for (let at = item.left; at !== null; at = at.left) if (!at.deleted && at.countable) place += at.length
-  return { holder: parent as unknown as SharedType, place }
+  return { holder: parent as SharedType, place }
 }
 
 function isWithin(type: SharedType, around: SharedType): boolean {

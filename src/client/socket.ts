@@ -89,7 +89,7 @@ export class Socket {
   }
 
   #dial(): void {
-    const WebSocket = this.#WebSocket ?? (globalThis.WebSocket as unknown as WebSocketClass)
+    const WebSocket = this.#WebSocket ?? (globalThis.WebSocket as WebSocketClass)
     const carrier = new WebSocket(this.#base, ["yurt"]) as Carrier
     this.#carrier = carrier
     carrier.binaryType = "arraybuffer"

@@ -195,7 +195,7 @@ class Differences {
   }
 
   #note(formats: Formats, item: Y.Item, was: boolean, isHere: boolean): void {
-    const { key, value } = item.content as unknown as { key: string; value: unknown }
+    const { key, value } = item.content as Y.ContentFormat
     const { client, clock } = item.id
     if (was) formats.before.set(key, value)
     if (isHere) formats.now.set(key, value)

@@ -35,7 +35,7 @@ export function restore(
       const now = doc.share.get(name)
       // reason: what was read from bytes is a type without a kind, and is read as what it holds
       const then = past.share.get(name) as SharedType | undefined
-      if (now !== undefined) bringer.bring(then ?? null, now as unknown as SharedType)
+      if (now !== undefined) bringer.bring(then ?? null, now as SharedType)
     }
     const { copies, inserted, deleted } = bringer
     return { copies, inserted, deleted }

@@ -53,7 +53,7 @@ export function rollback(doc: Y.Doc, past: Y.Doc, facts: Facts): RolledBack {
       const now = doc.share.get(name)
       target.root = name
       // reason: what was read from bytes is a type without a kind, and is read as what it holds
-      if (now !== undefined) bringer.bring(type as unknown as SharedType, now as unknown as SharedType)
+      if (now !== undefined) bringer.bring(type as SharedType, now as SharedType)
     }
     const { inserted, deleted, copies } = bringer
     return { inserted, deleted, copies, unresolved: target.unresolved }
