@@ -1,8 +1,8 @@
 /** The words after `yurt`, in the order people need them. */
 import { type Command, CommandError, give, say } from "./terminal.ts"
 
-/** Each is loaded when it is called. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+/** Each by its word, and loaded when it is called. */
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import("./init.ts")).init,
   dev: async () => (await import("./dev.ts")).dev,
   deploy: async () => (await import("./deploy.ts")).deploy,

@@ -118,7 +118,7 @@ function judgeArchive({
     return [
       wrong(
         `ARCHIVE names ${missing.join(", ")}, which nothing is bound for.`,
-        "See Archives in the README.",
+        "docs/archives.md says what is bound how.",
       ),
     ]
   const bound = Object.keys(has).filter((name) => has[name] && name !== "none")
@@ -134,7 +134,7 @@ function judgeVariables(variables: Settings): Finding[] {
     if (set.length > 0) findings.push(right(`${set.join(", ")} can be read.`))
   } catch (thrown) {
     if (!(thrown instanceof SyncError)) throw thrown
-    findings.push(wrong(thrown.message, "Limits and memory in the README lists them."))
+    findings.push(wrong(thrown.message, "docs/settings.md lists them."))
   }
   for (const name of ["AUTH_SECRET", "AUTH_SECRET_PREVIOUS"]) {
     const secret = variables[name]?.trim()

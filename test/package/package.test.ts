@@ -1,6 +1,7 @@
-/** What somebody else has after `npm install yurt`: the samples of README.md, built and run in projects of their own. */
+/** What somebody else has after `npm install yurt`: the samples of README.md and docs/, built and run in projects of their own. */
+import { spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, existsSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
@@ -9,11 +10,12 @@ import * as Y from "yjs"
 import { serve } from "../../demo/start.ts"
 import { verifyToken } from "../../src/token.ts"
 import { freePort } from "../kit/port.ts"
+import { commandsOf, readSamples } from "../kit/samples.ts"
 import { killGroup } from "../kit/server.ts"
 import { until } from "../kit/until.ts"
-import { makeProject, makeWorkshop, type Project, pack, ROOT, samplesOf } from "./projects.ts"
+import { makeProject, makeWorkshop, type Project, pack, ROOT } from "./projects.ts"
 
-const README = samplesOf("README.md")
+const SAMPLES = readSamples()
 const ENTRIES = Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).exports)
   .filter((entry) => !/\.(json|sql)$/.test(entry))
   .map((entry) => entry.replace(".", "yurt"))
@@ -32,6 +34,8 @@ const STRICT = {
   noEmit: true,
 }
 
+const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
+
 const workshop = makeWorkshop()
 let tarball: string
 let worker: Project
@@ -41,13 +45,15 @@ beforeAll(async () => {
   tarball = await pack(workshop.path)
   worker = makeProject(workshop.path, { name: "worker", tarball })
   worker.write({
-    "src/index.ts": README["src/index.ts"]!,
-    "src/counter.ts": README["counter.ts"]!,
-    "src/token.ts": README["token.ts"]!,
+    "src/index.ts": SAMPLES["src/index.ts"]!,
+    "src/counter.ts": SAMPLES["counter.ts"]!,
+    "src/token.ts": SAMPLES["token.ts"]!,
+    "src/beside.ts": SAMPLES["beside.ts"]!,
+    "src/server.ts": SAMPLES["server.ts"]!,
     "src/entries.ts": ENTRIES.filter((entry) => !/client|react|offline/.test(entry))
       .map((entry, index) => `export * as entry${index} from "${entry}"\n`)
       .join(""),
-    "wrangler.toml": README["wrangler.toml"]!,
+    "wrangler.toml": SAMPLES["wrangler.toml"]!,
     "tsconfig.json": JSON.stringify({
       compilerOptions: { ...STRICT, lib: ["esnext"], types: ["./worker-configuration.d.ts"] },
       include: ["src", "example/src"],
@@ -56,11 +62,13 @@ beforeAll(async () => {
   cpSync(join(ROOT, "examples/worker"), join(worker.path, "example"), { recursive: true })
   page = makeProject(workshop.path, { name: "page", tarball })
   page.write({
-    "editor.ts": README["editor.ts"]!,
-    "notes.tsx": README["notes.tsx"]!,
-    "page.ts": README["page.ts"]!,
-    "past.ts": README["past.ts"]!,
-    "stock.ts": README["stock.ts"]!,
+    "editor.ts": SAMPLES["editor.ts"]!,
+    "notes.tsx": SAMPLES["notes.tsx"]!,
+    "page.ts": SAMPLES["page.ts"]!,
+    "past.ts": SAMPLES["past.ts"]!,
+    "stock.ts": SAMPLES["stock.ts"]!,
+    "hocuspocus.ts": SAMPLES["hocuspocus.ts"]!,
+    "socket.ts": SAMPLES["socket.ts"]!,
     "main.tsx": `import { createRoot } from "react-dom/client"\nimport { Notes } from "./notes"\n\ncreateRoot(document.body).render(<Notes id="notes" />)\n`,
     "plain.js": `export { Provider } from "yurt/client"\nexport { useProvider } from "yurt/react"\n`,
     "index.html": `<!doctype html><title>Notes</title><script type="module" src="/main.tsx"></script>`,
@@ -80,6 +88,7 @@ beforeAll(async () => {
     "y-codemirror.next",
     "y-websocket",
     "y-partyserver",
+    "@hocuspocus/provider",
   )
 })
 afterAll(() => workshop.remove())
@@ -153,8 +162,42 @@ it.concurrent("runs that Worker, and saves in it what a page's provider wrote", 
     await page.run("./edit.mjs")
     const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=json`)
     expect(await exported.json()).toEqual({ text: "hello" })
+    await tryCommands(port)
   })
 })
+
+/** Type the requests of docs/, in their order, and follow the document as docs/rest.md does. */
+async function tryCommands(port: number): Promise<void> {
+  const notes = new Y.Doc()
+  notes.getMap("settings").set("title", "Draft")
+  writeFileSync(join(page.path, "notes.bin"), Y.encodeStateAsUpdate(notes))
+  page.write({ "plan.md": "# Plan\n", "follow.js": here(SAMPLES["follow.js"]!, port) })
+  for (const commands of ["docs/rest.md", "docs/start.md"].flatMap(commandsOf)) {
+    const script = here(commands, port).replaceAll(/^curl /gm, "curl --silent --show-error --fail-with-body ")
+    const { status, stdout, stderr } = spawnSync("sh", ["-ec", script], { cwd: page.path, encoding: "utf8" })
+    expect({ script, status, stdout, stderr }).toMatchObject({ status: 0 })
+  }
+  const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=json`)
+  expect(await exported.json()).toMatchObject({
+    settings: { title: "A paper" },
+    tasks: [{ what: "proofread", done: false }],
+    text: "Dear all, hello",
+  })
+
+  page.write({
+    "follow-once.mjs": `
+      const print = console.log
+      console.log = (value) => (print(JSON.stringify(value)), process.exit(0))
+      await import("./follow.js")`,
+  })
+  const { stdout } = spawnSync(process.execPath, ["--experimental-eventsource", "follow-once.mjs"], {
+    cwd: page.path,
+    encoding: "utf8",
+  })
+  expect(JSON.parse(stdout)).toEqual({ title: "A paper" })
+}
+
+const here = (text: string, port: number) => text.replaceAll("localhost:8787", `127.0.0.1:${port}`)
 
 it.concurrent("runs examples/worker: votes that are counted on the server, and a format of its own", async () => {
   await withServer(join(worker.path, "example"), async (port) => {
@@ -199,14 +242,20 @@ it("gives a page strict types, and builds it with esbuild, Vite and webpack wher
   expect(stats.toString({ all: false, errors: true, warnings: true })).toBe("")
 })
 
+/** A token for ada, as every backend's sample signs it. */
+async function expectToken(token: string): Promise<void> {
+  const claims = await verifyToken(token, { secret: SECRET })
+  expect(claims).toMatchObject({ subject: "ada", name: "ADA", docs: [{ id: "notes", rights: "write" }] })
+}
+
 it("[R1] mints in a backend's route what the server takes, and needs nothing of Node or of a Worker for it", async () => {
   const backend = makeProject(worker.path, { name: "backend", tarball })
   backend.write({
-    "token.ts": README["token.ts"]!,
-    "route.ts": README["route.ts"]!,
-    "hono.ts": README["hono.ts"]!,
-    "auth.ts": `export async function userOf(request: Request) {
-      const id = request.headers.get("cookie")
+    "token.ts": SAMPLES["token.ts"]!,
+    "route.ts": SAMPLES["route.ts"]!,
+    "hono.ts": SAMPLES["hono.ts"]!,
+    "express.ts": SAMPLES["express.ts"]!,
+    "auth.ts": `export async function userOf(id: string | null) {
       return id === null ? null : { id, name: id.toUpperCase(), mayEdit: (document: string) => document === "notes" }
     }`,
     "tsconfig.json": JSON.stringify({
@@ -231,15 +280,47 @@ it("[R1] mints in a backend's route what the server takes, and needs nothing of 
     "bundle.mjs": outputFiles[0]!.text,
     "ask.mjs": `
       import { app } from "./bundle.mjs"
-      process.env.AUTH_SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
+      process.env.AUTH_SECRET = "${SECRET}"
       const ask = (id, headers) => app.request("/api/document-token?id=" + id, { headers })
       const answers = await Promise.all([ask("notes", { cookie: "ada" }), ask("other", { cookie: "ada" }), ask("notes")])
       console.log(JSON.stringify({ statuses: answers.map(({ status }) => status), token: await answers[0].text() }))`,
   })
   const { statuses, token } = JSON.parse(await backend.run("./ask.mjs"))
   expect(statuses).toEqual([200, 403, 403])
-  const claims = await verifyToken(token, { secret: "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u" })
-  expect(claims).toMatchObject({ subject: "ada", name: "ADA", docs: [{ id: "notes", rights: "write" }] })
+  await expectToken(token)
+
+  // The same in plain Node, which is Express' as well.
+  await build({
+    absWorkingDir: backend.path,
+    entryPoints: ["express.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    outfile: "express.mjs",
+  })
+  backend.write({
+    "ask-node.mjs": `
+      import { createServer } from "node:http"
+      import { documentToken } from "./express.mjs"
+      process.env.AUTH_SECRET = "${SECRET}"
+      const server = createServer(documentToken).listen(0, "127.0.0.1", async () => {
+        const ask = (id, headers) => fetch("http://127.0.0.1:" + server.address().port + "/?id=" + id, { headers })
+        const answers = [await ask("notes", { cookie: "ada" }), await ask("other", { cookie: "ada" }), await ask("notes")]
+        console.log(JSON.stringify({ statuses: answers.map(({ status }) => status), token: await answers[0].text() }))
+        process.exit(0)
+      })`,
+  })
+  const inNode = JSON.parse(await backend.run("./ask-node.mjs"))
+  expect(inNode.statuses).toEqual([200, 403, 403])
+  await expectToken(inNode.token)
+
+  backend.write({ "token_for.py": SAMPLES["token_for.py"]! })
+  const python = spawnSync(
+    "python3",
+    ["-c", `from token_for import *; print(token_for("ada", "ADA", "notes", "${SECRET}"))`],
+    { cwd: backend.path, encoding: "utf8" },
+  )
+  await expectToken(python.stdout.trim())
 })
 
 it("makes a project by its command, which type checks, would be deployed, and has nothing wrong with it", async () => {
@@ -286,7 +367,7 @@ it("opens only the doors that the package names, and all of those", async () => 
 })
 
 it("keeps a copy offline once y-indexeddb is installed, as examples/react does", async () => {
-  page.write({ "offline.ts": README["offline.ts"]! })
+  page.write({ "offline.ts": SAMPLES["offline.ts"]! })
   cpSync(join(ROOT, "examples/react"), join(page.path, "example"), { recursive: true })
   await page.install("y-indexeddb")
   expect((await bundle("offline.ts")).warnings).toEqual([])

@@ -115,16 +115,6 @@ export function makeProject(workshop: string, { name, tarball }: { name: string;
   }
 }
 
-/**
- * The samples of a document of ours that name their file in their first line, by that name: `// src/index.ts`, or
- * `# wrangler.toml`.
- */
-export function samplesOf(document: string): Record<string, string> {
-  const markdown = readFileSync(join(ROOT, document), "utf8")
-  const samples = markdown.matchAll(/^```\w+\n((?:\/\/|#) ([\w./-]+\.\w+)\b.*?^)```$/gms)
-  return Object.fromEntries([...samples].map(([, text, name]) => [name!, text!]))
-}
-
 /** As npx looks for it: here, and in the folders above. */
 function commandOf(path: string): string {
   return createRequire(join(path, "any.js"))

@@ -1,0 +1,96 @@
+/** What README.md and docs/ promise of themselves: links that lead somewhere, samples that are run, nothing said twice. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { dirname, join, normalize } from "node:path"
+import { describe, expect, it } from "vitest"
+import { headingsOf } from "../../demo/docs-site/markdown.ts"
+import { COMMANDS } from "../../src/cli/commands.ts"
+import { blocksOf, commandsOf, DOCUMENTS, nameOf, read, readSamples } from "../kit/samples.ts"
+
+const ROOT = join(import.meta.dirname, "../..")
+
+/** Everything that is written for people, examples and folders included. */
+const TEXTS = [
+  ...DOCUMENTS,
+  ...["SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "src/README.md", "src/archive/README.md"],
+  ...["test/README.md", "test/bench/README.md", "test/faults/README.md", "demo/README.md"],
+  ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/README.md`),
+].filter((path) => existsSync(join(ROOT, path)))
+
+/** Without code: a bracket in it is no link, and a line of it no sentence. */
+const proseOf = (path: string) => read(path).replaceAll(/^```.*?^```$/gms, "")
+
+describe("README.md and docs/", () => {
+  it("link to what is there, headings included", () => {
+    const dead: string[] = []
+    for (const path of TEXTS)
+      for (const [, link] of proseOf(path).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(link!)) continue
+        const [file, anchor] = link!.split("#")
+        const target = file === "" ? path : normalize(join(dirname(path), file!))
+        const there = existsSync(join(ROOT, target))
+        const found =
+          anchor === undefined || (there && headingsOf(read(target)).some(({ id }) => id === anchor))
+        if (!there || !found) dead.push(`${path}: ${link}`)
+      }
+    expect(dead).toEqual([])
+  })
+
+  it("name the file that a block of code is, and a test runs it", () => {
+    const files = DOCUMENTS.flatMap(blocksOf).filter(({ language }) =>
+      ["ts", "tsx", "js", "python", "toml"].includes(language),
+    )
+    const unnamed = files.filter((block) => nameOf(block) === undefined)
+    expect(unnamed).toEqual([])
+    const test = readFileSync(join(ROOT, "test/package/package.test.ts"), "utf8")
+    const idle = Object.keys(readSamples()).filter((name) => !test.includes(`SAMPLES["${name}"]`))
+    expect(idle).toEqual([])
+  })
+
+  it("show commands and options that there are", async () => {
+    const unknown: string[] = []
+    for (const line of DOCUMENTS.flatMap(commandsOf).flatMap((text) => text.split("\n"))) {
+      const [, word, options] = /\bnpx (?:--package \S+ )?yurt ([a-z]+)\b([^#|)]*)/.exec(line) ?? []
+      if (word === undefined) continue
+      const command = await COMMANDS[word]?.()
+      if (command === undefined) unknown.push(line)
+      for (const [option] of options!.matchAll(/--[a-z-]+/g))
+        if (command?.usage.includes(option) === false) unknown.push(`${option}: ${line}`)
+    }
+    expect(unknown).toEqual([])
+  })
+
+  it("say nothing twice", () => {
+    const said = new Map<string, string>()
+    const twice: string[] = []
+    for (const path of DOCUMENTS)
+      for (const sentence of proseOf(path)
+        .replaceAll(/\s+/g, " ")
+        .split(/(?<=[.:!?]) |\|/)) {
+        const words = sentence.trim()
+        if (words.length < 40 || words.startsWith("#")) continue
+        const before = said.get(words)
+        if (before !== undefined) twice.push(`${before}, ${path}: ${words}`)
+        said.set(words, path)
+      }
+    expect(twice).toEqual([])
+  })
+
+  it("say what was measured: prices, and how many targets were missed", () => {
+    const { scenarios, verdicts } = JSON.parse(read("test/bench/results.json"))
+    const cost = (system: string, figure: string, factor = 1, digits = 3) =>
+      `${((factor * scenarios.cost.systems[system].figures[figure]) / 10_000).toFixed(digits)} ¢`
+    for (const system of ["yurt", "y-partyserver"]) {
+      expect(read("README.md")).toContain(cost(system, "microdollarsPer1000"))
+      expect(read("README.md")).toContain(cost(system, "microdollarsPerIdleHour"))
+      expect(read("docs/compare.md")).toContain(cost(system, "microdollarsPer1000", 18, 2))
+    }
+    const missed = verdicts.filter(({ met }: { met: boolean }) => !met).length
+    expect(read("README.md").replaceAll("\n", " ")).toContain(
+      `Of ${verdicts.length} targets of the last whole run ${missed} were missed`,
+    )
+  })
+
+  it("keep the front door small", () => {
+    expect(statSync(join(ROOT, "README.md")).size).toBeLessThanOrEqual(16 * 1024)
+  })
+})
