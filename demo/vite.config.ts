@@ -1,8 +1,12 @@
-/** The build of the demo pages: every .html in this folder is one, and a service worker that knows all files. */
+/**
+ * The build of the demo pages: every .html in this folder is one, and a service worker that knows all files. Beside them the
+ * documentation, which it does not keep.
+ */
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { defineConfig, type Plugin } from "vite"
+import { buildSite } from "./docs-site/site.ts"
 
 const root = import.meta.dirname
 const pages = readdirSync(root).filter((name) => name.endsWith(".html"))
@@ -20,7 +24,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
     rolldownOptions: { input: pages.map((name) => join(root, name)) },
   },
-  plugins: [serviceWorker()],
+  plugins: [serviceWorker(), documentation()],
 })
 
 /** Write sw.js: its source, and before it the list of what the build made. */
@@ -38,6 +42,20 @@ function serviceWorker(): Plugin {
         for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source)
         const head = `const FILES = ${JSON.stringify(files)}\nconst BUILD = "${hash.digest("hex").slice(0, 12)}"\n`
         this.emitFile({ type: "asset", fileName: "sw.js", source: head + source })
+      },
+    },
+  }
+}
+
+/** Write the documentation into docs-site/. */
+function documentation(): Plugin {
+  return {
+    name: "documentation",
+    generateBundle: {
+      order: "post",
+      handler() {
+        for (const [name, source] of buildSite(join(root, "..")))
+          this.emitFile({ type: "asset", fileName: `docs-site/${name}`, source })
       },
     },
   }

@@ -28,6 +28,8 @@ export default {
   fetch(request: Request, env: Env): Response | Promise<Response> {
     const { pathname } = new URL(request.url)
     if (pathname === "/") return env.ASSETS.fetch(new URL("/index.html", request.url))
+    if (/^\/docs-site\/?$/.test(pathname))
+      return Response.redirect(new URL("/docs-site/index.html", request.url).href)
     // The country the edge saw the request come from; the pages show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     if (pathname === "/guest") return answerGuest(env, Object.keys(PARTIES))

@@ -99,14 +99,23 @@ function write(node: Nodes, resolve: Resolve): string {
   }
 }
 
-/** A wide table scrolls by itself, so that the page does not. */
+/** A wide table scrolls by itself, so that the page does not. One of three columns can be read on a phone, row by row. */
 function table({ children: [head, ...rows] }: Table, resolve: Resolve): string {
-  const row = (cells: Table["children"][number], tag: "td" | "th") =>
-    `<tr>${cells.children.map((cell) => `<${tag}>${inside(cell, resolve)}</${tag}>`).join("")}</tr>`
-  const titled = head?.children.some((cell) => textOf(cell) !== "")
-  return `<div class="table" tabindex="0"><table>${titled ? `<thead>${row(head!, "th")}</thead>` : ""}<tbody>${rows
-    .map((cells) => row(cells, "td"))
-    .join("\n")}</tbody></table></div>`
+  const heads = head!.children.map((cell) => textOf(cell))
+  const titled = heads.some((text) => text !== "")
+  const ths = head!.children.map((cell) => `<th>${inside(cell, resolve)}</th>`).join("")
+  const trs = rows.map(({ children }) => {
+    const tds = children.map((cell, column) => {
+      const label = column === 0 ? "" : heads[column]
+      return `<td${label ? ` data-head="${escapeHtml(label)}"` : ""}>${inside(cell, resolve)}</td>`
+    })
+    return `<tr>${tds.join("")}</tr>`
+  })
+  return [
+    `<div class="table${heads.length <= 3 ? " few" : ""}" tabindex="0"><table>`,
+    titled ? `<thead><tr>${ths}</tr></thead>` : "",
+    `<tbody>${trs.join("\n")}</tbody></table></div>`,
+  ].join("")
 }
 
 const inside = (node: Nodes, resolve: Resolve): string =>

@@ -95,6 +95,26 @@ it("serves the pages and takes wrangler's flags", async () => {
   expect(readdirSync(storage)).not.toEqual([])
 })
 
+it("serves the documentation at /docs-site, which is no document", async () => {
+  for (const path of ["/docs-site", "/docs-site/"]) {
+    const response = await get(path)
+    expect([response.status, new URL(response.url).pathname]).toEqual([200, "/docs-site/index.html"])
+  }
+  for (const [path, type] of [
+    ["rest.html", "text/html"],
+    ["yurt-server.html", "text/html"],
+    ["docs.css", "text/css"],
+    ["docs.js", "javascript"],
+    ["two-browsers.png", "image/png"],
+  ] as const) {
+    const response = await get(`/docs-site/${path}`)
+    expect([path, response.status, response.headers.get("content-type")]).toEqual([
+      ...[path, 200],
+      expect.stringContaining(type),
+    ])
+  }
+})
+
 // What each resource promises is tested in test/room/rest.test.ts; this is about the server that `npm start` runs.
 it("makes a document by PATCH, shows it, says how it is, lists it and deletes it", async () => {
   const response = await fetch(`${url}${documentPath("patched")}`, {
