@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import webpack from "webpack"
 import * as Y from "yjs"
 import { serve } from "../../demo/start.ts"
+import { signEvent } from "../../src/room/postbox.ts"
 import { verifyToken } from "../../src/token.ts"
 import { freePort } from "../kit/port.ts"
 import { commandsOf, readSamples } from "../kit/samples.ts"
@@ -50,6 +51,7 @@ beforeAll(async () => {
     "src/token.ts": SAMPLES["token.ts"]!,
     "src/beside.ts": SAMPLES["beside.ts"]!,
     "src/server.ts": SAMPLES["server.ts"]!,
+    "src/notes-room.ts": SAMPLES["notes-room.ts"]!,
     "src/entries.ts": ENTRIES.filter((entry) => !/client|react|offline/.test(entry))
       .map((entry, index) => `export * as entry${index} from "${entry}"\n`)
       .join(""),
@@ -248,6 +250,36 @@ async function expectToken(token: string): Promise<void> {
   expect(claims).toMatchObject({ subject: "ada", name: "ADA", docs: [{ id: "notes", rights: "write" }] })
 }
 
+/** The backend's sample takes what a room signs, and nothing else. */
+async function expectReceiver({ path }: Project): Promise<void> {
+  const { outputFiles } = await build({
+    absWorkingDir: path,
+    entryPoints: ["receive.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    write: false,
+  })
+  const { isEvent } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0]!.text).toString("base64")}`
+  )
+  const secret = `whsec_${Buffer.from(SECRET).toString("base64")}`
+  const sign = async (at: number, body: string) => {
+    const seconds = String(at)
+    const signature = await signEvent(secret, { id: "msg_1", seconds, body })
+    return new Headers({
+      "webhook-id": "msg_1",
+      "webhook-timestamp": seconds,
+      "webhook-signature": signature,
+    })
+  }
+  const now = Math.floor(Date.now() / 1000)
+  expect(isEvent(await sign(now, "{}"), "{}", secret)).toBe(true)
+  expect(isEvent(await sign(now, "{}"), "[]", secret)).toBe(false)
+  expect(isEvent(await sign(now - 600, "{}"), "{}", secret)).toBe(false)
+  expect(isEvent(new Headers(), "{}", secret)).toBe(false)
+}
+
 it("[R1] mints in a backend's route what the server takes, and needs nothing of Node or of a Worker for it", async () => {
   const backend = makeProject(worker.path, { name: "backend", tarball })
   backend.write({
@@ -255,6 +287,7 @@ it("[R1] mints in a backend's route what the server takes, and needs nothing of 
     "route.ts": SAMPLES["route.ts"]!,
     "hono.ts": SAMPLES["hono.ts"]!,
     "express.ts": SAMPLES["express.ts"]!,
+    "receive.ts": SAMPLES["receive.ts"]!,
     "auth.ts": `export async function userOf(id: string | null) {
       return id === null ? null : { id, name: id.toUpperCase(), mayEdit: (document: string) => document === "notes" }
     }`,
@@ -313,6 +346,8 @@ it("[R1] mints in a backend's route what the server takes, and needs nothing of 
   const inNode = JSON.parse(await backend.run("./ask-node.mjs"))
   expect(inNode.statuses).toEqual([200, 403, 403])
   await expectToken(inNode.token)
+
+  await expectReceiver(backend)
 
   backend.write({ "token_for.py": SAMPLES["token_for.py"]! })
   const python = spawnSync(
