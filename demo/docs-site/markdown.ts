@@ -71,7 +71,7 @@ function write(node: Nodes, resolve: Resolve): string {
     case "inlineCode":
       return `<code>${escapeHtml(node.value)}</code>`
     case "code":
-      return `<div class="code"><pre tabindex="0"><code>${escapeHtml(node.value)}</code></pre></div>`
+      return `<div class="code"><pre tabindex="0"><code>${withNotes(node.value)}</code></pre></div>`
     case "paragraph":
       return `<p>${inside(node, resolve)}</p>`
     case "strong":
@@ -117,6 +117,13 @@ function table({ children: [head, ...rows] }: Table, resolve: Resolve): string {
     `<tbody>${trs.join("\n")}</tbody></table></div>`,
   ].join("")
 }
+
+/** Code in which the lines that are comments stand back. */
+const withNotes = (code: string) =>
+  escapeHtml(code).replaceAll(
+    /^[ \t]*(?:\/\/|\/\*\*|\* ?|\*\/|# ).*$/gm,
+    (line) => `<span class="note">${line}</span>`,
+  )
 
 const inside = (node: Nodes, resolve: Resolve): string =>
   "children" in node ? node.children.map((child) => write(child, resolve)).join("") : ""

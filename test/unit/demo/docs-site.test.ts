@@ -27,6 +27,11 @@ describe("a page", () => {
     expect(html).toContain("Map&lt;string, &quot;b&quot;&gt;")
   })
 
+  it("lets the lines of code that are comments stand back, and nothing else", () => {
+    const { html } = toHtml("```ts\n// page.ts\nopen('http://x') // y\n```\n", asIs)
+    expect(html).toContain("<code><span class=\"note\">// page.ts</span>\nopen('http://x') // y</code>")
+  })
+
   it("puts a table into a box that scrolls, and leaves out a head that says nothing", () => {
     expect(toHtml("| | |\n| --- | --- |\n| a | b |\n", asIs).html).toBe(
       '<div class="table few" tabindex="0"><table><tbody><tr><td>a</td><td>b</td></tr></tbody></table></div>',
