@@ -3,12 +3,19 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin"
 import { defineConfig } from "vitest/config"
 
 /**
- * One file at a time, after those that need no server. Journeys load the machine and wait for things in real time; of
- * two files of rooms at once, now and then workerd did not end.
+ * One file at a time, after those that need no server. Of two files of rooms at once, now and then workerd did not end;
+ * attacks and faults measure how long others wait; and `npm start` makes the pages anew that journeys look at.
  */
 const ALONE = { fileParallelism: false, sequence: { groupOrder: 1 } }
 
-// Pure files run in plain Node, rooms in real workerd, journeys against the real server and in a real browser.
+/** What needs a server, or a browser. */
+const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000 }
+
+/** What `npm start` promises. */
+const START = "test/journey/start.test.ts"
+
+// Pure files run in plain Node, rooms in real workerd, attacks, faults and journeys against the real server, and journeys
+// in a real browser too. Journeys come last, two at a time: they wait for things more than they compute.
 export default defineConfig({
   test: {
     // By default one core is left idle, which of two is half.
@@ -20,8 +27,7 @@ export default defineConfig({
         test: {
           name: "package",
           include: ["test/package/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...PATIENT,
         },
       },
       {
@@ -35,11 +41,21 @@ export default defineConfig({
       },
       {
         test: {
-          name: "journey",
-          include: ["test/{journey,hostile,faults}/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          name: "alone",
+          include: [START, "test/{hostile,faults}/**/*.test.ts"],
+          globalSetup: "test/kit/pages.ts",
+          ...PATIENT,
           ...ALONE,
+        },
+      },
+      {
+        test: {
+          name: "journey",
+          include: ["test/journey/**/*.test.ts"],
+          exclude: [START],
+          globalSetup: "test/kit/pages.ts",
+          sequence: { groupOrder: 2 },
+          ...PATIENT,
         },
       },
     ],

@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { buildPages, serve } from "../../demo/start.ts"
+import { serve } from "../../demo/start.ts"
 import { freePort, portIsFree } from "./port.ts"
 import { until } from "./until.ts"
 
@@ -38,12 +38,8 @@ export interface TestServer {
   stop(): Promise<void>
 }
 
-let pagesBuilt = existsSync("demo/dist/index.html")
-
 /** @param flags further wrangler flags, e.g. `--var=NAME:value` */
 export async function startServer(flags: readonly string[] = []): Promise<TestServer> {
-  if (!pagesBuilt) await buildPages()
-  pagesBuilt = true
   const port = await freePort()
   const storage = mkdtempSync(join(tmpdir(), "yurt-"))
   const url = `http://127.0.0.1:${port}`
