@@ -85,6 +85,7 @@ function projectFiles(name: string, spec: string): Record<string, string> {
     "wrangler.toml": `name = "${name}"
 main = "src/index.ts"
 compatibility_date = "2026-05-01"
+minify = true
 compatibility_flags = ["nodejs_compat"]
 
 [build]
