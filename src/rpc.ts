@@ -9,6 +9,7 @@ import type { Span } from "./history/blame.ts"
 import type { Change } from "./history/diff.ts"
 import type { Unresolved } from "./history/rollback.ts"
 import type { Version } from "./history/versions.ts"
+import { type NamedObjects, placed } from "./placement.ts"
 
 /**
  * The room that answers what is about the archive as a whole, so that the archive is configured in one place: the
@@ -279,12 +280,8 @@ export interface Readiness {
 /** A subject, or a token by its id. */
 export type Revoked = { readonly subject: string } | { readonly tokenId: string }
 
-/** A Durable Object binding whose objects are rooms. */
-export interface RoomNamespace {
-  getByName(name: string): RoomRpc
-  /** The platform's id of an object of this binding; no other binding has the same. */
-  idFromName(name: string): object
-}
+/** A Durable Object binding whose objects are rooms. Their ids are the platform's; no other binding has the same. */
+export type RoomNamespace = NamedObjects<RoomRpc>
 
 /** The largest body that is answered in one piece, bytes. RPC takes 32 MiB, and a string may count twice; a stream has no limit. */
 const ANSWER_BYTES = 8 * 1024 * 1024
@@ -317,10 +314,10 @@ export function decodeGrant(request: Request): Grant | null {
 
 // ---- bindings
 
-/** The rooms of a Durable Object binding, by the binding's name; null where the environment has none of it. */
+/** The rooms of a Durable Object binding, where the environment wants them, by the binding's name; null where it has none. */
 export function findRooms(env: object, binding: string): RoomNamespace | null {
   const value: unknown = Object.hasOwn(env, binding) ? Reflect.get(env, binding) : null
-  return isRoomNamespace(value) ? value : null
+  return isRoomNamespace(value) ? placed(value, env) : null
 }
 
 /**
@@ -331,9 +328,9 @@ export function findRooms(env: object, binding: string): RoomNamespace | null {
  * @throws TypeError where no binding does, which is a fault of the deployment
  */
 export function findOwnBinding(env: object, room: { readonly id: object; readonly name: string }): string {
-  for (const [binding, value] of Object.entries(env)) {
-    if (!isRoomNamespace(value)) continue
-    if (String(value.idFromName(room.name)) === String(room.id)) return binding
+  for (const binding of Object.keys(env)) {
+    const id = findRooms(env, binding)?.idFromName(room.name)
+    if (id !== undefined && String(id) === String(room.id)) return binding
   }
   throw new TypeError("the environment has no binding of this room's own class")
 }

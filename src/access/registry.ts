@@ -16,6 +16,7 @@ import { findRooms, type Revoked } from "../rpc.ts"
 import {
   type Admission,
   type Dismissal,
+  findRegistries,
   REGISTRY_INDEX,
   type RegistryEnv,
   type RegistryRpc,
@@ -189,7 +190,7 @@ export class Registry extends DurableObject<RegistryEnv> implements RegistryRpc 
   }
 
   #index(): RegistryRpc | undefined {
-    return this.env.Registry?.getByName(REGISTRY_INDEX)
+    return findRegistries(this.env)?.getByName(REGISTRY_INDEX)
   }
 
   // ---- what is stored

@@ -4,6 +4,7 @@
  * nobody can be revoked.
  */
 import { SyncError } from "../errors.ts"
+import { type NamedObjects, placed } from "../placement.ts"
 import type { Revoked } from "../rpc.ts"
 import type { Grant } from "./rights.ts"
 
@@ -49,7 +50,7 @@ export interface RegistryRpc {
 /** The part of the environment that this file reads. */
 export interface RegistryEnv {
   /** `[[durable_objects.bindings]]` of the class `Registry`. */
-  readonly Registry?: { getByName(name: string): RegistryRpc }
+  readonly Registry?: NamedObjects<RegistryRpc>
 }
 
 /** The registry that keeps the list of all revocations. No digest is this short. */
@@ -68,11 +69,11 @@ export async function checkRevoked(
   env: object,
   { grant, visit }: { grant: Grant; visit: Visit | null },
 ): Promise<void> {
-  const { Registry }: RegistryEnv = env
-  if (Registry === undefined) return
+  const registries = findRegistries(env)
+  if (registries === null) return
   const noted = visit === null ? null : { ...visit, untilMs: grant.expiresAtMs ?? Number.MAX_SAFE_INTEGER }
   const answers = await Promise.all(
-    identities(grant).map(async (who) => Registry.getByName(await registryName(who)).admit(noted)),
+    identities(grant).map(async (who) => registries.getByName(await registryName(who)).admit(noted)),
   )
   if (answers.includes("revoked")) throw new SyncError("unauthorized", "This token was revoked.")
   if (answers.includes("full"))
@@ -126,9 +127,15 @@ function identities({ subject, tokenId }: Grant): Revoked[] {
   return [...(subject === null ? [] : [{ subject }]), ...(tokenId === null ? [] : [{ tokenId }])]
 }
 
-function requireRegistry(env: object): { getByName(name: string): RegistryRpc } {
+/** The registries, where the environment wants them; null where it has none. */
+export function findRegistries(env: object): NamedObjects<RegistryRpc> | null {
   const { Registry }: RegistryEnv = env
-  if (Registry !== undefined) return Registry
+  return Registry === undefined ? null : placed(Registry, env)
+}
+
+function requireRegistry(env: object): NamedObjects<RegistryRpc> {
+  const registries = findRegistries(env)
+  if (registries !== null) return registries
   throw new SyncError(
     "closed",
     "Nothing can be revoked here: the Worker has no registry. Export its class, export { Registry } from " +
