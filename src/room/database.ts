@@ -11,7 +11,7 @@ import { crc32 } from "node:zlib"
 import { SyncError } from "../errors.ts"
 import type { Tables } from "../history/segments.ts"
 import type { Limits } from "../limits.ts"
-import { MIGRATIONS } from "./schema.ts"
+import { MIGRATIONS, OPENS_FROM } from "./schema.ts"
 
 /** The names of values that may outgrow a row, so that they have rows of their own. */
 export type ValueName =
@@ -178,12 +178,14 @@ export class Database {
   #migrate(): void {
     const has = this.#created ? (this.noted<number>("schema") ?? 0) : 0
     if (has > MIGRATIONS.length) {
+      // A newer server was here, and has noted who may follow it.
+      if ((this.noted<number>("opens_from") ?? has) <= MIGRATIONS.length) return
       throw new SyncError("internal", `Storage has schema ${has}; this server knows ${MIGRATIONS.length}`)
     }
     for (let step = has; step < MIGRATIONS.length; step++) {
       this.#storage.transactionSync(() => {
         this.sql(MIGRATIONS[step]!)
-        this.sql("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", step + 1)
+        this.sql("INSERT OR REPLACE INTO meta VALUES ('schema', ?), ('opens_from', ?)", step + 1, OPENS_FROM)
       })
     }
   }

@@ -84,5 +84,11 @@ export const MIGRATIONS = [
   "ALTER TABLE past ADD COLUMN packed INTEGER NOT NULL DEFAULT 1",
 ]
 
+/**
+ * The oldest schema whose server can go on with what the newest step leaves, so that an upgrade can be taken back. Lower
+ * than the newest only while the steps since then add what an older server neither reads, writes nor misses.
+ */
+export const OPENS_FROM = MIGRATIONS.length
+
 /** The tables of a document's past, which go with it (D8). */
 export const PAST = ["past", "past_bytes", "version", "person", "copied"]

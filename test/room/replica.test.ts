@@ -8,6 +8,7 @@ import { Authors } from "../../src/room/authors.ts"
 import type { RoomEvent } from "../../src/room/events.ts"
 import { Log } from "../../src/room/log.ts"
 import { type Delivery, type Received, Replica } from "../../src/room/replica.ts"
+import { MIGRATIONS } from "../../src/room/schema.ts"
 import { below, seededRandom } from "../kit/random.ts"
 import { checkSame, honestHistory, shuffle } from "../kit/updates.ts"
 import { freshId } from "./vocabulary.ts"
@@ -141,6 +142,48 @@ it("[W3] needs a document for the first shared type, then for one in hundreds, a
     take(flat, deep)
     expect(() => replica.receive(updates[deep]!, delivery())).toThrow(/nested more than/)
     expect(replica.document().getArray("paragraphs").length).toBe(3 * LIMITS.typeDepth)
+  })
+})
+
+it.each([
+  [
+    "goes on in a room that a newer server has left for it",
+    { schema: 99, opensFrom: MIGRATIONS.length },
+    true,
+  ],
+  ["refuses a room of a newer server, and leaves it as it is", { schema: 99, opensFrom: 99 }, false],
+  [
+    "refuses a room of a newer server that does not say for whom it is",
+    { schema: 99, opensFrom: null },
+    false,
+  ],
+])("[D2] an older server %s", async (_, { schema, opensFrom }, opens) => {
+  const [written, newer] = ["A", "B"].map((letter) => {
+    const doc = new Y.Doc()
+    doc.getText(letter).insert(0, letter)
+    return Y.encodeStateAsUpdate(doc)
+  })
+  await runInDurableObject(env.Room.getByName(freshId()), (_, { storage }) => {
+    const before = openReplica(storage).replica
+    before.receive(written!, delivery())
+    before.commit()
+    const opened = storage.sql
+      .exec("SELECT key, value FROM meta WHERE key IN ('schema', 'opens_from')")
+      .toArray()
+    storage.sql.exec("UPDATE meta SET value = ? WHERE key = 'schema'", schema)
+    storage.sql.exec("UPDATE meta SET value = ? WHERE key = 'opens_from'", opensFrom)
+    if (opens) {
+      const { replica } = openReplica(storage)
+      replica.receive(newer!, delivery())
+      replica.commit()
+      expect(storage.sql.exec("SELECT value FROM meta WHERE key = 'schema'").one()).toEqual({ value: schema })
+    } else
+      expect(() => openReplica(storage)).toThrow(`schema ${schema}; this server knows ${MIGRATIONS.length}`)
+    for (const { key, value } of opened)
+      storage.sql.exec("UPDATE meta SET value = ? WHERE key = ?", value!, key!)
+    const { replica } = openReplica(storage)
+    expect(replica.document().getText("A").toString()).toBe("A")
+    expect(replica.document().getText("B").toString()).toBe(opens ? "B" : "")
   })
 })
 
