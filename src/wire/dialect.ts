@@ -5,6 +5,7 @@
  * A dialect that puts several documents on one socket marks each frame it reads with the document's name, and is made
  * for one document where it writes, so that a room encodes once per dialect and never once per peer (F2).
  */
+import type { SyncMessage } from "./sync.ts"
 
 /** What a peer may say. Byte fields are views into the message they were read from. */
 export type Said = {
@@ -81,21 +82,7 @@ export type Told =
 export type Frame = Said | Told
 
 type Both =
-  | {
-      /** What the sender has. */
-      readonly type: "step-1"
-      readonly stateVector: Uint8Array
-    }
-  | {
-      /** What the receiver lacks. A client calls itself synced after it. */
-      readonly type: "step-2"
-      readonly update: Uint8Array
-    }
-  | {
-      /** An update as it happens. */
-      readonly type: "update"
-      readonly update: Uint8Array
-    }
+  | SyncMessage
   | {
       /** Awareness entries; grammar in awareness.ts. */
       readonly type: "awareness"

@@ -25,8 +25,8 @@ import * as encoding from "lib0/encoding"
 import { SyncError } from "../errors.ts"
 import type { Dialect, Said, Told } from "./dialect.ts"
 import { readBytes } from "./fields.ts"
+import { readStep, readSync, readWhole, SYNC, writeSync } from "./sync.ts"
 
-const SYNC = 0
 const AWARENESS = 1
 const AUTH = 2
 const QUERY = 3
@@ -35,10 +35,6 @@ const CLOSE = 7
 const STATUS = 8
 const PING = 9
 const PONG = 10
-
-const STEP_1 = 0
-const STEP_2 = 1
-const UPDATE = 2
 
 const TOKEN = 0
 const DENIED = 1
@@ -65,11 +61,12 @@ export interface Hello {
  */
 export function readHello(message: Uint8Array): Hello | null {
   try {
-    const decoder = decoding.createDecoder(message)
-    const key = readText(decoder)
-    if (key === "") return null
-    const said = readTyped(decoder)
-    return said.type === "token" ? { key, document: documentOf(key), token: said.token } : null
+    return readWhole(message, (decoder) => {
+      const key = readText(decoder)
+      if (key === "") return null
+      const said = readTyped(decoder)
+      return said.type === "token" ? { key, document: documentOf(key), token: said.token } : null
+    })
   } catch {
     return null
   }
@@ -101,8 +98,8 @@ export function readPassing(message: Uint8Array): Passing | null {
 function readPassingType(decoder: decoding.Decoder): Passing["type"] {
   switch (decoding.readVarUint(decoder)) {
     case SYNC: {
-      const step = decoding.readVarUint(decoder)
-      return step === STEP_1 ? "step-1" : step === UPDATE ? "update" : "other"
+      const step = readStep(decoder)
+      return step === "step-2" ? "other" : step
     }
     case AUTH: {
       const kind = decoding.readVarUint(decoder)
@@ -167,45 +164,20 @@ function documentOf(key: string): string {
 function readMessage(message: Uint8Array, prefix: Uint8Array): Said {
   const heartbeat = heartbeatOf(message)
   if (heartbeat !== null) return { type: heartbeat }
-  const decoder = decoding.createDecoder(message)
-  try {
-    if (startsWith(message, prefix)) {
-      decoder.pos = prefix.length
-      return readTyped(decoder)
-    }
+  if (startsWith(message, prefix)) return readWhole(message, readTyped, prefix.length)
+  return readWhole(message, (decoder) => {
     const document = readText(decoder)
     if (document === "") throw new SyncError("bad-frame", "A frame about no document")
     return { document, ...readTyped(decoder) }
-  } catch (cause) {
-    if (cause instanceof SyncError) throw cause
-    throw new SyncError("bad-frame", `Frame of ${message.length} bytes ends inside a field`, { cause })
-  }
+  })
 }
 
 /** @throws SyncError "bad-frame", or what lib0 throws where the frame ends inside a field */
 function readTyped(decoder: decoding.Decoder): Said {
-  const said = readPayload(decoder, decoding.readVarUint(decoder))
-  const left = decoder.arr.length - decoder.pos
-  if (left > 0) throw new SyncError("bad-frame", `Frame of ${decoder.arr.length} bytes has ${left} left over`)
-  return said
-}
-
-function readPayload(decoder: decoding.Decoder, type: number): Said {
+  const type = decoding.readVarUint(decoder)
   switch (type) {
-    case SYNC: {
-      const step = decoding.readVarUint(decoder)
-      const bytes = readBytes(decoder)
-      switch (step) {
-        case STEP_1:
-          return { type: "step-1", stateVector: bytes }
-        case STEP_2:
-          return { type: "step-2", update: bytes }
-        case UPDATE:
-          return { type: "update", update: bytes }
-        default:
-          throw new SyncError("bad-frame", `Unknown sync step ${step}`)
-      }
-    }
+    case SYNC:
+      return readSync(decoder)
     case AWARENESS:
       return { type: "awareness", entries: readBytes(decoder) }
     case AUTH: {
@@ -231,11 +203,9 @@ function readPayload(decoder: decoding.Decoder, type: number): Said {
 function writeTold(frame: Told, prefix: Uint8Array): Uint8Array | null {
   switch (frame.type) {
     case "step-1":
-      return writeSync(prefix, STEP_1, frame.stateVector)
     case "step-2":
-      return writeSync(prefix, STEP_2, frame.update)
     case "update":
-      return writeSync(prefix, UPDATE, frame.update)
+      return writeSync(frame, prefix)
     case "awareness":
       return write(prefix, AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, frame.entries))
     case "query":
@@ -271,18 +241,6 @@ function writeAuth(prefix: Uint8Array, kind: number, text: string): Uint8Array {
     encoding.writeVarUint(encoder, kind)
     encoding.writeVarString(encoder, text)
   })
-}
-
-/** One allocation of the right size: an encoder would copy a large update three times while it grows. */
-function writeSync(prefix: Uint8Array, step: number, bytes: Uint8Array): Uint8Array {
-  const head = write(prefix, SYNC, (encoder) => {
-    encoding.writeVarUint(encoder, step)
-    encoding.writeVarUint(encoder, bytes.length)
-  })
-  const frame = new Uint8Array(head.length + bytes.length)
-  frame.set(head)
-  frame.set(bytes, head.length)
-  return frame
 }
 
 function write(

@@ -29,8 +29,8 @@ import * as encoding from "lib0/encoding"
 import { SyncError } from "../errors.ts"
 import type { Dialect, Said, Told } from "./dialect.ts"
 import { readBytes } from "./fields.ts"
+import { readSync, readWhole, SYNC, type SyncMessage, writeSync } from "./sync.ts"
 
-const SYNC = 0
 const AWARENESS = 1
 const REFUSAL = 2
 const QUERY = 3
@@ -38,10 +38,6 @@ const SAVED = 102
 const RENEWAL = 104
 const NOTICE = 105
 const PROBE = 106
-
-const STEP_1 = 0
-const STEP_2 = 1
-const UPDATE = 2
 
 /** The prefix of a custom message in a text frame, as y-partyserver's YProvider writes and expects it. */
 const CUSTOM_PREFIX = "__YPS:"
@@ -56,9 +52,7 @@ export const PONG = "yurt:pong"
 
 /** One binary message, in either direction. Byte fields are views into the message they were read from. */
 export type Frame =
-  | { readonly type: "step-1"; readonly stateVector: Uint8Array }
-  | { readonly type: "step-2"; readonly update: Uint8Array }
-  | { readonly type: "update"; readonly update: Uint8Array }
+  | SyncMessage
   | { readonly type: "awareness"; readonly entries: Uint8Array }
   | { readonly type: "refusal"; readonly reason: string }
   | { readonly type: "query" }
@@ -72,40 +66,14 @@ export type Frame =
  * @throws SyncError "bad-frame" on an unknown type, a truncated field, or bytes left over
  */
 export function readFrame(message: Uint8Array): Frame {
-  const decoder = decoding.createDecoder(message)
-  let frame: Frame
-  try {
-    frame = readTyped(decoder)
-  } catch (cause) {
-    if (cause instanceof SyncError) throw cause
-    throw new SyncError("bad-frame", `Frame of ${message.length} bytes ends inside a field`, { cause })
-  }
-  if (decoder.pos !== message.length) {
-    throw new SyncError(
-      "bad-frame",
-      `Frame of ${message.length} bytes has ${message.length - decoder.pos} left over`,
-    )
-  }
-  return frame
+  return readWhole(message, readTyped)
 }
 
 function readTyped(decoder: decoding.Decoder): Frame {
   const type = decoding.readVarUint(decoder)
   switch (type) {
-    case SYNC: {
-      const step = decoding.readVarUint(decoder)
-      const bytes = readBytes(decoder)
-      switch (step) {
-        case STEP_1:
-          return { type: "step-1", stateVector: bytes }
-        case STEP_2:
-          return { type: "step-2", update: bytes }
-        case UPDATE:
-          return { type: "update", update: bytes }
-        default:
-          throw new SyncError("bad-frame", `Unknown sync step ${step}`)
-      }
-    }
+    case SYNC:
+      return readSync(decoder)
     case AWARENESS:
       return { type: "awareness", entries: readBytes(decoder) }
     case REFUSAL: {
@@ -134,17 +102,17 @@ function readTyped(decoder: decoding.Decoder): Frame {
 
 /** Step 1: what the sender has. */
 export function writeStep1(stateVector: Uint8Array): Uint8Array {
-  return writeSync(STEP_1, stateVector)
+  return writeSync({ type: "step-1", stateVector })
 }
 
 /** Step 2: what the receiver lacks; the client calls itself synced after it. */
 export function writeStep2(update: Uint8Array): Uint8Array {
-  return writeSync(STEP_2, update)
+  return writeSync({ type: "step-2", update })
 }
 
 /** An update as it happens. */
 export function writeUpdate(update: Uint8Array): Uint8Array {
-  return writeSync(UPDATE, update)
+  return writeSync({ type: "update", update })
 }
 
 /** Awareness entries, as `awareness.ts` (server) or y-protocols/awareness (client) encode them. */
@@ -231,12 +199,7 @@ export const yurt: Dialect = {
 /** Of Y-Sweet's clients a query has a payload: the awareness states that they answer the room's own query with. */
 function readStock(message: Uint8Array | string): Said | null {
   if (typeof message === "string" || message[0] !== QUERY || message.length === 1) return readSaid(message)
-  const decoder = decoding.createDecoder(message)
-  decoder.pos = 1
-  const entries = readBytes(decoder)
-  if (decoding.hasContent(decoder))
-    throw new SyncError("bad-frame", `Frame of ${message.length} bytes has some left over`)
-  return { type: "awareness", entries }
+  return { type: "awareness", entries: readWhole(message, readBytes, 1) }
 }
 
 function readSaid(message: Uint8Array | string): Said | null {
@@ -260,11 +223,9 @@ function readSaid(message: Uint8Array | string): Said | null {
 function writeTold(frame: Told): Uint8Array | string | null {
   switch (frame.type) {
     case "step-1":
-      return writeStep1(frame.stateVector)
     case "step-2":
-      return writeStep2(frame.update)
     case "update":
-      return writeUpdate(frame.update)
+      return writeSync(frame)
     case "awareness":
       return writeAwareness(frame.entries)
     case "query":
@@ -294,18 +255,6 @@ function writeTold(frame: Told): Uint8Array | string | null {
     default:
       throw new TypeError(`No frame ${JSON.stringify(frame satisfies never)}`)
   }
-}
-
-/** One allocation of the right size: an encoder would copy a large update three times while it grows. */
-function writeSync(step: number, bytes: Uint8Array): Uint8Array {
-  const head = write(SYNC, (encoder) => {
-    encoding.writeVarUint(encoder, step)
-    encoding.writeVarUint(encoder, bytes.length)
-  })
-  const frame = new Uint8Array(head.length + bytes.length)
-  frame.set(head)
-  frame.set(bytes, head.length)
-  return frame
 }
 
 function write(type: number, rest: (encoder: encoding.Encoder) => void): Uint8Array {
