@@ -187,6 +187,8 @@ export const LIMITS = {
   eventsMs: 2_000,
   /** Events that wait for a receiver who does not take them; older ones are dropped, and counted. */
   eventsKept: 200,
+  /** ... and together so long, characters of JSON: they are one stored value. */
+  eventsLength: 400 * KB,
 
   // ---- agents
   /** Text that one read gives and one write takes, characters; then it goes on with the next call. */
@@ -246,8 +248,10 @@ export const LIMITS = {
   segmentBytes: 1 * MB,
   /** A whole state is kept where more than this many times its bytes would have to be replayed for the next one ... */
   frameFactor: 2,
-  /** ... and at least so much, bytes: 100,000 keystrokes, which are replayed in 0.15 s. */
-  frameFloorBytes: 2 * MB,
+  /** ... and at least so much, bytes: 40,000 keystrokes, which are replayed in 0.06 s ... */
+  frameFloorBytes: 512 * KB,
+  /** ... unless more than this many times the bytes of the updates would be kept for the past. */
+  frameShare: 1.3,
   /** What a room keeps for its past, bytes. Beyond it the oldest is pruned. 0: nothing. A Durable Object holds 10 GB. */
   pastBytes: 1024 * MB,
   /** Updates that are replayed for one state, bytes: some 4 million keystrokes. A frame is kept well before it is that far. */
@@ -260,6 +264,8 @@ export const LIMITS = {
   pastWeight: 40 * MB,
   /** Versions of a document. Those made by themselves are thinned with age; at this many no more are made by hand. */
   versions: 10_000,
+  /** Who wrote since the version before: people and ways that one version names, the newest. */
+  versionWriters: 500,
   /** A version's name, characters, and its `meta`, characters of JSON. */
   versionNameLength: 200,
   versionMetaLength: 4_096,
@@ -437,6 +443,8 @@ const MAY_BE_FRACTIONS: ReadonlySet<string> = new Set([
   "pendingRestMs",
   "lateGrowth",
   "lateShrink",
+  "frameFactor",
+  "frameShare",
 ])
 
 /** Pairs of which the first must not be above the second: with such numbers nothing could ever pass. */

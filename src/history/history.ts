@@ -137,7 +137,7 @@ export class History {
     return { activity, cursor: next === null ? null : String(next) }
   }
 
-  /** Everybody who wrote after one revision and up to another. */
+  /** Everybody who wrote after one revision and up to another; of very many the newest. */
   writers(after: number, upTo: number): Who[] {
     const found = new Map<string, Who>()
     const known = knowWho((subject) => this.persons.nameOf(subject))
@@ -148,8 +148,8 @@ export class History {
         const { key, who } = known(origin)
         found.set(key, who)
       }
-      // A bound, where nobody has made a version for very long.
-      if (bytes > this.#limits.pastScanBytes) break
+      // Bounds, where nobody has made a version for very long.
+      if (bytes > this.#limits.pastScanBytes || found.size >= this.#limits.versionWriters) break
     }
     return [...found.values()]
   }

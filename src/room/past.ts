@@ -3,7 +3,7 @@
  * any other (H3): it goes through the intake, is seen live, has an author, and a version is made before it.
  */
 import * as Y from "yjs"
-import type { Grant } from "../access/rights.ts"
+import { type Grant, OPEN_GRANT } from "../access/rights.ts"
 import { SyncError } from "../errors.ts"
 import type { Mark, Who } from "../history/attribution.ts"
 import type { Register } from "../history/authors.ts"
@@ -20,6 +20,9 @@ import type { Emit } from "./events.ts"
 import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
 import type { Replica } from "./replica.ts"
+
+/** The server asks by its own hand. */
+export const BY_SERVER: Grant = { ...OPEN_GRANT }
 
 /** How each verb is answered. */
 type Answers = {
@@ -345,12 +348,13 @@ function sinceOf(grant: Grant | undefined): number | null {
   return grant?.historySinceMs ?? null
 }
 
-/** Whoever asks, over HTTP. */
-function whoAsks({ subject, name, agent, onBehalfOf }: Grant): Who {
+/** Whoever asks, over HTTP or as the server. */
+function whoAsks(grant: Grant): Who {
+  const { subject, name, agent, onBehalfOf } = grant
   return {
     subject,
     ...(name !== undefined && { name }),
-    via: agent === undefined ? "rest" : "agent",
+    via: agent !== undefined ? "agent" : grant === BY_SERVER ? "server" : "rest",
     ...(agent !== undefined && { agent }),
     ...(onBehalfOf !== undefined && { onBehalfOf }),
   }

@@ -155,11 +155,14 @@ export class Postbox {
       data: { document: this.#document, ...data },
     }
     const { letters, dropped, dueAtMs } = this.#stored
-    const surplus = Math.max(0, letters.length + 1 - this.#limits.eventsKept)
+    const { eventsKept, eventsLength } = this.#limits
+    const kept = [...letters, letter]
+    while (kept.length > eventsKept || (kept.length > 1 && JSON.stringify(kept).length > eventsLength))
+      kept.shift()
     this.#keep({
       ...more,
-      letters: [...letters.slice(surplus), letter],
-      dropped: dropped + surplus,
+      letters: kept,
+      dropped: dropped + letters.length + 1 - kept.length,
       dueAtMs: dueAtMs ?? Date.now() + this.#limits.eventsMs,
     })
   }

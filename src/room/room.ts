@@ -45,6 +45,7 @@ import { yurt } from "../wire/y-websocket.ts"
 import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
 import { assemble, type Parts } from "./parts.ts"
+import { BY_SERVER } from "./past.ts"
 import type { Peer } from "./peer.ts"
 import { readReceiver } from "./postbox.ts"
 import { Pulse } from "./pulse.ts"
@@ -137,6 +138,20 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   async read<Result>(look: (doc: Y.Doc) => Result): Promise<Result> {
     await this.#ready()
     return this.#room.replica.read(look)
+  }
+
+  /**
+   * Ask about the document's past, or change the document by it, with every right: versions, differences, authors, restore
+   * and rollback, by the verbs of `PastCalls`. A version that is made so is the server's own.
+   * @returns the answer, once what it changed is durable
+   * @throws SyncError not-found where there is no such document, version or moment; gone, too-large
+   * @example await this.history("createVersion", { name: "Sent to print", meta: null })
+   */
+  history<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+  ): Promise<PastCalls[Verb]["answer"]> {
+    return this.#askPast(verb, ask, BY_SERVER)
   }
 
   // ---- what routes call (RPC)
@@ -324,15 +339,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     ask: PastCalls[Verb]["ask"],
     grant: Grant,
   ): Promise<Answer<PastCalls[Verb]["answer"]>> {
-    return answer(async () => {
-      await this.#ready()
-      const { replica, past } = this.#room
-      if (!replica.exists) throw new SyncError("not-found", `There is no document ${this.name}.`)
-      past.history.persons.meet(grant)
-      const answered = past.answer(verb, ask, grant)
-      await this.ctx.storage.sync()
-      return answered
-    })
+    return answer(() => this.#askPast(verb, ask, grant))
+  }
+
+  async #askPast<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ): Promise<PastCalls[Verb]["answer"]> {
+    await this.#ready()
+    const { replica, past } = this.#room
+    if (!replica.exists) throw new SyncError("not-found", `There is no document ${this.name}.`)
+    past.history.persons.meet(grant)
+    const answered = past.answer(verb, ask, grant)
+    await this.ctx.storage.sync()
+    return answered
   }
 
   async dismiss(who: Revoked): Promise<void> {

@@ -163,6 +163,21 @@ it("[H2] names a revision by a version, which copies nothing", async () => {
   expect(await textAt(room, made.revision)).toBe("first")
 })
 
+it("[H2] [H3] lets a subclass of the room name its versions and bring them back", async () => {
+  const room = await openForTwo()
+  await writes(room, 0, "first")
+  const ask = <Verb extends keyof PastCalls>(verb: Verb, what: PastCalls[Verb]["ask"]) =>
+    runInDurableObject(room.stub, (instance) => instance.history(verb, what))
+  const made = await ask("createVersion", { name: "By the server", meta: null })
+  expect(made).toMatchObject({ createdBy: { subject: null, via: "server" }, by: [{ subject: "ada" }] })
+  await writes(room, 0, " and more")
+  const { backup } = await ask("restore", { id: made.id, root: null })
+  await room.reads(1, "first")
+  expect(backup.createdBy).toEqual({ subject: null, via: "server" })
+  expect((await ask("versions", { cursor: null, limit: 9 })).versions).toEqual([backup, made])
+  expect(await room.happened("versioned")).toBe(2)
+})
+
 it("[H2] makes a version by itself when a session ends", async () => {
   const room = await openForTwo()
   await writes(room, 0, "work")

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Version } from "../../../src/history/versions.ts"
 import { LIMITS } from "../../../src/limits.ts"
 import type { Log } from "../../../src/room/log.ts"
 import { Postbox, readReceiver } from "../../../src/room/postbox.ts"
@@ -136,6 +137,35 @@ describe("a postbox", () => {
     room.box.replay(2)
     await room.box.flush()
     expect(heard.at(-1)).toMatchObject({ type: "document.changed", data: { revision: 5, from: 2 } })
+  })
+
+  it("[H2] tells of a version that was made", async () => {
+    const room = new Room()
+    const version: Version = {
+      ...{
+        id: "v_1",
+        name: "Draft",
+        at: "2026-11-27T00:00:00.000Z",
+        revision: 1,
+        trigger: "manual",
+        meta: null,
+      },
+      createdBy: { subject: "ada", via: "rest" },
+      by: [{ subject: "bob", via: "socket" }],
+    }
+    room.box.note({ type: "versioned", version })
+    expect(room.box.dueAtMs).toBeGreaterThan(0)
+    await room.wake().flush()
+    expect(heard).toMatchObject([{ type: "version.created", data: { document: "notes", version } }])
+  })
+
+  it("[B1] keeps no more than fits one stored value", async () => {
+    const room = new Room({ eventsLength: 1_000 } as unknown as Partial<typeof LIMITS>)
+    for (let i = 0; i < 20; i++) room.box.note({ type: "joined", subject: `${i}`.repeat(50), peers: 1 })
+    expect(String(room.notes.get("events")).length).toBeLessThan(1_200)
+    await room.box.flush()
+    expect(heard.at(-1)!.data.subject).toBe("19".repeat(50))
+    expect(heard.length + room.box.status.dropped).toBe(20)
   })
 
   it("[B1] keeps so many, and counts what it had to drop", async () => {
