@@ -148,12 +148,9 @@ export class Segments {
    */
   take(commits: Iterable<LeavingCommit>, { snapshot }: { snapshot: LeavingSnapshot }): void {
     const joins = this.#tables.noted<number>("past_whole") === 1
-    const { frameFactor, frameFloorBytes, segmentBytes, pastBytes, pastReadBytes } = this.#limits
+    const { segmentBytes, pastBytes } = this.#limits
     if (pastBytes === 0) return this.interrupt()
-    // A frame pays where more would have to be replayed than the state itself is long, and where it soon could not be.
-    const paysAfter = Math.max(frameFloorBytes, frameFactor * snapshot.bytes)
-    const isDue = !joins || this.#sinceFrame() > Math.min(paysAfter, pastReadBytes / 2)
-    if (isDue) this.#copyFrame(snapshot, joins)
+    if (!joins || this.#paysFrame(snapshot.bytes)) this.#copyFrame(snapshot, joins)
     let gathered: LoggedCommit[] = []
     let bytes = 0
     let isWhole = true
@@ -296,6 +293,18 @@ export class Segments {
         AND last > (SELECT max(last) FROM past WHERE kind = 'frame')`,
     )
     return row?.bytes ?? 0
+  }
+
+  /** Whether a frame is worth its bytes: much would have to be replayed instead, or soon could not be. */
+  #paysFrame(frameBytes: number): boolean {
+    const { frameFactor, frameFloorBytes, frameShare, pastReadBytes } = this.#limits
+    const since = this.#sinceFrame()
+    if (since > pastReadBytes / 2) return true
+    const { bytes, updateBytes } = this.size
+    return (
+      since > Math.max(frameFloorBytes, frameFactor * frameBytes) &&
+      bytes + frameBytes <= frameShare * updateBytes
+    )
   }
 
   #keepSegment(commits: readonly LoggedCommit[]): void {

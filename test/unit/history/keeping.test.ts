@@ -41,6 +41,19 @@ describe("[H6] the past", () => {
       expect(textOf(room.past.history.timeline.rebuild(revision))).toBe(text)
   })
 
+  it("keeps whole states as often as its share allows, so that little has to be replayed", () => {
+    const small = { compactFloorBytes: 4_000, segmentBytes: 2_000, frameFloorBytes: 3_000, frameFactor: 0.1 }
+    const framesOf = ({ log }: DeskRoom) => log.tables.rows("SELECT 1 FROM past WHERE kind = 'frame'").length
+    const { room: generous } = written(3_000, { ...small, frameShare: 10 })
+    const { room, states } = written(3_000, { ...small, frameShare: 1.3 })
+    const { bytes, updateBytes } = room.log.past.size
+    expect(bytes).toBeLessThanOrEqual(1.3 * updateBytes)
+    expect(framesOf(room)).toBeGreaterThan(1)
+    expect(framesOf(room)).toBeLessThan(framesOf(generous))
+    for (const { revision, text } of states)
+      expect(textOf(room.past.history.timeline.rebuild(revision))).toBe(text)
+  })
+
   it("forgets the oldest where it outgrows its budget, and nothing else", () => {
     const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastBytes: 18_000, frameFloorBytes: 1e9 }
     const { room, states } = written(3_000, limits)
