@@ -262,6 +262,20 @@ export const LIMITS = {
   pastAnswerBytes: 12 * MB,
   /** Estimated memory of a state that is rebuilt, bytes: it stands beside the present document. */
   pastWeight: 40 * MB,
+  /**
+   * Pieces of content that a restore or a rollback writes and deletes: it is one change, made in one turn. So many take a
+   * second; a third of 260,000 keystrokes takes 0.4 s.
+   */
+  restoreItems: 250_000,
+  /**
+   * What is read of the past in one turn, before the room looks after others: bytes of updates, some 5,000 keystrokes, which
+   * take about 10 ms ...
+   */
+  pastStepBytes: 64 * KB,
+  /** ... and pieces of a document, each by one author, which take about 5 ms. */
+  pastStepItems: 4_096,
+  /** Questions about the past that wait for one another: each holds a state of the past in memory. */
+  pastQuestions: 32,
   /** Versions of a document. Those made by themselves are thinned with age; at this many no more are made by hand. */
   versions: 10_000,
   /** Who wrote since the version before: people and ways that one version names, the newest. */

@@ -1,7 +1,8 @@
 /** Activity: who worked when, and how much, without a document. */
 import { extentOf } from "../update/extent.ts"
-import { knowWho, type Who } from "./attribution.ts"
+import { knowWho, timeText, type Who } from "./attribution.ts"
 import type { Commit } from "./segments.ts"
+import { Pace, type Steps } from "./steps.ts"
 
 /** A stretch of work of one person by one way. */
 export interface Activity {
@@ -26,6 +27,8 @@ export interface ActivityAsk {
   readonly nameOf: (subject: string) => string | undefined
   /** Bytes of updates that are read at most. */
   readonly readBytes: number
+  /** ... and in one step. */
+  readonly stepBytes: number
 }
 
 interface Stretch {
@@ -42,16 +45,18 @@ interface Stretch {
  * The stretches of work in these commits, in their order.
  * @returns `next`: the revision of the first commit that did not fit the page; null: all did
  */
-export function activityOf(
+export function* activityOf(
   commits: Iterable<Commit>,
-  { by, via, groupMs, limit, nameOf, readBytes }: ActivityAsk,
-): { activity: Activity[]; next: number | null } {
+  { by, via, groupMs, limit, nameOf, readBytes, stepBytes }: ActivityAsk,
+): Steps<{ activity: Activity[]; next: number | null }> {
   const stretches: Stretch[] = []
   const open = new Map<string, Stretch>()
   let next: number | null = null
   let bytes = 0
+  const pace = new Pace(stepBytes)
   const known = knowWho(nameOf)
   for (const commit of commits) {
+    const before = bytes
     const found = new Map<
       string,
       { who: Who; at: number; until: number; inserted: number; deleted: number }
@@ -67,6 +72,7 @@ export function activityOf(
       for (const { clock, end } of deletes) one.deleted += end - clock
       found.set(key, one)
     }
+    if (pace.isDue(bytes - before)) yield
     const fresh = [...found].filter(([key, { at, until }]) => !continues(open.get(key), at, until, groupMs))
     if (stretches.length > 0 && (stretches.length + fresh.length > limit || bytes > readBytes)) {
       next = commit.revision
@@ -104,8 +110,8 @@ function continues(stretch: Stretch | undefined, from: number, to: number, group
 
 function show({ first, last, fromMs, toMs, by, inserted, deleted }: Stretch): Activity {
   return {
-    from: new Date(fromMs).toISOString(),
-    to: new Date(toMs).toISOString(),
+    from: timeText(fromMs),
+    to: timeText(toMs),
     revisions: [first, last],
     by,
     inserted,

@@ -1,5 +1,5 @@
 /** Whose word it is: the author of content by its clocks, through whatever brought it back (H3, H4). */
-import { type Attribution, knowWho, type Mark, type Who } from "./attribution.ts"
+import { type Attribution, knowWho, type Mark, timeText, type Who } from "./attribution.ts"
 import type { Copies } from "./copies.ts"
 import type { Origin } from "./origin.ts"
 
@@ -79,7 +79,7 @@ export class Authors {
       return { by: null, at: null }
     return {
       by: this.#who(mark.origin).who,
-      at: new Date(mark.origin.at).toISOString(),
+      at: timeText(mark.origin.at),
     }
   }
 

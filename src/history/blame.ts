@@ -4,8 +4,10 @@ import type * as Y from "yjs"
 import { Budget } from "../export/budget.ts"
 import { findRoot } from "../export/roots.ts"
 import type { SharedType } from "../export/shared-types.ts"
+import { isSameMinute } from "./attribution.ts"
 import type { Authors, Authorship } from "./authors.ts"
 import { isSamePath, itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
+import { Pace, type Steps } from "./steps.ts"
 
 /** A stretch of text or one value, and whom it is by. */
 export type Span = Authorship & {
@@ -22,11 +24,11 @@ const SPAN_BYTES = 160
  * The spans of a root, in document order; those of one author that follow one another in one minute are one.
  * @throws SyncError not-found where there is no such root, too-large
  */
-export function blame(
+export function* blame(
   doc: Y.Doc,
   root: string,
-  { authors, budgetBytes }: { authors: Authors; budgetBytes: number },
-): Span[] {
+  { authors, budgetBytes, stepItems }: { authors: Authors; budgetBytes: number; stepItems: number },
+): Steps<Span[]> {
   const budget = new Budget(budgetBytes)
   const spans: Span[] = []
   const add = (authorship: Authorship, what: { text: string } | { value: unknown }, path: Path) => {
@@ -39,13 +41,15 @@ export function blame(
     budget.spend(SPAN_BYTES + ("text" in what ? what.text.length : JSON.stringify(what.value).length))
     spans.push({ ...what, ...(path.length > 0 && { path }), ...authorship })
   }
-  const read = (type: SharedType, path: Path) => {
+  const pace = new Pace(stepItems)
+  function* read(type: SharedType, path: Path): Steps<void> {
     let index = 0
     for (const item of itemsOf(type)) {
       if (item.deleted || !item.countable) continue
       const { client, clock } = item.id
       const end = clock + item.length
       for (let at = clock; at < end; ) {
+        if (pace.isDue(1)) yield
         const authored = authors.of(client, at, end)
         const text = lettersOf(item, at, authored.end)
         if (text !== null) add(authored.authorship, { text }, path)
@@ -55,7 +59,7 @@ export function blame(
         at = authored.end
       }
       const nested = typeIn(item)
-      if (nested !== null) read(nested, [...path, index])
+      if (nested !== null) yield* read(nested, [...path, index])
       index += item.length
     }
     for (const [key, item] of [...type._map].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -67,22 +71,20 @@ export function blame(
         [...path, key],
       )
       const nested = typeIn(item)
-      if (nested !== null) read(nested, [...path, key])
+      if (nested !== null) yield* read(nested, [...path, key])
     }
   }
-  read(findRoot(doc, root).type, [])
+  yield* read(findRoot(doc, root).type, [])
   return spans
 }
 
 /** Times are told to the minute of the first word of a span. */
-const MINUTE_MS = 60_000
-
 function isOneSpan(span: Span, { by, at, verified, restoredBy }: Authorship, path: Path): boolean {
   return (
     span.verified === verified &&
     span.by === by &&
     span.restoredBy === restoredBy &&
     isSamePath(span.path, path) &&
-    Math.abs(Date.parse(span.at ?? "1970-01-01") - Date.parse(at ?? "1970-01-01")) < MINUTE_MS
+    isSameMinute(span.at, at)
   )
 }

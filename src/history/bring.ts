@@ -7,6 +7,7 @@
  * so the two lists are equal item by item, and so are their deltas.
  */
 import * as Y from "yjs"
+import { SyncError } from "../errors.ts"
 import type { SharedType } from "../export/shared-types.ts"
 import { liveItems } from "../export/shared-types.ts"
 import { type Copies, type Copy, lastBefore } from "./copies.ts"
@@ -50,17 +51,26 @@ export class Bringer {
   readonly #transaction: Y.Transaction
   readonly #target: Target
   readonly #known: Copies
+  readonly #most: number
+  #changed = 0
   /** What was written again, and what it is a copy of. */
   readonly copies: Copy[] = []
   /** Letters and values that were written again, and that were deleted. */
   inserted = 0
   deleted = 0
 
-  /** @param options.known what was brought back before: a copy that stands is what it is a copy of */
-  constructor(transaction: Y.Transaction, { target, known }: { target: Target; known: Copies }) {
+  /**
+   * @param options.known what was brought back before: a copy that stands is what it is a copy of
+   * @param options.most items that may be written and deleted, which is done in one turn
+   */
+  constructor(
+    transaction: Y.Transaction,
+    { target, known, most }: { target: Target; known: Copies; most: number },
+  ) {
     this.#transaction = transaction
     this.#target = target
     this.#known = known
+    this.#most = most
   }
 
   /** @param wanted the same type in the target's state; null where it has none */
@@ -80,10 +90,15 @@ export class Bringer {
       return
     }
     forgetMarkers(live)
+    // The last clock that stays, and what was written after it. An item is cut there only where something comes between.
+    let stays: Y.ID | null = null
     let left: Y.Item | null = null
     let next = 0
     const fresh: { from: SharedType; type: SharedType }[] = []
     const add = (end: number) => {
+      if (next === end) return
+      if (stays !== null) left = Y.getItemCleanEnd(this.#transaction, this.#transaction.doc.store, stays)
+      stays = null
       for (const piece of cutRange(wanted, next, end)) {
         const item = this.#write(piece, {
           parent: live,
@@ -102,11 +117,7 @@ export class Bringer {
         continue
       }
       add(position)
-      left = Y.getItemCleanEnd(
-        this.#transaction,
-        this.#transaction.doc.store,
-        Y.createID(client, clock + length - 1),
-      )
+      stays = Y.createID(client, clock + length - 1)
       next = position + length
     }
     add(total)
@@ -221,6 +232,7 @@ export class Bringer {
     piece: Piece,
     place: { parent: SharedType; key?: string; left: Y.Item | null; right: Y.Item | null },
   ): Y.Item {
+    this.#count()
     const { doc } = this.#transaction
     const { left, right } = place
     const clock = Y.getState(doc.store, doc.clientID)
@@ -270,7 +282,16 @@ export class Bringer {
     }
   }
 
+  #count(): void {
+    if (++this.#changed <= this.#most) return
+    throw new SyncError(
+      "too-large",
+      `This would change more than ${this.#most} pieces at once; bring back one root, or take back a shorter time.`,
+    )
+  }
+
   #deleteItem(item: Y.Item): void {
+    this.#count()
     if (item.countable) this.deleted += item.length
     item.delete(this.#transaction)
   }

@@ -6,10 +6,11 @@ import * as Y from "yjs"
 import { Budget } from "../export/budget.ts"
 import { findRoots, type Root } from "../export/roots.ts"
 import type { SharedType } from "../export/shared-types.ts"
-import type { Who } from "./attribution.ts"
+import { isSameMinute, type Who } from "./attribution.ts"
 import type { Authors, Authorship } from "./authors.ts"
 import { lastBefore } from "./copies.ts"
 import { isSamePath, itemsOf, lettersOf, type Path, shownValue, typeIn } from "./reading.ts"
+import { Pace, type Steps } from "./steps.ts"
 
 /** One stretch of text or one value, and what became of it. */
 export interface Change {
@@ -62,15 +63,16 @@ export class Before {
  * @param doc the later state, with what was deleted since the earlier one
  * @throws SyncError not-found where there is no such root, too-large
  */
-export function diff(
+export function* diff(
   doc: Y.Doc,
-  options: { before: Before; authors: Authors; root: string | null; budgetBytes: number },
-): Record<string, Change[]> {
+  options: { before: Before; authors: Authors; root: string | null; budgetBytes: number; stepItems: number },
+): Steps<Record<string, Change[]>> {
   const budget = new Budget(options.budgetBytes)
+  const pace = new Pace(options.stepItems)
   const roots: [name: string, changes: Change[]][] = []
   for (const { name, type } of rootsOf(doc, options.root)) {
-    const writer = new Differences(options.before, options.authors, budget)
-    writer.read(type, { path: [], isNew: false, isGone: false })
+    const writer = new Differences(options.before, options.authors, { budget, pace })
+    yield* writer.read(type, { path: [], isNew: false, isGone: false })
     roots.push([name, writer.changes])
   }
   return Object.fromEntries(roots)
@@ -94,17 +96,20 @@ class Differences {
   readonly #before: Before
   readonly #authors: Authors
   readonly #budget: Budget
+  readonly #pace: Pace
 
-  constructor(before: Before, authors: Authors, budget: Budget) {
+  constructor(before: Before, authors: Authors, { budget, pace }: { budget: Budget; pace: Pace }) {
     this.#before = before
     this.#authors = authors
     this.#budget = budget
+    this.#pace = pace
   }
 
-  read(type: SharedType, { path, isNew, isGone }: Around): void {
+  *read(type: SharedType, { path, isNew, isGone }: Around): Steps<void> {
     let index = 0
     const formats = new Formats()
     for (const item of itemsOf(type)) {
+      if (this.#pace.isDue(1)) yield
       const { client, clock } = item.id
       const end = clock + item.length
       const isHere = !item.deleted && !isGone
@@ -113,15 +118,15 @@ class Differences {
         const was = before.visible && !isNew
         const until = Math.min(before.end, end)
         if (item.content instanceof Y.ContentFormat) this.#note(formats, item, was, isHere)
-        else if (was || isHere) this.#tell(item, { at, until, was, isHere, path, index, formats })
+        else if (was || isHere) yield* this.#tell(item, { at, until, was, isHere, path, index, formats })
         at = until
       }
       if (isHere && item.countable) index += item.length
     }
-    this.#readKeys(type, { path, isNew, isGone })
+    yield* this.#readKeys(type, { path, isNew, isGone })
   }
 
-  #tell(
+  *#tell(
     item: Y.Item,
     place: {
       at: number
@@ -132,10 +137,11 @@ class Differences {
       index: number
       formats: Formats
     },
-  ): void {
+  ): Steps<void> {
     const { until, was, isHere, path, index, formats } = place
     const { client, clock } = item.id
     for (let at = place.at; at < until; ) {
+      if (this.#pace.isDue(1)) yield
       let op: Change["op"] = was ? (isHere ? "equal" : "delete") : "insert"
       let end = until
       let rest: Partial<Change> = {}
@@ -167,10 +173,10 @@ class Differences {
       at = end
     }
     const nested = typeIn(item)
-    if (nested !== null) this.read(nested, { path: [...path, index], isNew: !was, isGone: !isHere })
+    if (nested !== null) yield* this.read(nested, { path: [...path, index], isNew: !was, isGone: !isHere })
   }
 
-  #readKeys(type: SharedType, { path, isNew, isGone }: Around): void {
+  *#readKeys(type: SharedType, { path, isNew, isGone }: Around): Steps<void> {
     for (const [key, last] of [...type._map].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const here = last.deleted || isGone ? null : last
       let was: Y.Item | null = null
@@ -181,7 +187,7 @@ class Differences {
         const { by, at } = this.#authors.deletionOf(was.id.client, was.id.clock + was.length - 1)
         this.#add({ op: "delete", value: shownValue(was, was.length - 1), path: place, by, at })
         const gone = typeIn(was)
-        if (gone !== null) this.read(gone, { path: place, isNew: false, isGone: true })
+        if (gone !== null) yield* this.read(gone, { path: place, isNew: false, isGone: true })
       }
       if (here !== null && was !== here) {
         const clock = here.id.clock + here.length - 1
@@ -190,7 +196,7 @@ class Differences {
         this.#add({ op: "insert", value, path: place, ...doingOf(authorship) })
       }
       const nested = here === null ? null : typeIn(here)
-      if (nested !== null) this.read(nested, { path: place, isNew: was !== here, isGone: false })
+      if (nested !== null) yield* this.read(nested, { path: place, isNew: was !== here, isGone: false })
     }
   }
 
@@ -246,13 +252,11 @@ class Formats {
 }
 
 /** Times are told to the minute of the first letter of a stretch. */
-const MINUTE_MS = 60_000
-
 function isOneChange(one: Change, other: Change): boolean {
   return (
     one.op === other.op &&
-    Math.abs(Date.parse(one.at ?? "1970-01-01") - Date.parse(other.at ?? "1970-01-01")) < MINUTE_MS &&
     one.by === other.by &&
+    isSameMinute(one.at, other.at) &&
     isSamePath(one.path, other.path) &&
     (one.attributes === other.attributes ||
       JSON.stringify(one.attributes) === JSON.stringify(other.attributes))

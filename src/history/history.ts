@@ -11,6 +11,7 @@ import { Before, type Change, diff } from "./diff.ts"
 import { parseMoment } from "./moments.ts"
 import { Persons } from "./persons.ts"
 import type { Commit, Segments, Tables } from "./segments.ts"
+import { Pace, type Steps } from "./steps.ts"
 import { type Place, type Present, Timeline, tooLarge } from "./timeline.ts"
 import { Versions } from "./versions.ts"
 
@@ -71,40 +72,46 @@ export class History {
   }
 
   /** Whom the content of a root is by at a moment. @throws SyncError as `placeOf`, too-large */
-  blame(root: string, { at, sinceMs }: { at: string | null; sinceMs: number | null }): Span[] {
+  *blame(root: string, { at, sinceMs }: { at: string | null; sinceMs: number | null }): Steps<Span[]> {
     const { revision } = this.placeOf(at, sinceMs)
-    const doc = this.timeline.rebuild(revision)
-    const authors = this.#authors(this.attribute(revision), sinceMs)
-    return blame(doc, root, { authors, budgetBytes: this.#limits.pastAnswerBytes })
+    const doc = yield* this.timeline.rebuild(revision)
+    const authors = this.#authors(yield* this.attribute(revision), sinceMs)
+    return yield* blame(doc, root, {
+      authors,
+      budgetBytes: this.#limits.pastAnswerBytes,
+      stepItems: this.#limits.pastStepItems,
+    })
   }
 
   /** What became of the content between two moments. @throws SyncError as `placeOf`, too-large */
-  diff(ask: { from: string; to: string | null; root: string | null; sinceMs: number | null }): {
-    from: Place
-    to: Place
-    roots: Record<string, Change[]>
-  } {
+  *diff(ask: {
+    from: string
+    to: string | null
+    root: string | null
+    sinceMs: number | null
+  }): Steps<{ from: Place; to: Place; roots: Record<string, Change[]> }> {
     const [from, to] = [this.placeOf(ask.from, ask.sinceMs), this.placeOf(ask.to, ask.sinceMs)]
     if (from.revision > to.revision)
       throw new SyncError("bad-request", `from is revision ${from.revision}, after to: ${to.revision}.`)
     let before: Before | null = null
-    const { doc, attribution } = this.replay(to.revision, {
+    const { doc, attribution } = yield* this.replay(to.revision, {
       from: from.revision,
       onFrom: (then) => {
         before = new Before(then)
       },
     })
-    const roots = diff(doc, {
+    const roots = yield* diff(doc, {
       before: before!,
       authors: this.#authors(attribution, ask.sinceMs),
       root: ask.root,
       budgetBytes: this.#limits.pastAnswerBytes,
+      stepItems: this.#limits.pastStepItems,
     })
     return { from, to, roots }
   }
 
   /** Who worked when. @throws SyncError as `placeOf` */
-  activity(ask: {
+  *activity(ask: {
     from: string | null
     to: string | null
     by: string | null
@@ -114,7 +121,7 @@ export class History {
     cursor: string | null
     limit: number
     sinceMs: number | null
-  }): { activity: Activity[]; cursor: string | null } {
+  }): Steps<{ activity: Activity[]; cursor: string | null }> {
     const { newestFirst, sinceMs } = ask
     let after = Math.max(this.timeline.oldest.revision, this.floor(sinceMs))
     // The revision at `from` is a part of it, where it is a revision; a time names the state before it.
@@ -126,13 +133,14 @@ export class History {
       if (newestFirst) upTo = Math.min(upTo, Number(ask.cursor))
       else after = Math.max(after, Number(ask.cursor) - 1)
     }
-    const { activity, next } = activityOf(this.timeline.commits(after, upTo, { back: newestFirst }), {
+    const { activity, next } = yield* activityOf(this.timeline.commits(after, upTo, { back: newestFirst }), {
       by: ask.by,
       via: ask.via,
       groupMs: ask.groupMs,
       limit: ask.limit,
       nameOf: (subject) => this.persons.nameOf(subject),
       readBytes: this.#limits.pastScanBytes,
+      stepBytes: this.#limits.pastStepBytes,
     })
     return { activity, cursor: next === null ? null : String(next) }
   }
@@ -159,10 +167,10 @@ export class History {
    * told without its author, so that only what came between has to be read.
    * @throws SyncError too-large, gone
    */
-  replay(
+  *replay(
     revision: number,
     { from, onFrom = () => {} }: { from: number; onFrom?: (doc: Y.Doc) => void },
-  ): { doc: Y.Doc; attribution: Attribution } {
+  ): Steps<{ doc: Y.Doc; attribution: Attribution }> {
     const attribution = new Attribution()
     let bytes = 0
     const onCommit = (commit: Commit): void => {
@@ -170,20 +178,21 @@ export class History {
       if (bytes > this.#limits.pastScanBytes) throw tooLarge(bytes)
       attribution.add(commit)
     }
-    const doc = this.timeline.rebuild(revision, { from, onFrom, onCommit })
+    const doc = yield* this.timeline.rebuild(revision, { from, onFrom, onCommit })
     return { doc, attribution }
   }
 
   /** Whose changes the commits up to a revision are; of what is damaged nobody's. @throws SyncError too-large */
-  attribute(upTo: number): Attribution {
+  *attribute(upTo: number): Steps<Attribution> {
     const attribution = new Attribution()
-    for (const commit of this.timeline.all(upTo)) attribution.add(commit)
+    const pace = new Pace(this.#limits.pastStepBytes)
+    for (const commit of this.timeline.all(upTo)) {
+      attribution.add(commit)
+      let bytes = 0
+      for (const { update } of commit.updates) bytes += update.length
+      if (pace.isDue(bytes)) yield
+    }
     return attribution
-  }
-
-  /** A state of its own. @throws SyncError as `placeOf`, too-large */
-  state(revision: number): Y.Doc {
-    return this.timeline.rebuild(revision)
   }
 
   #find(text: string): Place {

@@ -23,14 +23,16 @@ export interface Restored {
  * @param doc the present
  * @param past the state to come back to, in a document of its own
  * @param options.roots the only roots to change; null: all
+ * @param options.most items that may be written and deleted
+ * @throws SyncError too-large where it would be more
  */
 export function restore(
   doc: Y.Doc,
   past: Y.Doc,
-  { roots, copies: known }: { roots: readonly string[] | null; copies: Copies },
+  { roots, copies: known, most }: { roots: readonly string[] | null; copies: Copies; most: number },
 ): Restored {
   return doc.transact((transaction) => {
-    const bringer = new Bringer(transaction, { target: AS_IT_WAS, known })
+    const bringer = new Bringer(transaction, { target: AS_IT_WAS, known, most })
     for (const name of roots ?? new Set([...doc.share.keys(), ...past.share.keys()])) {
       const now = doc.share.get(name)
       // reason: what was read from bytes is a type without a kind, and is read as what it holds

@@ -37,17 +37,20 @@ interface Facts {
   readonly copies: Copies
   /** The only roots to change; null: all. */
   readonly roots: readonly string[] | null
+  /** Items that may be written and deleted. */
+  readonly most: number
 }
 
 /**
  * Take changes back. Inside a transaction of the caller's.
  * @param doc the present
  * @param past the present as well, with everything that the changes deleted
+ * @throws SyncError too-large where more would have to be changed than `most`
  */
 export function rollback(doc: Y.Doc, past: Y.Doc, facts: Facts): RolledBack {
   return doc.transact((transaction) => {
     const target = new Without(facts)
-    const bringer = new Bringer(transaction, { target, known: facts.copies })
+    const bringer = new Bringer(transaction, { target, known: facts.copies, most: facts.most })
     for (const [name, type] of past.share) {
       if (facts.roots !== null && !facts.roots.includes(name)) continue
       const now = doc.share.get(name)

@@ -220,9 +220,9 @@ export class Segments {
       upTo,
     )
     for (const piece of pieces) {
-      const commits = (overDamage ? this.#tryReadSegment(piece) : this.#readSegment(piece)).map(readCommit)
+      const commits = overDamage ? this.#tryReadSegment(piece) : this.#readSegment(piece)
       for (const commit of back ? commits.reverse() : commits)
-        if (commit.revision > after && commit.revision <= upTo) yield commit
+        if (commit.revision > after && commit.revision <= upTo) yield readCommit(commit)
     }
   }
 

@@ -11,6 +11,8 @@ import { mergeUpdates } from "../update/merge.ts"
 import { createDocument, weightOf } from "../update/settle.ts"
 import { type Commit, type Frame, type LoggedCommit, readCommit, type Segments } from "./segments.ts"
 
+import { Pace, type Steps } from "./steps.ts"
+
 /** What the room itself holds: the newest part of the timeline. */
 export interface Present {
   /** The newest revision, and when it was committed, ms since 1970. */
@@ -127,7 +129,7 @@ export class Timeline {
    * @param options.onCommit called with every commit that is replayed
    * @throws SyncError gone, too-large where the replay would outgrow its bounds
    */
-  rebuild(
+  *rebuild(
     revision: number,
     {
       from = revision,
@@ -139,7 +141,7 @@ export class Timeline {
       /** Called with the document as it was at `from`. */
       onFrom?: (doc: Y.Doc) => void
     } = {},
-  ): Y.Doc {
+  ): Steps<Y.Doc> {
     const frame = this.#frameBefore(from)
     if (from < revision) this.checkWhole(from, revision)
     const doc = createDocument()
@@ -149,6 +151,7 @@ export class Timeline {
     let group: Uint8Array[] = []
     let bytes = 0
     let weighed = 0
+    const pace = new Pace(this.#limits.pastStepBytes)
     let isBefore = true
     const { pastReadBytes, pastWeight } = this.#limits
     const flush = () => {
@@ -156,6 +159,7 @@ export class Timeline {
       group = []
     }
     for (const commit of this.commits(frame.revision, revision)) {
+      const before = bytes
       if (isBefore && commit.revision > from) {
         flush()
         onFrom(doc)
@@ -172,6 +176,10 @@ export class Timeline {
         flush()
         weighed = bytes
         if (weightOf(doc) > pastWeight) throw tooLarge(bytes)
+      }
+      if (pace.isDue(bytes - before)) {
+        flush()
+        yield
       }
     }
     flush()

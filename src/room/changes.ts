@@ -25,7 +25,7 @@ import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
 
 /** @throws SyncError gone | not-found */
-type StateAt = (at: string, grant: Grant) => { readonly doc: () => Y.Doc }
+type StateAt = (at: string, grant: Grant) => Y.Doc
 
 /** Makes changes. */
 export class Changes<P extends Peer> {
@@ -131,8 +131,7 @@ export class Changes<P extends Peer> {
    * @throws SyncError gone where that state is not kept any more
    */
   #changeBase(base: string, act: Act, as: Parameters<Changes<P>["run"]>[1]): void {
-    const { doc } = this.#stateAt(base, as.grant)
-    const draft = doc()
+    const draft = this.#stateAt(base, as.grant)
     try {
       const options = this.#optionsFor(as)
       const { update } = capture(draft, () => draft.transact(() => act(draft, options)))

@@ -4,6 +4,7 @@ import type { Archivist } from "./archivist.ts"
 import type { Crowd } from "./crowd.ts"
 import type { Knockers } from "./knockers.ts"
 import type { Log } from "./log.ts"
+import type { Past } from "./past.ts"
 import type { Replica } from "./replica.ts"
 
 /** Knows since when a room is idle. The time is stored, because an idle room loses its memory. */
@@ -13,6 +14,7 @@ export class Idle {
   readonly #crowd: Crowd
   readonly #knockers: Knockers
   readonly #archivist: Archivist
+  readonly #past: Pick<Past, "busy">
   readonly #limits: Limits
   #emptied = false
 
@@ -22,6 +24,7 @@ export class Idle {
     crowd: Crowd
     knockers: Knockers
     archivist: Archivist
+    past: Pick<Past, "busy">
     limits: Limits
   }) {
     this.#log = room.log
@@ -29,6 +32,7 @@ export class Idle {
     this.#crowd = room.crowd
     this.#knockers = room.knockers
     this.#archivist = room.archivist
+    this.#past = room.past
     this.#limits = room.limits
   }
 
@@ -56,6 +60,8 @@ export class Idle {
       // The archive was asked at their door, so the storage must not go before they are in.
       this.#knockers.size > 0 ||
       !this.#log.exists ||
+      // What is asked about the past reads on in this storage.
+      this.#past.busy ||
       this.#archivist.outbox.dirty ||
       this.#log.damaged ||
       // A person may still want to look at what was set aside.

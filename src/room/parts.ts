@@ -179,7 +179,7 @@ export function assemble(host: Host): Parts {
   })
   const changes = new Changes({
     ...{ replica, intake, limits },
-    stateAt: (at, grant) => past.state(at, grant),
+    stateAt: (at, grant) => past.state(past.revisionAt(at, grant)),
   })
   const agents = new Agents({
     ...{ replica, intake, changes, past, log, presence, repeats, limits },
@@ -208,7 +208,7 @@ export function assemble(host: Host): Parts {
     },
   })
   const { outbox } = archivist
-  const idle = new Idle({ log, replica, crowd, knockers, archivist, limits })
+  const idle = new Idle({ log, replica, crowd, knockers, archivist, past, limits })
   const chores = listChores({
     log,
     replica,

@@ -3,7 +3,7 @@
  * any other (H3): it goes through the intake, is seen live, has an author, and a version is made before it.
  */
 import * as Y from "yjs"
-import { type Grant, OPEN_GRANT } from "../access/rights.ts"
+import type { Grant } from "../access/rights.ts"
 import { SyncError } from "../errors.ts"
 import type { Mark, Who } from "../history/attribution.ts"
 import type { Register } from "../history/authors.ts"
@@ -12,26 +12,36 @@ import { History } from "../history/history.ts"
 import type { Origin } from "../history/origin.ts"
 import { restore } from "../history/restore.ts"
 import { type RolledBack, rollback } from "../history/rollback.ts"
+import { runNow, type Steps } from "../history/steps.ts"
 import type { Place } from "../history/timeline.ts"
 import type { Trigger, Version } from "../history/versions.ts"
 import type { Limits } from "../limits.ts"
 import type { PastCalls, PastStatus } from "../rpc.ts"
+import { Aside } from "./aside.ts"
 import type { Emit } from "./events.ts"
 import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
+import { checkAny, rootsFor, sinceOf, whoAsks } from "./past-rights.ts"
 import type { Replica } from "./replica.ts"
 
-/** The server asks by its own hand. */
-export const BY_SERVER: Grant = { ...OPEN_GRANT }
+/** The verbs that read much of the past. */
+type Long = "restore" | "diff" | "blame" | "activity" | "rollback" | "prune"
 
-/** How each verb is answered. */
+/** How each verb is answered: at once, or in steps. */
 type Answers = {
-  readonly [Verb in keyof PastCalls]: (ask: PastCalls[Verb]["ask"], grant: Grant) => PastCalls[Verb]["answer"]
+  readonly [Verb in Exclude<keyof PastCalls, Long>]: (
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ) => PastCalls[Verb]["answer"]
+}
+type LongAnswers = {
+  readonly [Verb in Long]: (ask: PastCalls[Verb]["ask"], grant: Grant) => Steps<PastCalls[Verb]["answer"]>
 }
 
 /** The past of a room. */
 export class Past {
   readonly history: History
+  readonly #aside: Aside
   readonly #log: Log
   readonly #replica: Replica
   readonly #intake: Pick<Intake<never>, "edit" | "commitOrThrow">
@@ -53,6 +63,7 @@ export class Past {
     this.#intake = parts.intake
     this.#limits = limits
     this.#emit = parts.emit
+    this.#aside = new Aside(replica, limits)
     this.history = new History({
       tables: log.tables,
       segments: log.past,
@@ -77,20 +88,45 @@ export class Past {
     }
   }
 
-  /** Answer a question about the past, or change the document by it. @throws SyncError */
+  /** Whether something is asked and not answered yet. */
+  get busy(): boolean {
+    return this.#aside.busy
+  }
+
+  /** Answer a question about the past, or change the document by it, in this turn. @throws SyncError */
   answer<Verb extends keyof PastCalls>(
     verb: Verb,
     ask: PastCalls[Verb]["ask"],
     grant: Grant,
   ): PastCalls[Verb]["answer"] {
-    this.#intake.commitOrThrow()
-    return this.#answers[verb](ask, grant)
+    return runNow(this.#begin(verb, ask, grant))
   }
 
-  /** A state of the past, to be exported. @throws SyncError */
-  state(at: string, grant: Grant | undefined): { doc: () => Y.Doc; revision: number } {
-    const { revision } = this.history.placeOf(at, sinceOf(grant))
-    return { doc: () => this.#rebuild(revision), revision }
+  /** The same beside the room's other work: what is asked of it is as of the turn in which it begins. @throws SyncError */
+  answerAside<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ): PastCalls[Verb]["answer"] | Promise<PastCalls[Verb]["answer"]> {
+    const begin = () => this.#begin(verb, ask, grant)
+    return verb in this.#long ? this.#aside.run(begin) : runNow(begin())
+  }
+
+  /** The revision that a moment names. @throws SyncError */
+  revisionAt(at: string, grant: Grant | undefined): number {
+    this.#intake.commitOrThrow()
+    return this.history.placeOf(at, sinceOf(grant)).revision
+  }
+
+  /** A state of the past, in this turn. @throws SyncError */
+  state(revision: number): Y.Doc {
+    this.#aside.makeRoom()
+    return runNow(this.history.timeline.rebuild(revision))
+  }
+
+  /** The same beside the room's other work. @throws SyncError */
+  stateAside(revision: number): Promise<Y.Doc> {
+    return this.#aside.run(() => this.history.timeline.rebuild(revision))
   }
 
   /** Something was committed: a version is due. */
@@ -145,79 +181,70 @@ export class Past {
    * Forget the oldest, so that half of the budget is free again. A past that is pruned begins with a whole state, which
    * counts as well: where none fits, or none can be rebuilt any more, nothing is kept.
    */
-  shrink(): void {
+  async shrink(): Promise<void> {
     const { pastBytes } = this.#limits
     for (const share of [1 / 2, 1 / 4, 0]) {
       const cut = this.#log.past.cutFor(pastBytes * share)
-      if (cut !== null) this.#tryPrune(cut)
+      if (cut !== null) await this.#tryPrune(cut)
       if (!this.outgrown) return
     }
-    this.#log.past.clear()
-    this.history.versions.forgetBefore(this.history.timeline.oldest.revision)
+    await this.#aside.alone(() => {
+      this.#log.past.clear()
+      this.history.versions.forgetBefore(this.history.timeline.oldest.revision)
+    })
   }
 
-  readonly #answers: Answers = {
-    versions: (page, grant) => this.history.versions.list({ ...page, notBeforeMs: sinceOf(grant) ?? 0 }),
-    version: ({ id }, grant) => this.#version(id, grant),
-    createVersion: ({ name, meta }, grant) => {
-      checkNotes({ name, meta }, this.#limits)
-      this.#checkExists()
-      const revision = this.#log.state.revision
-      const version = this.#make({ revision, trigger: "manual", createdBy: whoAsks(grant), name, meta })
-      this.#worked()
-      return version
-    },
-    changeVersion: ({ id, name, meta }, grant) => {
-      checkNotes({ name: name ?? null, meta }, this.#limits)
-      this.#version(id, grant)
-      return this.history.versions.change(id, { name, meta })
-    },
-    forgetVersion: ({ id }, grant) => {
-      const { createdBy, trigger } = this.#version(id, grant)
-      const isOwn = grant.subject === null || (createdBy.subject === grant.subject && trigger === "manual")
-      if (!isOwn) checkAny(grant, "to forget a version that is not yours")
-      this.history.versions.forget(id)
-      return null
-    },
-    restore: ({ id, root }, grant) => this.#restore(id, { root, grant }),
-    diff: (ask, grant) => {
-      const { from, to, roots } = this.history.diff({ ...ask, sinceMs: sinceOf(grant) })
-      return { from: from.revision, to: to.revision, roots }
-    },
-    blame: ({ root, at }, grant) => ({
-      root,
-      spans: this.history.blame(root, { at, sinceMs: sinceOf(grant) }),
-    }),
-    activity: (ask, grant) => this.history.activity({ ...ask, sinceMs: sinceOf(grant) }),
-    rollback: (ask, grant) => this.#rollback(ask, grant),
-    prune: ({ before }, grant) => {
-      checkAny(grant, "to prune the past")
-      this.#prune(this.history.placeOf(before, sinceOf(grant)))
-      const { fromRevision, bytes } = this.status
-      return { fromRevision, bytes }
-    },
+  *#begin<Verb extends keyof PastCalls>(
+    verb: Verb,
+    ask: PastCalls[Verb]["ask"],
+    grant: Grant,
+  ): Steps<PastCalls[Verb]["answer"]> {
+    this.#intake.commitOrThrow()
+    // reason: which of the two tables has a verb is not known to its type
+    const long = (this.#long as Partial<Answering<Steps<PastCalls[Verb]["answer"]>>>)[verb]
+    if (long !== undefined) return yield* long(ask, grant)
+    return (this.#answers as Partial<Answering<PastCalls[Verb]["answer"]>>)[verb]!(ask, grant)
   }
 
-  #restore(
+  *#diff(ask: PastCalls["diff"]["ask"], grant: Grant): Steps<PastCalls["diff"]["answer"]> {
+    const { from, to, roots } = yield* this.history.diff({ ...ask, sinceMs: sinceOf(grant) })
+    return { from: from.revision, to: to.revision, roots }
+  }
+
+  *#blame({ root, at }: PastCalls["blame"]["ask"], grant: Grant): Steps<PastCalls["blame"]["answer"]> {
+    return { root, spans: yield* this.history.blame(root, { at, sinceMs: sinceOf(grant) }) }
+  }
+
+  *#pruneFor(before: string, grant: Grant): Steps<PastCalls["prune"]["answer"]> {
+    checkAny(grant, "to prune the past")
+    yield* this.#prune(this.history.placeOf(before, sinceOf(grant)))
+    const { fromRevision, bytes } = this.status
+    return { fromRevision, bytes }
+  }
+
+  *#restore(
     id: string,
     { root, grant }: { root: string | null; grant: Grant },
-  ): PastCalls["restore"]["answer"] {
+  ): Steps<PastCalls["restore"]["answer"]> {
     this.#checkExists()
     // Any moment may be brought back, not only one that has a name.
     const place = this.history.placeOf(id.startsWith("v_") ? this.#version(id, grant).id : id, sinceOf(grant))
     const roots = rootsFor(root, grant)
-    const past = this.#rebuild(place.revision)
-    const backup = this.#backup("restore", grant)
+    const past = yield* this.history.timeline.rebuild(place.revision)
+    // From here on in one turn, so that the version is of the very state that is changed.
+    this.#intake.commitOrThrow()
     const { copies } = this.history
-    this.#edit(grant, (doc) => restore(doc, past, { roots, copies }))
+    const { restoreItems: most } = this.#limits
+    const backup = this.#backup("restore", grant)
+    this.#edit(grant, (doc) => restore(doc, past, { roots, copies, most }))
     past.destroy()
     return { revision: this.#log.state.revision, backup }
   }
 
-  #rollback(
+  *#rollback(
     { by, via, agent, from, to, dryRun }: PastCalls["rollback"]["ask"],
     grant: Grant,
-  ): PastCalls["rollback"]["answer"] {
+  ): Steps<PastCalls["rollback"]["answer"]> {
     this.#checkExists()
     if (grant.subject !== null && by !== grant.subject) checkAny(grant, "to take back what others did")
     const { history } = this
@@ -234,13 +261,21 @@ export class Past {
       if (agent !== undefined && origin.agent !== agent) return false
       return (by === null || origin.subject === by) && (via === null || wayOf(origin) === via)
     }
-    const { doc: past, attribution } = history.replay(newest.revision, { from: after })
-    const facts = { attribution, isMeant, copies: history.copies, roots: grant.roots ?? null }
+    const { doc: past, attribution } = yield* history.replay(newest.revision, { from: after })
+    const draft = dryRun ? yield* history.timeline.rebuild(newest.revision) : null
+    // From here on in one turn; what has come meanwhile first.
+    const now = this.#intake.commitOrThrow()
+    for (const commit of history.timeline.commits(newest.revision, now)) {
+      attribution.add(commit)
+      for (const { update } of commit.updates)
+        for (const doc of draft === null ? [past] : [past, draft]) Y.applyUpdate(doc, update)
+    }
+    const { restoreItems: most } = this.#limits
+    const facts = { attribution, isMeant, copies: history.copies, roots: grant.roots ?? null, most }
     try {
-      if (dryRun) {
-        const draft = this.#rebuild(newest.revision)
+      if (draft !== null) {
         const { inserted, deleted, unresolved } = rollback(draft, past, facts)
-        return { revision: newest.revision, backup: null, inserted, deleted, unresolved }
+        return { revision: now, backup: null, inserted, deleted, unresolved }
       }
       const backup = this.#backup("rollback", grant)
       const { inserted, deleted, unresolved } = this.#edit<RolledBack>(grant, (doc) =>
@@ -268,9 +303,9 @@ export class Past {
     return result
   }
 
-  #tryPrune(revision: number): void {
+  async #tryPrune(revision: number): Promise<void> {
     try {
-      this.#prune(this.history.timeline.placeOf(revision))
+      await this.#aside.run(() => this.#prune(this.history.timeline.placeOf(revision)))
     } catch (thrown) {
       // It is damaged, or too large to be rebuilt: a later state may not be.
       if (!(thrown instanceof SyncError && (thrown.code === "gone" || thrown.code === "too-large")))
@@ -278,19 +313,46 @@ export class Past {
     }
   }
 
-  #prune({ revision, at }: Place): void {
+  *#prune({ revision, at }: Place): Steps<void> {
     // The log's own rows are the present's; what was folded into a snapshot is the past's.
     this.#replica.compact()
-    const doc = this.#rebuild(revision)
+    const doc = yield* this.history.timeline.rebuild(revision)
     this.#log.past.prune(Y.encodeStateAsUpdate(doc), { revision, at })
     this.history.versions.forgetBefore(revision)
   }
 
-  #rebuild(revision: number): Y.Doc {
-    // Two documents of this size would not fit the platform's memory together.
-    if (this.#replica.weight + this.#limits.pastWeight > this.#limits.documentWeight)
-      this.#replica.dehydrate()
-    return this.history.state(revision)
+  readonly #answers: Answers = {
+    versions: (page, grant) => this.history.versions.list({ ...page, notBeforeMs: sinceOf(grant) ?? 0 }),
+    version: ({ id }, grant) => this.#version(id, grant),
+    createVersion: ({ name, meta }, grant) => {
+      checkNotes({ name, meta }, this.#limits)
+      this.#checkExists()
+      const revision = this.#log.state.revision
+      const version = this.#make({ revision, trigger: "manual", createdBy: whoAsks(grant), name, meta })
+      this.#worked()
+      return version
+    },
+    changeVersion: ({ id, name, meta }, grant) => {
+      checkNotes({ name: name ?? null, meta }, this.#limits)
+      this.#version(id, grant)
+      return this.history.versions.change(id, { name, meta })
+    },
+    forgetVersion: ({ id }, grant) => {
+      const { createdBy, trigger } = this.#version(id, grant)
+      const isOwn = grant.subject === null || (createdBy.subject === grant.subject && trigger === "manual")
+      if (!isOwn) checkAny(grant, "to forget a version that is not yours")
+      this.history.versions.forget(id)
+      return null
+    },
+  }
+
+  readonly #long: LongAnswers = {
+    restore: ({ id, root }, grant) => this.#restore(id, { root, grant }),
+    diff: (ask, grant) => this.#diff(ask, grant),
+    blame: (ask, grant) => this.#blame(ask, grant),
+    activity: (ask, grant) => this.history.activity({ ...ask, sinceMs: sinceOf(grant) }),
+    rollback: (ask, grant) => this.#rollback(ask, grant),
+    prune: ({ before }, grant) => this.#pruneFor(before, grant),
   }
 
   #backup(trigger: Trigger, grant: Grant): Version {
@@ -331,6 +393,9 @@ export class Past {
   }
 }
 
+/** A table of answers, whichever verb is asked for. */
+type Answering<Answered> = Readonly<Record<keyof PastCalls, (ask: unknown, grant: Grant) => Answered>>
+
 /** Whose client ids are whose, as it is now. */
 function registerOf(log: Log): Omit<Register, "nameOf"> {
   const owners = new Map(log.owners().map(({ client, subject }) => [client, subject]))
@@ -341,37 +406,6 @@ function registerOf(log: Log): Omit<Register, "nameOf"> {
       clock < (carried.get(`${client} ${subject}`) ?? Number.POSITIVE_INFINITY),
     server: log.noted<number>("server_client"),
   }
-}
-
-/** From when on the past may be seen, ms since 1970; null: all of it. */
-function sinceOf(grant: Grant | undefined): number | null {
-  return grant?.historySinceMs ?? null
-}
-
-/** Whoever asks, over HTTP or as the server. */
-function whoAsks(grant: Grant): Who {
-  const { subject, name, agent, onBehalfOf } = grant
-  return {
-    subject,
-    ...(name !== undefined && { name }),
-    via: agent !== undefined ? "agent" : grant === BY_SERVER ? "server" : "rest",
-    ...(agent !== undefined && { agent }),
-    ...(onBehalfOf !== undefined && { onBehalfOf }),
-  }
-}
-
-/** @throws SyncError forbidden without the right to change what is not one's own. In open mode everybody has it */
-function checkAny({ subject, rollback, admin }: Grant, what: string): void {
-  if (subject === null || admin || rollback === "any") return
-  throw new SyncError("forbidden", `The token lacks rollback: "any", which it takes ${what}.`)
-}
-
-/** The roots that a restore changes; null: all. @throws SyncError forbidden */
-function rootsFor(root: string | null, { roots }: Grant): readonly string[] | null {
-  if (root === null) return roots ?? null
-  if (roots !== undefined && !roots.includes(root))
-    throw new SyncError("forbidden", `This token may change ${roots.join(", ")}, not ${JSON.stringify(root)}`)
-  return [root]
 }
 
 /** @throws SyncError bad-request */

@@ -45,7 +45,7 @@ import { yurt } from "../wire/y-websocket.ts"
 import { closeQuietly, type SocketPeer } from "./crowd.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
 import { assemble, type Parts } from "./parts.ts"
-import { BY_SERVER } from "./past.ts"
+import { BY_SERVER } from "./past-rights.ts"
 import type { Peer } from "./peer.ts"
 import { readReceiver } from "./postbox.ts"
 import { Pulse } from "./pulse.ts"
@@ -163,8 +163,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const { replica, intake, log, archivist, past } = this.#room
       if (!replica.exists) return null
       if (want.at !== undefined && want.at !== null) {
-        intake.commitOrThrow()
-        const { doc, revision } = past.state(want.at, grant)
+        const revision = past.revisionAt(want.at, grant)
         const etag = entityTag(revision, { format: name, root: want.root, isPast: true })
         const { mediaType } = format
         if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
@@ -172,7 +171,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
           budgetBytes: this.limits.exportBytes,
           ...(want.root !== null && { root: want.root }),
         }
-        return { etag, mediaType, body: portableBody(format.write(doc(), options)), revision }
+        const doc = await past.stateAside(revision)
+        return { etag, mediaType, body: portableBody(format.write(doc, options)), revision }
       }
       for (;;) {
         // A revision is committed and is never used again, so it names the state.
@@ -351,7 +351,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     const { replica, past } = this.#room
     if (!replica.exists) throw new SyncError("not-found", `There is no document ${this.name}.`)
     past.history.persons.meet(grant)
-    const answered = past.answer(verb, ask, grant)
+    const answered = await past.answerAside(verb, ask, grant)
     await this.ctx.storage.sync()
     return answered
   }

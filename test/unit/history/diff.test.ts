@@ -5,6 +5,7 @@ import { blame, type Span } from "../../../src/history/blame.ts"
 import { Copies } from "../../../src/history/copies.ts"
 import { Before, type Change, diff } from "../../../src/history/diff.ts"
 import { restore } from "../../../src/history/restore.ts"
+import { runNow } from "../../../src/history/steps.ts"
 import { below, seededRandom } from "../../kit/random.ts"
 import { randomStory, Story } from "./story.ts"
 
@@ -16,8 +17,14 @@ function read(list: readonly (Change | Span)[] | undefined, without?: string): s
 
 /** The differences between two revisions of a story. */
 function differ(story: Story, from: number, to = story.revision, budgetBytes = 1_000_000) {
-  const options = { before: new Before(story.at(from)), authors: story.authors(), root: null, budgetBytes }
-  return diff(story.at(to), options)
+  const options = {
+    before: new Before(story.at(from)),
+    authors: story.authors(),
+    root: null,
+    budgetBytes,
+    stepItems: 9,
+  }
+  return runNow(diff(story.at(to), options))
 }
 
 /** A document of one text: edits by name, in turn. */
@@ -45,7 +52,9 @@ describe("[H4] differences", () => {
       const to = from + below(random, story.revision + 1 - from)
       const found = differ(story, from, to)
       const spans = (revision: number, root: string) =>
-        blame(story.at(revision), root, { authors: story.authors(), budgetBytes: 1_000_000 })
+        runNow(
+          blame(story.at(revision), root, { authors: story.authors(), budgetBytes: 1_000_000, stepItems: 9 }),
+        )
       for (const { name } of findRoots(story.at(to)))
         expect(read(found[name], "delete")).toBe(read(spans(to, name)))
       for (const { name } of findRoots(story.at(from)))
@@ -173,15 +182,19 @@ describe("[H4] blame", () => {
         }
       })
     }
-    const spans = blame(story.live, "prose", { authors: story.authors(), budgetBytes: 1_000_000 })
+    const spans = runNow(
+      blame(story.live, "prose", { authors: story.authors(), budgetBytes: 1_000_000, stepItems: 9 }),
+    )
     const letters = spans.flatMap(({ text, by }) => [...text!].map((letter) => [letter, by!.subject]))
     expect(letters).toEqual(model)
   })
 
   it("of what was brought back names who wrote it and who brought it back", () => {
     const story = tell(["ann", (text) => text.insert(0, "Hello")], ["bob", (text) => text.delete(1, 4)])
-    const { copies } = restore(story.live, story.at(1), { roots: null, copies: new Copies([]) })
-    const spans = blame(story.live, "prose", { authors: story.authors(copies), budgetBytes: 1_000_000 })
+    const { copies } = restore(story.live, story.at(1), { roots: null, copies: new Copies([]), most: 1e6 })
+    const spans = runNow(
+      blame(story.live, "prose", { authors: story.authors(copies), budgetBytes: 1_000_000, stepItems: 9 }),
+    )
     expect(spans.map(({ text, by, restoredBy }) => [text, by?.subject, restoredBy?.subject])).toEqual([
       ["H", "ann", undefined],
       ["ello", "ann", "server"],

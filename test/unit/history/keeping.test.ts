@@ -1,6 +1,6 @@
 /** What is kept of the past, and for how long: frames, versions by themselves, the budget (H2, H6). */
 import { describe, expect, it } from "vitest"
-import type * as Y from "yjs"
+import * as Y from "yjs"
 import { parseMoment } from "../../../src/history/moments.ts"
 import { Versions } from "../../../src/history/versions.ts"
 import { LIMITS } from "../../../src/limits.ts"
@@ -30,6 +30,7 @@ function written(edits: number, limits: ConstructorParameters<typeof DeskRoom>[1
   return { room, states }
 }
 
+const WHOLE = { from: null, to: null, by: null, via: null }
 const textOf = (doc: Y.Doc) => doc.getText("text").toString()
 
 describe("[H6] the past", () => {
@@ -37,8 +38,7 @@ describe("[H6] the past", () => {
     const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastReadBytes: 20_000 }
     const { room, states } = written(3_000, limits)
     expect(room.taken).toBeGreaterThan(30_000)
-    for (const { revision, text } of states)
-      expect(textOf(room.past.history.timeline.rebuild(revision))).toBe(text)
+    for (const { revision, text } of states) expect(textOf(room.past.state(revision))).toBe(text)
   })
 
   it("keeps whole states as often as its share allows, so that little has to be replayed", () => {
@@ -50,17 +50,16 @@ describe("[H6] the past", () => {
     expect(bytes).toBeLessThanOrEqual(1.3 * updateBytes)
     expect(framesOf(room)).toBeGreaterThan(1)
     expect(framesOf(room)).toBeLessThan(framesOf(generous))
-    for (const { revision, text } of states)
-      expect(textOf(room.past.history.timeline.rebuild(revision))).toBe(text)
+    for (const { revision, text } of states) expect(textOf(room.past.state(revision))).toBe(text)
   })
 
-  it("forgets the oldest where it outgrows its budget, and nothing else", () => {
+  it("forgets the oldest where it outgrows its budget, and nothing else", async () => {
     const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastBytes: 18_000, frameFloorBytes: 1e9 }
     const { room, states } = written(3_000, limits)
     const { past } = room
     expect(past.outgrown).toBe(true)
     const before = textOf(room.replica.document())
-    past.shrink()
+    await past.shrink()
     expect(past.outgrown).toBe(false)
     expect(room.log.past.size.bytes).toBeLessThanOrEqual(18_000)
     expect(textOf(room.replica.document())).toBe(before)
@@ -68,8 +67,7 @@ describe("[H6] the past", () => {
     expect(fromRevision).toBeLessThan(room.log.state.revision)
     expect(fromRevision).toBeGreaterThan(1)
     for (const { revision, text } of states) {
-      const look = () =>
-        textOf(past.history.timeline.rebuild(past.history.placeOf(`${revision}`, null).revision))
+      const look = () => textOf(past.state(past.revisionAt(`${revision}`, undefined)))
       if (revision < fromRevision) expect(look).toThrow("is not kept")
       else expect(look()).toBe(text)
     }
@@ -78,11 +76,11 @@ describe("[H6] the past", () => {
   it.each([
     ["fits the budget", { pastBytes: 2_000 }],
     ["can be rebuilt", { pastBytes: 10_000, pastWeight: 1_000 }],
-  ])("comes to an end where no state %s, and begins anew", (_, more) => {
+  ])("comes to an end where no state %s, and begins anew", async (_, more) => {
     const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, ...more }
     const { room } = written(3_000, limits)
     const { past } = room
-    past.shrink()
+    await past.shrink()
     expect(past.outgrown).toBe(false)
     expect(past.status.bytes).toBe(0)
     expect(past.status.fromRevision).toBeGreaterThan(1)
@@ -92,6 +90,84 @@ describe("[H6] the past", () => {
     const { room } = written(500, { compactFloorBytes: 1_000, pastBytes: 0 })
     expect(room.past.status).toMatchObject({ bytes: 0, updateBytes: 0 })
     expect(() => room.past.history.placeOf("1", null)).toThrow("is not kept")
+  })
+})
+
+describe("[H3] [B3] what is asked about the past", () => {
+  const steps = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastStepBytes: 1_000, pastStepItems: 50 }
+
+  /** Ask, and let somebody write each time when it is others' turn. @returns the answer, and how often it was */
+  async function beside<Answered>(room: DeskRoom, ask: () => Promise<Answered>) {
+    const doc = room.replica.document()
+    const other = new Y.Doc()
+    Y.applyUpdate(other, Y.encodeStateAsUpdate(doc))
+    other.clientID = 3
+    let turns = 0
+    let isAnswered = false
+    const asking = ask().finally(() => {
+      isAnswered = true
+    })
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      if (isAnswered) break
+      const before = Y.encodeStateVector(other)
+      other.getText("text").insert(0, "!")
+      room.take(Y.encodeStateAsUpdate(other, before), "eve")
+      room.commit()
+      turns++
+    }
+    return { answered: await asking, turns }
+  }
+
+  it.each([
+    ["blame", { root: "text", at: null }],
+    ["diff", { from: "1", to: null, root: null }],
+    ["activity", { ...WHOLE, groupMs: 0, newestFirst: false, cursor: null, limit: 10_000 }],
+    ["prune", { before: "200" }],
+  ] as const)(
+    "[%s] comes in steps, between which others write, and is of the moment it began",
+    async (verb, what) => {
+      const { room } = written(1_500, steps)
+      const wanted = written(1_500, steps).room.past.answer(verb, what, ADMIN)
+      const { answered, turns } = await beside(room, async () => room.past.answerAside(verb, what, ADMIN))
+      expect(turns).toBeGreaterThan(5)
+      if (verb === "prune") expect(answered).toMatchObject({ fromRevision: 200 })
+      else expect(answered).toEqual(wanted)
+      expect(textOf(room.replica.document())).toContain("!".repeat(turns))
+    },
+  )
+
+  it("takes back what one did up to then, and keeps what others wrote while it was read", async () => {
+    const { room } = written(1_500, steps)
+    const paper = new Paper()
+    for (const [i, edit] of RECORDED.slice(0, 1_500).entries()) paper.edit(edit, authorOf(i))
+    const ask = { ...WHOLE, by: "bob", dryRun: false }
+    const { turns } = await beside(room, async () => room.past.answerAside("rollback", ask, ADMIN))
+    expect(turns).toBeGreaterThan(5)
+    expect(textOf(room.replica.document())).toBe("!".repeat(turns) + paper.without("bob"))
+  })
+
+  it("ends where the document is deleted meanwhile, and lets only so many wait", async () => {
+    const { room } = written(1_500, { ...steps, pastQuestions: 2 })
+    const ask = async () => room.past.answerAside("blame", { root: "text", at: null }, ADMIN)
+    const asked = [ask(), ask()]
+    await expect(ask()).rejects.toMatchObject({ code: "rate-limited" })
+    expect(room.past.busy).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    room.replica.erase()
+    for (const one of await Promise.allSettled(asked))
+      expect(one).toMatchObject({ reason: { code: "not-found" } })
+    expect(room.past.busy).toBe(false)
+  })
+
+  it("is refused where it would change too much at once, and then changes nothing", () => {
+    const { room } = written(1_500, { ...steps, restoreItems: 10 })
+    const before = textOf(room.replica.document())
+    expect(() => room.past.answer("rollback", { ...WHOLE, by: "bob", dryRun: false }, ADMIN)).toThrow(
+      "at once",
+    )
+    expect(() => room.past.answer("restore", { id: "5", root: null }, ADMIN)).toThrow("at once")
+    expect(textOf(room.replica.document())).toBe(before)
   })
 })
 

@@ -30,11 +30,10 @@ for (const { update, subject } of updatesOf(edits)) {
   if (++i % 20_000 === 0) room.restart()
 }
 room.commit()
-const { timeline } = room.past.history
 const times: number[] = []
 for (const { revision, text } of states) {
   const from = performance.now()
-  const doc = timeline.rebuild(revision)
+  const doc = room.past.state(revision)
   times.push(performance.now() - from)
   if (doc.getText("text").toString() !== text) throw new Error(`Revision ${revision} differs`)
 }
@@ -46,17 +45,26 @@ const { bytes, updateBytes } = room.log.past.size
 console.log(
   `kept for the past: ${bytes} bytes for ${updateBytes} of updates (${(bytes / updateBytes).toFixed(2)} ×); taken ${room.taken}`,
 )
-for (const [what, act] of [
-  ["blame", () => room.past.answer("blame", { root: "text", at: null }, ADMIN)],
-  ["diff over all", () => room.past.answer("diff", { from: "1", to: null, root: null }, ADMIN)],
-  [
-    "rollback of one",
-    () => room.past.answer("rollback", { by: "bob", via: null, from: null, to: null, dryRun: false }, ADMIN),
-  ],
+const whole = { from: null, to: null, by: null, via: null }
+for (const [verb, what] of [
+  ["blame", { root: "text", at: null }],
+  ["diff", { from: "1", to: null, root: null }],
+  ["activity", { ...whole, groupMs: 60_000, newestFirst: true, cursor: null, limit: 100 }],
+  ["rollback", { ...whole, by: "bob", dryRun: false }],
 ] as const) {
+  // What somebody who types meanwhile waits for.
+  let longest = 0
+  let turn = performance.now()
+  const look = setInterval(() => {
+    longest = Math.max(longest, performance.now() - turn)
+    turn = performance.now()
+  }, 0)
   const from = performance.now()
-  act()
-  console.log(`${what}: ${(performance.now() - from).toFixed(0)} ms`)
+  await room.past.answerAside(verb, what, ADMIN)
+  const ms = performance.now() - from
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  clearInterval(look)
+  console.log(`${verb}: ${ms.toFixed(0)} ms, the longest turn ${longest.toFixed(0)} ms`)
 }
 if (room.replica.document().getText("text").toString() !== paper.without("bob"))
   throw new Error("The rollback differs from the replay without them")

@@ -42,7 +42,7 @@ it("[H1] [H3] [H4] [H6] has every state, every author and every way back of a pa
   expect(log.tables.rows("SELECT id FROM past WHERE kind = 'frame'").length).toBeGreaterThan(1)
 
   for (const { revision, text, ms } of states) {
-    expect(textOf(timeline.rebuild(revision))).toBe(text)
+    expect(textOf(room.past.state(revision))).toBe(text)
     expect(timeline.placeAt(ms + 100).revision).toBe(revision)
   }
 

@@ -11,7 +11,11 @@ function restore(
   past: Y.Doc,
   { root, known = [] }: { root?: string; known?: readonly Copy[] } = {},
 ) {
-  return restoreRoots(live, past, { roots: root === undefined ? null : [root], copies: new Copies(known) })
+  return restoreRoots(live, past, {
+    roots: root === undefined ? null : [root],
+    copies: new Copies(known),
+    most: 10_000,
+  })
 }
 
 describe("[H3] a restore", () => {

@@ -21,6 +21,7 @@ function takeBack(
       mark !== null && mark.origin.subject === name && mark.revision > first && mark.revision <= last,
     copies: new Copies(copies),
     roots: null,
+    most: 10_000,
   })
 }
 
