@@ -8,6 +8,7 @@ export type {
   ArchiveLookup,
   ArchiveMark,
   ArchivePage,
+  ArchiveSegments,
   ArchiveWrite,
   Version,
 } from "./archive/archive.ts"

@@ -254,6 +254,8 @@ export const LIMITS = {
   frameShare: 1.3,
   /** What a room keeps for its past, bytes. Beyond it the oldest is pruned. 0: nothing. A Durable Object holds 10 GB. */
   pastBytes: 1024 * MB,
+  /** ... and of it in its own storage, bytes, where the archive takes the rest: R2 costs a thirteenth of a Durable Object's. */
+  pastHereBytes: 16 * MB,
   /** Updates that are replayed for one state, bytes: some 4 million keystrokes. A frame is kept well before it is that far. */
   pastReadBytes: 64 * MB,
   /** Updates that are read for whose words these are, bytes: a million keystrokes, which take 3 s of the room's time. */

@@ -117,8 +117,9 @@ export interface DocumentStatus {
 
 /** What a room keeps of its past. */
 export interface PastStatus {
-  /** Bytes kept beside the present, and bytes of the updates that they stand for. */
+  /** Bytes kept beside the present, how many of them stand in the archive, and bytes of the updates that they stand for. */
   readonly bytes: number
+  readonly movedBytes: number
   readonly updateBytes: number
   /** The oldest state that can be shown: its revision, and when it was committed, RFC 3339 (null: not known). */
   readonly fromRevision: number

@@ -49,9 +49,18 @@ function around(
       throw new SyncError("archive-unavailable", `The archive ${archive.name} failed`, { cause: error })
     }
   }
+  const { segments } = archive
   return {
     name: archive.name,
     ...(archive.keeps && { keeps: archive.keeps }),
+    ...(segments && {
+      segments: {
+        put: (id, name, bytes, signal) => guard((signal) => segments.put(id, name, bytes, signal), signal),
+        get: (id, name, signal) => guard((signal) => segments.get(id, name, signal), signal),
+        list: (id, begin, signal) => guard((signal) => segments.list(id, begin, signal), signal),
+        remove: (id, begin, signal) => guard((signal) => segments.remove(id, begin, signal), signal),
+      },
+    }),
     load: (id, signal) => guard((signal) => archive.load(id, signal), signal),
     store: (id, document, expected, signal) =>
       guard((signal) => archive.store(id, document, expected, signal), signal),

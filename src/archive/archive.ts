@@ -69,6 +69,21 @@ export type ArchiveLookup =
   | { readonly kind: "deleted"; readonly version: Version; readonly sidecar: Uint8Array | null }
 
 /**
+ * Where parts of documents' pasts are kept, which a room moves out when they outgrow it. Under a name stand bytes, at most a
+ * megabyte; what they are only the room knows. Each method rejects when the database can't answer.
+ */
+export interface ArchiveSegments {
+  /** Keep bytes under a name, in place of what may be there. */
+  put(id: string, name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void>
+  /** Exactly the bytes last put; null: there are none. */
+  get(id: string, name: string, signal: AbortSignal): Promise<Uint8Array | null>
+  /** All names that begin so, "" for all of the document's; of this document alone. */
+  list(id: string, begin: string, signal: AbortSignal): Promise<string[]>
+  /** Remove what stands under the names that begin so; it is no error where there are none. */
+  remove(id: string, begin: string, signal: AbortSignal): Promise<void>
+}
+
+/**
  * Contract (each sentence is a test in the contract suite):
  * - `load` returns exactly the bytes, the sidecar and the version last stored.
  * - `store` is atomic: it replaces what is held, whole, or nothing changes. It replaces only if nothing is held; or
@@ -96,6 +111,8 @@ export interface Archive {
    * read; `load` rejects, and a room neither asks it nor ever drops its own copy for it.
    */
   readonly keeps?: "update" | "readable"
+  /** Takes parts of documents' pasts. Absent: they stay with their rooms. No part is in `list`. */
+  readonly segments?: ArchiveSegments
   /** @throws SyncError "archive-unavailable" */
   load(id: string, signal: AbortSignal): Promise<ArchiveLookup>
   /** @throws SyncError "archive-unavailable" */

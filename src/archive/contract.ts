@@ -10,7 +10,7 @@
  */
 
 import assert from "node:assert/strict"
-import type { Archive, ArchiveEntry, ArchiveMark, ArchiveWrite, Version } from "./archive.ts"
+import type { Archive, ArchiveEntry, ArchiveMark, ArchivePage, ArchiveWrite, Version } from "./archive.ts"
 
 const MB = 1024 * 1024
 
@@ -504,6 +504,52 @@ test("[A5] ends with the signal when the database hangs", async (script) => {
   // What was under way when the signal came may have arrived: both ends of the race are right.
   assert.ok(after.kind === "found" || after.kind === "deleted")
 })
+
+/** Of an archive that takes parts of pasts, the contract of `segments`. It passes when it resolves. */
+export async function checkSegments({ archive, fault }: ArchiveUnderTest): Promise<void> {
+  const { segments } = archive
+  assert.ok(segments, `${archive.name} has no segments`)
+  const run = `segments ${crypto.randomUUID()}`
+  const [id, below, other] = [`${run}/a`, `${run}/a/b`, `${run}/ab`]
+  const names = ["w/1.", "w/10.", "w/1.x", "v/ü"]
+  const bytesOf = (n: number) => noise(n === 0 ? MB : n, n + 1)
+  for (const [n, name] of names.entries()) await segments.put(id, name, bytesOf(n), patient())
+  for (const beside of [below, other]) await segments.put(beside, "w/1.", noise(9, 9), patient())
+  for (const [n, name] of names.entries())
+    assert.ok(sameBytes(await segments.get(id, name, patient()), bytesOf(n)), name)
+  assert.equal(await segments.get(id, "w/", patient()), null)
+  assert.deepEqual((await segments.list(id, "", patient())).sort(), [...names].sort())
+  assert.deepEqual((await segments.list(id, "w/1", patient())).sort(), ["w/1.", "w/1.x", "w/10."])
+  await segments.put(id, "v/ü", noise(3, 7), patient())
+  assert.ok(sameBytes(await segments.get(id, "v/ü", patient()), noise(3, 7)))
+  // They are no documents.
+  assert.equal((await archive.load(id, patient())).kind, "absent")
+  const ids: string[] = []
+  for (let cursor: string | null = null; ; ) {
+    const page: ArchivePage = await archive.list({ cursor, limit: 1_000 }, patient())
+    ids.push(...page.documents.map((entry) => entry.id))
+    cursor = page.cursor
+    if (cursor === null) break
+  }
+  assert.ok(ids.every((one) => !one.includes(run)))
+  await fault("refuses")
+  try {
+    for (const call of [
+      () => segments.put(id, "w/1.", noise(3, 7), patient()),
+      () => segments.get(id, "w/1.", patient()),
+      () => segments.list(id, "", patient()),
+    ])
+      await assert.rejects(call, { code: "archive-unavailable" })
+  } finally {
+    await fault("none")
+  }
+  await segments.remove(id, "w/1.", patient())
+  assert.deepEqual((await segments.list(id, "", patient())).sort(), ["v/ü", "w/10."])
+  await segments.remove(id, "", patient())
+  await segments.remove(id, "", patient())
+  assert.deepEqual(await segments.list(id, "", patient()), [])
+  for (const beside of [below, other]) assert.ok(await segments.get(beside, "w/1.", patient()))
+}
 
 /** Every sentence of the contract in archive.ts, as a test. */
 export const ARCHIVE_CONTRACT: readonly ContractTest[] = tests

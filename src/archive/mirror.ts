@@ -21,7 +21,7 @@ import { type Held, isSameVersion } from "./swap.ts"
 type Outcome = "stored" | "conflict"
 
 /**
- * Keep documents in several archives.
+ * Keep documents in several archives; parts of their pasts in the first that takes them.
  *
  * @param primary answers `load` and `list`, and says whether a write may replace what it holds
  * @param others get every `store` and `remove` that the primary took
@@ -61,7 +61,9 @@ export function mirrorArchive(primary: Archive, ...others: Archive[]): Archive {
     })
   }
 
+  const segments = [primary, ...others].find((archive) => archive.segments !== undefined)?.segments
   return {
+    ...(segments && { segments }),
     name: [primary, ...others].map(({ name }) => name).join("+"),
     ...(primary.keeps && { keeps: primary.keeps }),
     load: (id, signal) => primary.load(id, signal),

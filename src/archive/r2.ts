@@ -8,6 +8,7 @@ import type { R2Bucket, R2Object, R2PutOptions } from "@cloudflare/workers-types
 import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
 import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
+import { r2Segments, SEGMENTS } from "./r2-segments.ts"
 import { documentWrite, type Held, judgeSwap, markWrite, type Write } from "./swap.ts"
 
 /** What `r2Archive` may be told. */
@@ -78,8 +79,15 @@ export function r2Archive(bucket: R2Bucket, { prefix = "", limits = LIMITS }: R2
         () => bucket.list({ prefix, include: ["customMetadata"], ...startAfter }),
         signal,
       )
+      let isCut = page.truncated
       for (const object of page.objects) {
         after = object.key.slice(prefix.length)
+        // Parts of pasts: the next page begins after all of them.
+        if (after.startsWith(SEGMENTS)) {
+          after = `${SEGMENTS}\u{10ffff}`
+          isCut = true
+          break
+        }
         if (heldIn(object).deleted) continue
         // One more than the page shows that there is a next page.
         if (documents.length === limit) return { documents, cursor: documents.at(-1)!.id }
@@ -90,12 +98,13 @@ export function r2Archive(bucket: R2Bucket, { prefix = "", limits = LIMITS }: R2
           updatedAt: object.customMetadata?.updated ?? object.uploaded.toISOString(),
         })
       }
-      if (!page.truncated) return { documents, cursor: null }
+      if (!isCut) return { documents, cursor: null }
     }
   }
 
   return discreet({
     name: "r2",
+    segments: r2Segments(bucket, prefix),
     load,
     store: (id, document, expected, signal) => swap({ id, write: documentWrite(document), expected }, signal),
     remove: (id, mark, expected, signal) => swap({ id, write: markWrite(mark), expected }, signal),

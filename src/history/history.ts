@@ -150,7 +150,9 @@ export class History {
     const found = new Map<string, Who>()
     const known = knowWho((subject) => this.persons.nameOf(subject))
     let bytes = 0
-    for (const { updates } of this.timeline.commits(after, upTo, { back: true, overDamage: true })) {
+    // A version is made without the archive.
+    const whatIsHere = { back: true, overDamage: true, hereOnly: true }
+    for (const { updates } of this.timeline.commits(after, upTo, whatIsHere)) {
       for (const { update, origin } of updates) {
         bytes += update.length
         const { key, who } = known(origin)

@@ -22,6 +22,7 @@ import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
+import { Moving } from "./moving.ts"
 import { type Origin, readOrigins } from "./origin.ts"
 
 /** The room's tables, as far as its past uses them. */
@@ -87,14 +88,18 @@ export interface Frame {
 
 /** The stored size of the past. */
 export interface PastSize {
-  /** Bytes kept for the past, and bytes of the updates taken that they stand for. */
+  /** Bytes kept for the past, how many of them stand in the archive, and bytes of the updates taken that they stand for. */
   readonly bytes: number
+  readonly movedBytes: number
   readonly updateBytes: number
   /** Values that cannot be read any more. */
   readonly damaged: number
+  /** Names that are still to be removed from the archive. */
+  readonly gone: number
 }
 
-type Piece = {
+/** A frame or a segment as its row has it. */
+export type Piece = {
   id: number
   kind: "frame" | "segment"
   first: number
@@ -106,15 +111,21 @@ type Piece = {
   kept: number
   damaged: number
   packed: number
+  /** By whom it was moved out into the archive; null: its bytes are here. */
+  moved: string | null
 }
 
-const COLUMNS = "id, kind, first, last, first_at, last_at, joins, size, kept, damaged, packed"
+const COLUMNS = "id, kind, first, last, first_at, last_at, joins, size, kept, damaged, packed, moved"
+
+/** Pieces that are fetched from the archive at once. */
+const AHEAD = 8
 
 /** The frames and segments of a room. */
 export class Segments {
   readonly #tables: Tables
   readonly #limits: Limits
   readonly #onDamage: () => void
+  readonly moving: Moving
   /** null: to be counted anew. It is asked for with every commit. */
   #size: PastSize | null = null
 
@@ -123,6 +134,7 @@ export class Segments {
     this.#tables = tables
     this.#limits = limits
     this.#onDamage = onDamage
+    this.moving = new Moving(tables, () => this.recount())
   }
 
   /** How much is kept. */
@@ -207,19 +219,32 @@ export class Segments {
     )
   }
 
+  /** Whether what followed a revision that was handed over is not known. */
+  isUnknownAfter(revision: number): boolean {
+    const [next] = this.#pieces("last > ? ORDER BY first, id LIMIT 1", revision)
+    if (next === undefined) return this.#tables.noted("past_whole") === null
+    return next.kind === "frame" && next.joins === 0
+  }
+
   /**
    * The commits after one revision and up to another, in order, or from the newest back.
    * @param options.overDamage leave out what cannot be read
-   * @throws SyncError gone where a segment that is needed cannot be read
+   * @param options.hereOnly leave out what stands in the archive
+   * @throws SyncError gone where a segment that is needed cannot be read; Away where one has to be fetched first
    */
-  *commits(after: number, upTo: number, { back = false, overDamage = false } = {}): Generator<Commit> {
+  *commits(
+    after: number,
+    upTo: number,
+    { back = false, overDamage = false, hereOnly = false } = {},
+  ): Generator<Commit> {
     const order = back ? "DESC" : "ASC"
     const pieces = this.#pieces(
-      `kind = 'segment' AND last > ? AND first <= ? ORDER BY first ${order}, id ${order}`,
+      `kind = 'segment' AND last > ? AND first <= ? ${hereOnly ? "AND moved IS NULL" : ""} ORDER BY first ${order}, id ${order}`,
       after,
       upTo,
     )
-    for (const piece of pieces) {
+    for (const [i, piece] of pieces.entries()) {
+      if (piece.moved !== null) this.moving.checkHere(pieces.slice(i, i + AHEAD))
       const commits = overDamage ? this.#tryReadSegment(piece) : this.#readSegment(piece)
       for (const commit of back ? commits.reverse() : commits)
         if (commit.revision > after && commit.revision <= upTo) yield readCommit(commit)
@@ -245,21 +270,47 @@ export class Segments {
       for (const piece of this.#pieces("kind = 'segment' AND first <= ?", revision)) {
         if (piece.last > revision)
           this.#keepSegment(this.#readSegment(piece).filter((commit) => commit.revision > revision))
-        this.#drop(sql, piece.id)
+        this.#drop(sql, piece)
       }
-      for (const { id } of this.#pieces("kind = 'frame' AND last <= ?", revision)) this.#drop(sql, id)
+      for (const piece of this.#pieces("kind = 'frame' AND last <= ?", revision)) this.#drop(sql, piece)
       this.keepFrame(state, { revision, at, joins: true })
       sql("DELETE FROM copied WHERE revision <= ?", revision)
     })
   }
 
-  /** Forget all of it. */
+  /** A piece cannot be read any more. */
+  markDamaged(piece: Piece): void {
+    if (piece.damaged !== 0) return
+    this.#size = null
+    this.#tables.write((sql) => {
+      sql("UPDATE past SET damaged = 1 WHERE id = ?", piece.id)
+      this.interrupt()
+    })
+    this.#onDamage()
+  }
+
+  /** Forget all of it; what stands in the archive is to be removed there. */
   clear(): void {
     this.#tables.write((sql) => {
+      this.moving.leaveAll()
       for (const table of ["past", "past_bytes", "copied"]) sql(`DELETE FROM ${table}`)
       this.interrupt()
     })
     this.#size = null
+  }
+
+  /** What another room has kept of this document in the archive, before it was lost: the past begins with it. */
+  adopt(pieces: readonly Omit<Piece, "id" | "damaged">[], parts: (index: number) => readonly number[]): void {
+    this.#tables.write((sql) => {
+      for (const [i, piece] of pieces.entries()) {
+        const { first, last, first_at: firstAt, last_at: lastAt, kept, packed, moved } = piece
+        const range = { first, last, firstAt, lastAt, joins: piece.joins === 1, size: piece.size }
+        const id = this.#insert(piece.kind, range, { kept, packed: packed === 1 })
+        sql("UPDATE past SET moved = ? WHERE id = ?", moved, id)
+        for (const [part, crc] of parts(i).entries())
+          sql("INSERT INTO past_bytes VALUES (?, ?, ?, x'')", id, part, crc)
+      }
+    })
   }
 
   /** The revision at which older ones could be cut off, so that about this many bytes are left; null: no need. */
@@ -273,17 +324,22 @@ export class Segments {
   }
 
   #count(): PastSize {
-    const [row] = this.#tables.rows<{ bytes: number | null; updates: number | null; damaged: number | null }>(
-      `SELECT sum(kept) AS bytes, sum(CASE kind WHEN 'segment' THEN size ELSE 0 END) AS updates,
-        sum(damaged) AS damaged FROM past`,
+    const [row] = this.#tables.rows<
+      Record<"bytes" | "moved" | "updates" | "damaged" | "gone", number | null>
+    >(
+      `SELECT sum(kept) AS bytes, sum(CASE WHEN moved IS NULL THEN 0 ELSE kept END) AS moved,
+        sum(CASE kind WHEN 'segment' THEN size ELSE 0 END) AS updates, sum(damaged) AS damaged,
+        (SELECT count(*) FROM past_gone) AS gone FROM past`,
     )
     const [copied] = this.#tables.rows<{ bytes: number | null }>(
       "SELECT sum(length(bytes)) AS bytes FROM copied",
     )
     return {
       bytes: (row?.bytes ?? 0) + (copied?.bytes ?? 0),
+      movedBytes: row?.moved ?? 0,
       updateBytes: row?.updates ?? 0,
       damaged: row?.damaged ?? 0,
+      gone: row?.gone ?? 0,
     }
   }
 
@@ -396,8 +452,10 @@ export class Segments {
     })
   }
 
-  #drop(sql: Tables["rows"], id: number): void {
+  #drop(sql: Tables["rows"], piece: Piece): void {
+    const { id } = piece
     this.#size = null
+    this.moving.leave(piece)
     sql("DELETE FROM past WHERE id = ?", id)
     sql("DELETE FROM past_bytes WHERE id = ?", id)
   }
@@ -435,10 +493,13 @@ export class Segments {
 
   /** @throws SyncError gone, and marks the value, where its checksum does not fit */
   #read(piece: Piece): Uint8Array {
-    const rows = this.#tables.rows<{ crc: number; bytes: ArrayBuffer }>(
-      "SELECT crc, bytes FROM past_bytes WHERE id = ? ORDER BY part",
-      piece.id,
-    )
+    const rows =
+      piece.moved === null
+        ? this.#tables.rows<{ crc: number; bytes: ArrayBuffer }>(
+            "SELECT crc, bytes FROM past_bytes WHERE id = ? ORDER BY part",
+            piece.id,
+          )
+        : this.moving.fetched(piece)
     const packed = new Uint8Array(piece.kept)
     let at = 0
     let isWhole = true
@@ -449,14 +510,7 @@ export class Segments {
       at += value.length
     }
     if (isWhole && at === packed.length) return piece.packed === 1 ? inflateRawSync(packed) : packed
-    if (piece.damaged === 0) {
-      this.#size = null
-      this.#tables.write((sql) => {
-        sql("UPDATE past SET damaged = 1 WHERE id = ?", piece.id)
-        this.interrupt()
-      })
-      this.#onDamage()
-    }
+    this.markDamaged(piece)
     throw new SyncError(
       "gone",
       `What was kept of the revisions ${piece.first} to ${piece.last} is damaged; the present is not.`,

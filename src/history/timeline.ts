@@ -74,12 +74,15 @@ export class Timeline {
         "gone",
         `Revision ${revision} is not kept; the past begins at revision ${oldest.revision}.`,
       )
-    for (const { revision: found, at } of this.commits(oldest.revision, revision, { back: true }))
-      return { revision: found, at }
     const frame = this.#frameBefore(revision)
-    // Before the first commit there was no document.
-    if (frame.read() === null) throw new SyncError("gone", `Nothing is kept of revision ${revision}.`)
-    return { revision: frame.revision, at: frame.at }
+    const [commit] = this.commits(frame.revision, revision, { back: true })
+    const { revision: found, at } = commit ?? frame
+    // Before the first commit there was no document, and what follows a gap is not what was before it.
+    const isUnknown =
+      found < Math.min(revision, this.#present.base.revision) && this.#segments.isUnknownAfter(found)
+    if (isUnknown || (commit === undefined && frame.read() === null))
+      throw new SyncError("gone", `Nothing is kept of revision ${revision}.`)
+    return { revision: found, at }
   }
 
   /**
@@ -112,14 +115,19 @@ export class Timeline {
   /**
    * The commits after one revision and up to another, in order, or from the newest back.
    * @param options.overDamage leave out what cannot be read: for what is about each commit and not about a state
+   * @param options.hereOnly leave out what stands in the archive
    * @throws SyncError gone where some of them cannot be read
    */
-  *commits(after: number, upTo: number, { back = false, overDamage = false } = {}): Generator<Commit> {
+  *commits(
+    after: number,
+    upTo: number,
+    { back = false, overDamage = false, hereOnly = false } = {},
+  ): Generator<Commit> {
     const { base } = this.#present
     const recent = upTo > base.revision ? this.#present.commits(after, upTo, { overDamage }) : []
     if (back) for (const commit of recent.reverse()) yield readCommit(commit)
     if (after < base.revision)
-      yield* this.#segments.commits(after, Math.min(upTo, base.revision), { back, overDamage })
+      yield* this.#segments.commits(after, Math.min(upTo, base.revision), { back, overDamage, hereOnly })
     if (!back) for (const commit of recent) yield readCommit(commit)
   }
 

@@ -13,6 +13,7 @@ const LEVELS: { readonly [Type in RoomEvent["type"]]: Level } = {
   committed: "debug",
   compacted: "debug",
   versioned: "debug",
+  "past-moved": "debug",
   hydrated: "debug",
   archived: "debug",
   merged: "info",

@@ -20,6 +20,7 @@ import { decodeClocks } from "./clocks.ts"
 import type { Emit } from "./events.ts"
 import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
+import type { Mover } from "./mover.ts"
 import { Outbox } from "./outbox.ts"
 import type { Replica } from "./replica.ts"
 import { readSidecar, writeSidecar } from "./sidecar.ts"
@@ -33,6 +34,8 @@ export interface Keeper {
   /** Drop what was derived from the document: its content has changed. */
   changed(): void
 }
+
+const DONE = Promise.resolve()
 
 /** The way in for what the archive holds. */
 type Taking = Pick<Intake<never>, "take" | "commitOrThrow">
@@ -49,6 +52,7 @@ export class Archivist {
   readonly #limits: Limits
   readonly #emit: Emit
   readonly #keeper: Keeper
+  readonly #mover: Pick<Mover, "look">
   /** The call that writes to the archive, one at a time. */
   #flight: Promise<void> | null = null
 
@@ -63,6 +67,7 @@ export class Archivist {
       limits: Limits
       emit: Emit
       keeper: Keeper
+      mover: Pick<Mover, "look">
     },
   ) {
     this.#name = name
@@ -75,6 +80,7 @@ export class Archivist {
     this.#limits = parts.limits
     this.#emit = parts.emit
     this.#keeper = parts.keeper
+    this.#mover = parts.mover
     this.outbox = new Outbox(parts.log, { limits: parts.limits, hasArchive: parts.archive !== null })
   }
 
@@ -91,6 +97,7 @@ export class Archivist {
     // A deletion here has not reached the archive yet: its copy is not to be loaded.
     if (!this.gives || this.outbox.ledger.deleting) return
     const found = await this.#load()
+    const takeOver = await this.#mover.look(found.kind === "found" ? found.document : null)
     // An update was taken while the archive was asked.
     if (this.#replica.exists) return
     switch (found.kind) {
@@ -106,7 +113,7 @@ export class Archivist {
         this.#log.raise(found.version.revision)
         break
       case "found":
-        this.#adopt(found.document)
+        this.#adopt(found.document, takeOver)
         break
       default:
         throw new TypeError(`unknown lookup ${JSON.stringify(found satisfies never)}`)
@@ -219,7 +226,7 @@ export class Archivist {
     // Encoding may have found damage (D7).
     if (this.#log.damaged) throw damaged()
     const doc = this.#replica.document()
-    const version = { writer: this.#writer, revision }
+    const version = { writer: this.#log.writer, revision }
     const write = {
       ...version,
       update,
@@ -302,12 +309,16 @@ export class Archivist {
 
   async #removeOnce(): Promise<void> {
     for (let attempt = 1; attempt <= this.#limits.removeAttempts; attempt++) {
-      const version = { writer: this.#writer, revision: this.#log.state.revision }
+      const version = { writer: this.#log.writer, revision: this.#log.state.revision }
       const mark = { ...version, sidecar: this.#sidecar() }
       const { held } = this.outbox.ledger
       const outcome = await this.#call((archive, signal) => archive.remove(this.#name, mark, held, signal))
       // A document that began anew meanwhile is stored next.
-      if (outcome === "stored") return this.outbox.confirmed(version, null)
+      if (outcome === "stored") {
+        // Of every room that has kept some of its past there.
+        await this.#call((archive, signal) => archive.segments?.remove(this.#name, "", signal) ?? DONE)
+        return this.outbox.confirmed(version, null)
+      }
       const found = this.gives ? await this.#load() : ({ kind: "absent" } as const)
       if (found.kind === "absent") this.outbox.note({ held: null })
       else if (found.kind === "deleted") {
@@ -348,7 +359,8 @@ export class Archivist {
     this.#emit({ type: "merged", revision: document.revision })
   }
 
-  #adopt(document: ArchivedDocument): void {
+  /** @param alongside what belongs to the same transaction */
+  #adopt(document: ArchivedDocument, alongside = () => {}): void {
     const origin: Origin = { at: Date.now(), subject: null, via: "archive" }
     const { writer, revision } = document
     this.#replica.adopt(document.update, {
@@ -356,7 +368,10 @@ export class Archivist {
       origin,
       continues:
         writer !== null && writer === this.#log.noted("writer") && revision === this.#log.state.revision,
-      alongside: () => this.#writeSidecar(document.sidecar),
+      alongside: () => {
+        this.#writeSidecar(document.sidecar)
+        alongside()
+      },
     })
     this.#authors.reread()
     this.outbox.confirmed(versionOf(document), document.revision)
@@ -390,16 +405,6 @@ export class Archivist {
       owners: this.#log.owners(),
       carried: this.#log.carried(),
     })
-  }
-
-  /** The name of this storage's lineage: revisions are comparable within it alone. */
-  get #writer(): string {
-    let writer = this.#log.noted<string>("writer")
-    if (writer === null) {
-      writer = crypto.randomUUID()
-      this.#log.note("writer", writer)
-    }
-    return writer
   }
 
   #load() {

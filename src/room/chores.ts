@@ -7,6 +7,7 @@ import type { Idle } from "./idle.ts"
 import type { Intake } from "./intake.ts"
 import type { Knockers } from "./knockers.ts"
 import type { Log } from "./log.ts"
+import type { Mover } from "./mover.ts"
 import type { Past } from "./past.ts"
 import type { Peer } from "./peer.ts"
 import type { Postbox } from "./postbox.ts"
@@ -25,11 +26,13 @@ export function listChores<P extends Peer>(room: {
   readonly idle: Idle
   readonly postbox: Postbox
   readonly past: Past
+  readonly mover: Mover
   readonly streams: Streams
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past, streams, postbox } = room
+  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past, mover, streams, postbox } =
+    room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
@@ -70,6 +73,12 @@ export function listChores<P extends Peer>(room: {
       name: "prune",
       dueAtMs: () => now(past.outgrown),
       run: () => past.shrink(),
+    },
+    {
+      name: "move the past",
+      // Of a deleted document the archive is told first.
+      dueAtMs: () => now(mover.isDue && !archivist.outbox.ledger.deleting),
+      run: () => mover.run(),
     },
     {
       name: "flush",

@@ -50,6 +50,8 @@ export type RoomEvent =
   | { readonly type: "versioned"; readonly version: Version }
   /** A value that was kept of the past is damaged. The present is not. */
   | { readonly type: "past-damaged" }
+  /** A part of the past was moved out into the archive. */
+  | { readonly type: "past-moved"; readonly bytes: number }
   /** An empty room dropped its own storage, since the archive has everything. */
   | { readonly type: "retired" }
   /** A chore of the alarm failed and comes again. */
@@ -90,6 +92,7 @@ export function logEvent(name: string, event: RoomEvent): void {
     case "deleted":
     case "retired":
     case "versioned":
+    case "past-moved":
       return
     case "refused":
       if (event.code === "internal") console.error(`${name}: a frame or request failed`, event.cause)

@@ -228,6 +228,16 @@ export class Log {
     return this.#past
   }
 
+  /** The name of this storage's lineage: revisions are comparable within it alone. */
+  get writer(): string {
+    let writer = this.noted<string>("writer")
+    if (writer === null) {
+      writer = crypto.randomUUID()
+      this.note("writer", writer)
+    }
+    return writer
+  }
+
   /** The tables of the room, for what is kept of its past. */
   get tables(): Tables {
     return this.#database.tables
@@ -288,6 +298,7 @@ export class Log {
   forgetPast(): void {
     if (!this.#database.created || this.#past.first === null) return
     this.#write(() => {
+      this.#past.moving.leaveAll()
       for (const table of PAST) this.#database.sql(`DELETE FROM ${table}`)
       this.note("past_whole", null)
     })
@@ -322,6 +333,7 @@ export class Log {
           `SELECT ${this.#state.revision} AS revision, bytes FROM snapshot ORDER BY part`,
         )
       }
+      this.#past.moving.leaveAll()
       for (const table of ["log", "snapshot", "waiting", "owner", "carried", "value", ...PAST])
         this.#database.sql(`DELETE FROM ${table}`)
       this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'archive', 'writer', 'events')")

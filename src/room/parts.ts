@@ -11,6 +11,7 @@ import { PING, PONG } from "../wire/y-websocket.ts"
 import { Agenda } from "./agenda.ts"
 import { Agents } from "./agents.ts"
 import { Archivist } from "./archivist.ts"
+import { Aside } from "./aside.ts"
 import { Authors } from "./authors.ts"
 import { Changes } from "./changes.ts"
 import { listChores } from "./chores.ts"
@@ -22,6 +23,7 @@ import { Idle } from "./idle.ts"
 import { Intake } from "./intake.ts"
 import { Knockers } from "./knockers.ts"
 import { Log } from "./log.ts"
+import { Mover } from "./mover.ts"
 import type { Outbox } from "./outbox.ts"
 import { Past } from "./past.ts"
 import type { Speaker } from "./peer.ts"
@@ -145,7 +147,9 @@ export function assemble(host: Host): Parts {
       },
     },
   })
-  const past: Past = new Past({ log, replica, intake, limits, emit })
+  const aside = new Aside(replica, limits)
+  const mover = new Mover(name, { archive, log, aside, limits, emit })
+  const past: Past = new Past({ log, replica, intake, limits, emit, aside, mover })
   const dialogue: Dialogue = new Dialogue({
     crowd,
     intake,
@@ -195,6 +199,7 @@ export function assemble(host: Host): Parts {
     intake,
     limits,
     emit,
+    mover,
     keeper: {
       askEveryone: () => {
         for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
@@ -220,6 +225,7 @@ export function assemble(host: Host): Parts {
     idle,
     postbox,
     past,
+    mover,
     streams,
     retire: host.retire,
   })

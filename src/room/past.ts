@@ -17,10 +17,11 @@ import type { Place } from "../history/timeline.ts"
 import type { Trigger, Version } from "../history/versions.ts"
 import type { Limits } from "../limits.ts"
 import type { PastCalls, PastStatus } from "../rpc.ts"
-import { Aside } from "./aside.ts"
+import type { Aside } from "./aside.ts"
 import type { Emit } from "./events.ts"
 import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
+import type { Mover } from "./mover.ts"
 import { checkAny, rootsFor, sinceOf, whoAsks } from "./past-rights.ts"
 import type { Replica } from "./replica.ts"
 
@@ -42,6 +43,7 @@ type LongAnswers = {
 export class Past {
   readonly history: History
   readonly #aside: Aside
+  readonly #mover: Mover
   readonly #log: Log
   readonly #replica: Replica
   readonly #intake: Pick<Intake<never>, "edit" | "commitOrThrow">
@@ -56,6 +58,8 @@ export class Past {
     intake: Pick<Intake<never>, "edit" | "commitOrThrow">
     limits: Limits
     emit: Emit
+    aside: Aside
+    mover: Mover
   }) {
     const { log, replica, limits } = parts
     this.#log = log
@@ -63,7 +67,8 @@ export class Past {
     this.#intake = parts.intake
     this.#limits = limits
     this.#emit = parts.emit
-    this.#aside = new Aside(replica, limits)
+    this.#aside = parts.aside
+    this.#mover = parts.mover
     this.history = new History({
       tables: log.tables,
       segments: log.past,
@@ -76,10 +81,11 @@ export class Past {
 
   /** What is kept. */
   get status(): PastStatus {
-    const { bytes, updateBytes, damaged } = this.#log.past.size
+    const { bytes, movedBytes, updateBytes, damaged } = this.#log.past.size
     const { revision, at } = this.history.timeline.oldest
     return {
       bytes,
+      movedBytes,
       updateBytes,
       fromRevision: revision,
       from: at === 0 ? null : new Date(at).toISOString(),
@@ -107,9 +113,14 @@ export class Past {
     verb: Verb,
     ask: PastCalls[Verb]["ask"],
     grant: Grant,
-  ): PastCalls[Verb]["answer"] | Promise<PastCalls[Verb]["answer"]> {
+  ): Promise<PastCalls[Verb]["answer"]> {
     const begin = () => this.#begin(verb, ask, grant)
-    return verb in this.#long ? this.#aside.run(begin) : runNow(begin())
+    return this.reading(() => (verb in this.#long ? this.#aside.run(begin) : runNow(begin())))
+  }
+
+  /** Do something in one turn that looks at the past, and again where a part had to be fetched first. Then nothing was changed. */
+  reading<Answer>(ask: () => Answer | Promise<Answer>): Promise<Answer> {
+    return this.#mover.reading(ask)
   }
 
   /** The revision that a moment names. @throws SyncError */
@@ -126,7 +137,7 @@ export class Past {
 
   /** The same beside the room's other work. @throws SyncError */
   stateAside(revision: number): Promise<Y.Doc> {
-    return this.#aside.run(() => this.history.timeline.rebuild(revision))
+    return this.reading(() => this.#aside.run(() => this.history.timeline.rebuild(revision)))
   }
 
   /** Something was committed: a version is due. */
@@ -305,7 +316,7 @@ export class Past {
 
   async #tryPrune(revision: number): Promise<void> {
     try {
-      await this.#aside.run(() => this.#prune(this.history.timeline.placeOf(revision)))
+      await this.reading(() => this.#aside.run(() => this.#prune(this.history.timeline.placeOf(revision))))
     } catch (thrown) {
       // It is damaged, or too large to be rebuilt: a later state may not be.
       if (!(thrown instanceof SyncError && (thrown.code === "gone" || thrown.code === "too-large")))

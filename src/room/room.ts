@@ -163,7 +163,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const { replica, intake, log, archivist, past } = this.#room
       if (!replica.exists) return null
       if (want.at !== undefined && want.at !== null) {
-        const revision = past.revisionAt(want.at, grant)
+        const { at } = want
+        const revision = await past.reading(() => past.revisionAt(at, grant))
         const etag = entityTag(revision, { format: name, root: want.root, isPast: true })
         const { mediaType } = format
         if (matchesEntityTag(want.ifNoneMatch, etag)) return { etag, mediaType, body: null, revision }
@@ -223,7 +224,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>> {
     return answer(async () => {
       await this.#ready()
-      const changed = this.#room.changes.make(request, grant, conditions)
+      const { changes, past } = this.#room
+      const changed = await past.reading(() => changes.make(request, grant, conditions))
       await this.ctx.storage.sync()
       return changed
     })
@@ -233,8 +235,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return answer(async () => {
       await this.#ready()
       this.#checkStillWelcome(grant)
-      this.#room.past.history.persons.meet(grant)
-      const answered = this.#room.agents.call(name, given as Json, grant, key)
+      const { agents, past } = this.#room
+      past.history.persons.meet(grant)
+      const answered = await past.reading(() => agents.call(name, given as Json, grant, key))
       await this.ctx.storage.sync()
       return answered as ToolArguments
     })

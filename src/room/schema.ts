@@ -82,6 +82,9 @@ export const MIGRATIONS = [
    ALTER TABLE value_2 RENAME TO value;`,
   // A large value of the past is not compressed: see history/segments.ts.
   "ALTER TABLE past ADD COLUMN packed INTEGER NOT NULL DEFAULT 1",
+  // What of the past stands in the archive, under whose name, and what is to be removed there: see history/moving.ts.
+  `ALTER TABLE past ADD COLUMN moved TEXT;
+   CREATE TABLE past_gone (name TEXT PRIMARY KEY) WITHOUT ROWID;`,
 ]
 
 /**

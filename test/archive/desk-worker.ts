@@ -2,9 +2,9 @@
  * A Worker whose only room is a desk that carries out archive calls sent to it over HTTP: so that an adapter
  * runs where it will run, in a Durable Object in workerd, while the test around it starts and stops databases.
  *
- * POST /{load|store|remove|list}?call=&id=&cursor=&limit= · POST /abort?call=&reason= ends that call's
+ * POST /{load|store|remove|list}?call=&id=&cursor=&limit= · POST /segments?do=&id=&name= · POST /abort?call=&reason= ends that call's
  * signal · POST /choose says which archive the variables in its body would choose · POST /fault?kind= makes the bound D1 or R2 refuse or hang · POST /sql runs the
- * statement in its body in the bound D1 · POST /put?key= and /get?key= reach into the bound R2 by hand. `desk.ts` is the other end.
+ * statement in its body in the bound D1 · POST /put?key=, /get?key= and /drop?key= reach into the bound R2 by hand. `desk.ts` is the other end.
  */
 
 import type { D1Database, DurableObjectNamespace, R2Bucket } from "@cloudflare/workers-types"
@@ -33,7 +33,9 @@ export class Desk {
     const archive = chooseArchive({
       ...env,
       ...(env.DB && { DB: this.#faulty<D1Database>(env.DB, ["batch"]) }),
-      ...(env.BUCKET && { BUCKET: this.#faulty<R2Bucket>(env.BUCKET, ["get", "head", "put", "list"]) }),
+      ...(env.BUCKET && {
+        BUCKET: this.#faulty<R2Bucket>(env.BUCKET, ["get", "head", "put", "list", "delete"]),
+      }),
     })
     if (archive === null) throw new Error("the test bound no archive")
     this.#archive = archive
@@ -106,6 +108,26 @@ export class Desk {
       case "list": {
         const page = { cursor: query("cursor") || null, limit: Number(query("limit")) }
         return Response.json(await this.#archive.list(page, signal))
+      }
+      case "segments": {
+        const segments = this.#archive.segments!
+        const [id, name] = [query("id"), query("name")]
+        switch (query("do")) {
+          case "put":
+            return new Response((await segments.put(id, name, body, signal)) as undefined)
+          case "get":
+            return new Response(((await segments.get(id, name, signal)) ?? null) as BodyInit | null, {
+              headers: { found: String((await segments.get(id, name, signal)) !== null) },
+            })
+          case "list":
+            return Response.json(await segments.list(id, name, signal))
+          default:
+            return new Response((await segments.remove(id, name, signal)) as undefined)
+        }
+      }
+      case "drop": {
+        await this.#env.BUCKET!.delete(query("key"))
+        return new Response()
       }
       case "choose": {
         const vars = JSON.parse(new TextDecoder().decode(body))

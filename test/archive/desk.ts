@@ -23,6 +23,8 @@ export interface ArchiveDesk extends OpenArchive {
   sql<Row = Record<string, unknown>>(statement: string): Promise<Row[]>
   /** Put an object into the bound R2, as somebody with its dashboard would. */
   put(key: string, body: Uint8Array): Promise<void>
+  /** Remove an object from the bound R2. */
+  drop(key: string): Promise<void>
   /** The whole body of an object in the bound R2. */
   get(key: string): Promise<Uint8Array>
 }
@@ -83,8 +85,27 @@ export async function openDesk(env: {
     return response
   }
 
+  const ask = (what: string, id: string, name: string, signal: AbortSignal, body: Uint8Array | null = null) =>
+    call("segments", { do: what, id, name }, { signal, body })
   const archive: Archive = {
     name: env.name,
+    ...(env.bindings?.includes("r2") && {
+      segments: {
+        async put(id, name, bytes, signal) {
+          await ask("put", id, name, signal, bytes)
+        },
+        async get(id, name, signal) {
+          const response = await ask("get", id, name, signal)
+          return response.headers.get("found") === "true"
+            ? new Uint8Array(await response.arrayBuffer())
+            : null
+        },
+        list: async (id, name, signal) => (await ask("list", id, name, signal)).json(),
+        async remove(id, name, signal) {
+          await ask("remove", id, name, signal)
+        },
+      },
+    }),
     async load(id, signal) {
       const response = await call("load", { id }, { signal })
       return unpackLookup(new Uint8Array(await response.arrayBuffer()))
@@ -113,6 +134,9 @@ export async function openDesk(env: {
     },
     async put(key, body) {
       await call("put", { key }, { signal: patient(), body })
+    },
+    async drop(key) {
+      await call("drop", { key }, { signal: patient() })
     },
     async get(key) {
       return new Uint8Array(await (await call("get", { key }, { signal: patient() })).arrayBuffer())

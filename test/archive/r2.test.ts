@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as Y from "yjs"
-import { noise, patient, writeOf } from "../../src/archive/contract.ts"
+import { checkSegments, noise, patient, writeOf } from "../../src/archive/contract.ts"
 import { archiveContract } from "./contract.ts"
 import { type ArchiveDesk, openDesk } from "./desk.ts"
 
@@ -25,6 +25,18 @@ describe("R2", () => {
     Y.applyUpdate(doc, update)
     return doc.getText("text").toString()
   }
+
+  it("[H6] takes parts of pasts, which are no documents", { timeout: 30_000 }, async () => {
+    await desk.archive.store("before", writeOf(saying("x"), 1), null, patient())
+    await checkSegments(desk)
+    // Names that begin like those of parts are ids like others.
+    for (const id of ["-", "-.", "-0", "!"])
+      await desk.archive.store(id, writeOf(saying(id), 1), null, patient())
+    await desk.archive.segments!.put("before", "w/1", noise(5, 1), patient())
+    const { documents } = await desk.archive.list({ cursor: null, limit: 9 }, patient())
+    expect(documents.map(({ id }) => id)).toEqual(["!", "-", "-.", "-0", "before"])
+    await Promise.all(["!", "-", "-.", "-0", "before"].map((id) => desk.drop(id)))
+  })
 
   it("[A6] holds an object that Yjs reads, whatever follows the update in it", async () => {
     const update = saying("plain to see")

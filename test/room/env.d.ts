@@ -5,6 +5,7 @@ declare namespace Cloudflare {
     readonly Small: DurableObjectNamespace<import("./worker.ts").Small>
     readonly Historic: DurableObjectNamespace<import("./worker.ts").Historic>
     readonly Keeping: DurableObjectNamespace<import("./worker.ts").Keeping>
+    readonly Moving: DurableObjectNamespace<import("./worker.ts").Moving>
     readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
     readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>

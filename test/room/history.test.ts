@@ -8,6 +8,7 @@ import type { Grant } from "../../src/access/rights.ts"
 import type { PastCalls } from "../../src/rpc.ts"
 import { unwrap } from "../../src/rpc.ts"
 import { freshId, openRoom, TestRoom, until, WRITER } from "./vocabulary.ts"
+import { faults } from "./worker.ts"
 
 const as = (subject: string, more: Partial<Grant> = {}): Grant => ({
   ...WRITER,
@@ -494,41 +495,68 @@ it("[H1] keeps time from going back, whatever the clock does", async () => {
   expect(times).toEqual([...times].sort((a, b) => a - b))
 })
 
-it("[H6] keeps the past of a room that drops its own copy, and goes on with it", async () => {
-  const room = new TestRoom(freshId(), env.Keeping)
+for (const [binding, where] of [
+  ["Keeping", "here"],
+  ["Moving", "in the archive"],
+] as const) {
+  it(`[H6] keeps the past of a room that drops its own copy ${where}, and goes on with it`, async () => {
+    const room = new TestRoom(freshId(), env[binding])
+    await room.join(as("ada"))
+    const first = await writes(room, 0, "one ")
+    const second = await writes(room, 0, "two ")
+    const { id } = await past(room, "createVersion", { name: "Two", meta: undefined }, as("ada"))
+    await room.leave(0)
+    const drops = () =>
+      until(async () => {
+        const [row] = await room.rows<{ n: number }>(
+          "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM snapshot) AS n",
+        )
+        return row!.n === 0
+      }, "the room has dropped its copy")
+    await drops()
+    await room.evict()
+    await room.join(as("bob"))
+    expect(room.text(1)).toBe("one two ")
+    const third = await writes(room, 1, "three")
+    const check = async () => {
+      expect(await textAt(room, first)).toBe("one ")
+      expect(await textAt(room, id)).toBe("one two ")
+      expect(await textAt(room, third)).toBe("one two three")
+      const { roots } = await past(room, "diff", { from: String(second), to: null, root: null })
+      expect(roots.text!.map(({ op, text, by }) => [op, text, by?.subject])).toEqual([
+        ["equal", "one two ", undefined],
+        ["insert", "three", "bob"],
+      ])
+    }
+    await check()
+    await room.leave(1)
+    await drops()
+    await check()
+    // One whole state is kept, not one for each time that it was opened.
+    expect(await room.rows("SELECT id FROM past WHERE kind = 'frame'")).toHaveLength(1)
+    const isHere = binding === "Keeping"
+    const { bytes, movedBytes } = (await room.status())!.past
+    expect(movedBytes).toBe(isHere ? 0 : bytes)
+    expect(faults.segments.size > 0).toBe(!isHere)
+    await room.remove()
+    expect(faults.segments.size).toBe(0)
+    expect(await room.status()).toBeNull()
+  })
+}
+
+it("[D8] tells of a deletion once what was moved out has gone as well", async () => {
+  const room = new TestRoom(freshId(), env.Moving)
   await room.join(as("ada"))
-  const first = await writes(room, 0, "one ")
-  const second = await writes(room, 0, "two ")
-  const { id } = await past(room, "createVersion", { name: "Two", meta: undefined }, as("ada"))
+  await writes(room, 0, "one ")
   await room.leave(0)
-  const drops = () =>
-    until(async () => {
-      const [row] = await room.rows<{ n: number }>(
-        "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM snapshot) AS n",
-      )
-      return row!.n === 0
-    }, "the room has dropped its copy")
-  await drops()
-  await room.evict()
-  await room.join(as("bob"))
-  expect(room.text(1)).toBe("one two ")
-  const third = await writes(room, 1, "three")
-  const check = async () => {
-    expect(await textAt(room, first)).toBe("one ")
-    expect(await textAt(room, id)).toBe("one two ")
-    expect(await textAt(room, third)).toBe("one two three")
-    const { roots } = await past(room, "diff", { from: String(second), to: null, root: null })
-    expect(roots.text!.map(({ op, text, by }) => [op, text, by?.subject])).toEqual([
-      ["equal", "one two ", undefined],
-      ["insert", "three", "bob"],
-    ])
+  await until(() => faults.segments.size > 0, "its past is moved out")
+  const clear = faults.segments.delete
+  faults.segments.delete = () => {
+    throw new Error("the bucket is away")
   }
-  await check()
-  await room.leave(1)
-  await drops()
-  await check()
-  // One whole state is kept, not one for each time that it was opened.
-  expect(await room.rows("SELECT id FROM past WHERE kind = 'frame'")).toHaveLength(1)
+  await expect(room.remove()).rejects.toMatchObject({ code: "archive-unavailable" })
+  faults.segments.delete = clear
+  await until(() => faults.segments.size === 0, "it was tried again")
 })
 
 it("[D4] hands over the log and folds it in one transaction, or does neither", async () => {

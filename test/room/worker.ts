@@ -6,6 +6,7 @@ import { routeDocuments } from "../../src/http/routes.ts"
 import { LIMITS, type Limits } from "../../src/limits.ts"
 import type { Peer } from "../../src/room/peer.ts"
 import { Room as YurtRoom } from "../../src/room/room.ts"
+import { segmentsOf } from "../kit/segments.ts"
 
 export interface Env {
   readonly DB: D1Database
@@ -15,6 +16,7 @@ export interface Env {
   readonly Small: DurableObjectNamespace<Small>
   readonly Historic: DurableObjectNamespace<Historic>
   readonly Keeping: DurableObjectNamespace<Keeping>
+  readonly Moving: DurableObjectNamespace<Moving>
   readonly Registry: DurableObjectNamespace<Registry>
 }
 
@@ -28,6 +30,8 @@ export const faults = {
   stores: [] as string[],
   /** What the stores that came to an end were answered. */
   outcomes: [] as { readonly id: string; readonly outcome: string }[],
+  /** What was moved out of a room's past: of the one room that does. */
+  segments: new Map<string, Uint8Array>(),
   /** How often a room was made or woke. */
   wakes: 0,
 }
@@ -121,6 +125,21 @@ export class Historic extends Room {
 /** The same, which drops what the archive has. */
 export class Keeping extends Historic {
   override readonly limits: Limits = { ...LIMITS, commitWindowMs: 15, flushMs: 50, retentionMs: 100 }
+}
+
+/** The same, whose archive takes its past. */
+export class Moving extends Keeping {
+  override readonly archive = {
+    ...faultyArchive(d1Archive(this.env.DB)),
+    segments: segmentsOf(faults.segments),
+  }
+  override readonly limits: Limits = {
+    ...LIMITS,
+    commitWindowMs: 15,
+    flushMs: 50,
+    retentionMs: 100,
+    pastHereBytes: 1,
+  }
 }
 
 /** The subclass the README shows. */

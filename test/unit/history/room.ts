@@ -1,11 +1,14 @@
 /** A room's document and its past in plain Node: the real log, replica and past, without sockets. */
 import type { Grant } from "../../../src/access/rights.ts"
 import { LIMITS, type Limits } from "../../../src/limits.ts"
+import { Aside } from "../../../src/room/aside.ts"
 import { Authors } from "../../../src/room/authors.ts"
 import { Intake } from "../../../src/room/intake.ts"
 import { Log } from "../../../src/room/log.ts"
+import { Mover } from "../../../src/room/mover.ts"
 import { Past } from "../../../src/room/past.ts"
 import { Replica } from "../../../src/room/replica.ts"
+import { archiveOf } from "../../kit/segments.ts"
 import { memoryStorage } from "../../kit/storage.ts"
 
 /** Whoever may do everything. */
@@ -28,12 +31,23 @@ export class DeskRoom {
   log!: Log
   replica!: Replica
   past!: Past
+  mover!: Mover
+  /** What the archive has of its past, by name. */
+  readonly segments: Map<string, Uint8Array> | null
   /** Bytes of updates that were taken. */
   taken = 0
 
-  /** @param owners who shows themselves under which client id */
-  constructor(owners: ReadonlyMap<number, string>, limits: Partial<Limits> = {}) {
+  /**
+   * @param owners who shows themselves under which client id
+   * @param segments of an archive that takes parts of the past; null: there is none
+   */
+  constructor(
+    owners: ReadonlyMap<number, string>,
+    limits: Partial<Limits> = {},
+    segments: Map<string, Uint8Array> | null = null,
+  ) {
     this.#owners = owners
+    this.segments = segments
     this.#limits = { ...LIMITS, ...limits }
     this.restart()
   }
@@ -50,7 +64,18 @@ export class DeskRoom {
     this.replica = new Replica(this.log, { limits, claims: authors, emit })
     const ports = { relay() {}, release() {}, acknowledge() {}, dirty() {}, refuse() {} }
     const intake = new Intake<never>({ replica: this.replica, authors, ports, limits, emit })
-    this.past = new Past({ log: this.log, replica: this.replica, intake, limits, emit })
+    const { log, replica } = this
+    const aside = new Aside(replica, limits)
+    const archive = this.segments === null ? null : archiveOf(this.segments)
+    this.mover = new Mover("paper", { archive, log, aside, limits, emit })
+    this.past = new Past({ log, replica, intake, limits, emit, aside, mover: this.mover })
+  }
+
+  /** Begin with what another room has archived. */
+  adopt(other: DeskRoom, alongside: () => void): void {
+    const origin = { at: this.clock, subject: null, via: "archive" } as const
+    const { revision } = other.log.state
+    this.replica.adopt(other.replica.encode(), { revision, origin, continues: false, alongside })
   }
 
   /** Take an update of somebody's; it is committed later. */

@@ -1,0 +1,119 @@
+/**
+ * The mover: what of the past outgrows the room's own storage goes to the archive, where that takes parts of pasts, the oldest
+ * first; and comes back for a question that needs it. The present needs none of it: while the archive is away, only such
+ * questions are.
+ */
+import { limited } from "../archive/abortable.ts"
+import type { Archive, ArchiveSegments, Version } from "../archive/archive.ts"
+import { Away, piecesOf } from "../history/moving.ts"
+import type { Limits } from "../limits.ts"
+import type { Aside } from "./aside.ts"
+import type { Emit } from "./events.ts"
+import type { Log } from "./log.ts"
+
+/** Moves parts of a room's past out, and fetches them. */
+export class Mover {
+  readonly #name: string
+  readonly #store: ArchiveSegments | undefined
+  readonly #log: Log
+  readonly #aside: Pick<Aside, "alone">
+  readonly #limits: Limits
+  readonly #emit: Emit
+  /** Questions that read what was fetched. */
+  #reading = 0
+
+  constructor(
+    name: string,
+    parts: { archive: Archive | null; log: Log; aside: Pick<Aside, "alone">; limits: Limits; emit: Emit },
+  ) {
+    const { archive, log, aside, limits, emit } = parts
+    this.#name = name
+    this.#store = archive === null ? undefined : limited(archive, limits.archiveTimeoutMs).segments
+    this.#log = log
+    this.#aside = aside
+    this.#limits = limits
+    this.#emit = emit
+  }
+
+  /** Whether there is something to move out, or to remove there. */
+  get isDue(): boolean {
+    if (this.#store === undefined) return false
+    const { bytes, movedBytes, gone } = this.#log.past.size
+    return gone > 0 || bytes - movedBytes > this.#limits.pastHereBytes
+  }
+
+  /**
+   * Remove in the archive what is not kept any more, and move out the oldest, so that half of the budget is free again.
+   * @throws SyncError archive-unavailable
+   */
+  async run(): Promise<void> {
+    const store = this.#store
+    const { moving } = this.#log.past
+    if (store === undefined) return
+    for (const name of moving.gone()) {
+      await store.remove(this.#name, name, patient())
+      moving.removed(name)
+    }
+    const writer = this.#log.writer
+    for (;;) {
+      const { bytes, movedBytes } = this.#log.past.size
+      const piece = moving.next()
+      if (piece === null || bytes - movedBytes <= this.#limits.pastHereBytes / 2) return
+      const parts = moving.parts(piece, writer)
+      let isSound = true
+      for (const part of parts) {
+        const value = moving.read(part)
+        isSound &&= value !== null
+        if (value !== null) await store.put(this.#name, part.name, value, patient())
+      }
+      await this.#aside.alone(() =>
+        isSound ? moving.moved(piece, { writer, parts }) : this.#log.past.markDamaged(piece),
+      )
+      this.#emit({ type: "past-moved", bytes: piece.kept })
+    }
+  }
+
+  /**
+   * Ask something of the past; where it needs what stands in the archive, fetch that and ask again.
+   * @throws SyncError archive-unavailable, and what `ask` throws
+   */
+  async reading<Answer>(ask: () => Answer | Promise<Answer>): Promise<Answer> {
+    const store = this.#store
+    const { moving } = this.#log.past
+    this.#reading++
+    try {
+      for (;;) {
+        try {
+          return await ask()
+        } catch (thrown) {
+          if (!(thrown instanceof Away) || store === undefined) throw thrown
+          for (const part of thrown.parts)
+            moving.hold(part, await store.get(this.#name, part.name, patient()))
+        }
+      }
+    } finally {
+      if (--this.#reading === 0) moving.release()
+    }
+  }
+
+  /**
+   * What the archive has of the past of a document that this room has lost, or never had.
+   * @param version of the state that the room begins with; null: with none
+   * @returns a function that takes it over
+   * @throws SyncError archive-unavailable
+   */
+  async look(version: Version | null): Promise<() => void> {
+    const { past } = this.#log
+    if (this.#store === undefined || !version?.writer || past.first !== null) return () => {}
+    const names = await this.#store.list(this.#name, `${version.writer}/`, patient())
+    const { pieces, parts } = piecesOf(names, version.revision)
+    return () => {
+      if (pieces.length > 0 && past.first === null) past.adopt(pieces, parts)
+    }
+  }
+}
+
+/** The archive's own time limit ends the call. */
+function patient(): AbortSignal {
+  return new AbortController().signal
+}
