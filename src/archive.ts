@@ -10,6 +10,9 @@ export type {
   ArchivePage,
   ArchiveSegments,
   ArchiveWrite,
+  IndexPage,
+  IndexRange,
   Version,
 } from "./archive/archive.ts"
 export { judgeSwap } from "./archive/swap.ts"
+export { pageRange } from "./archive/within.ts"

@@ -195,6 +195,11 @@ export const LIMITS = {
   agentTextLength: 32_000,
   /** Places that one search, or one quote that stands in several, names. */
   agentMatches: 50,
+  /** Documents that one list gives, and those that one search looks through: each is a room that wakes. */
+  agentDocuments: 100,
+  agentSearched: 20,
+  /** Pages of the archive's index that are read for one of these: a token may name many documents that are not there. */
+  agentIndexPages: 20,
   /** Operations of one edit. */
   agentOperations: 100,
   /** How long an agent's caret is shown after it did something, ms, and at most. */

@@ -1,7 +1,7 @@
 /** What the Worker asks of a room: Durable Object RPC, and the one header that travels with a forwarded request. */
 import { fromBase64UrlEncoded, toBase64UrlEncoded } from "lib0/buffer"
 import type { Grant } from "./access/rights.ts"
-import type { ArchivePage } from "./archive/archive.ts"
+import type { ArchivePage, IndexPage, IndexRange } from "./archive/archive.ts"
 import { SyncError } from "./errors.ts"
 import type { Block } from "./export/blocks.ts"
 import type { Activity } from "./history/activity.ts"
@@ -60,7 +60,11 @@ export interface ChangeRequest {
   readonly nested: string | null
   /** `?base=`, the revision that the caller had read; null: the newest. */
   readonly base: string | null
+  /** An agent's tool asks for it: the change is known as an agent's (G2). */
+  readonly isAgent?: boolean
 }
+
+export type { IndexRange }
 
 /** What a tool is given, and what it answers: JSON. */
 export interface ToolArguments {
@@ -171,8 +175,8 @@ export interface PastCalls {
     ask: {
       readonly by: string | null
       readonly via: string | null
-      /** Only what this agent did; absent: whichever did it. */
-      readonly agent?: string
+      /** Only what this agent did, null: what no named agent did; absent: whichever did it. */
+      readonly agent?: string | null
       readonly from: string | null
       readonly to: string | null
       readonly dryRun: boolean
@@ -244,7 +248,7 @@ export interface RoomRpc {
   /** null: there is no such document. */
   status(): Promise<Answer<DocumentStatus | null>>
   /** The archive's index; asked of INDEX_ROOM. */
-  list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>>
+  list(page: IndexPage): Promise<Answer<ArchivePage>>
   /** Writes to the archive now what it lacks. Refuses with "not-found" where there is no such document. */
   flush(grant: Grant): Promise<Answer<{ revision: number; archivedRevision: number | null }>>
   /**

@@ -9,7 +9,7 @@
  */
 import { SyncError } from "../errors.ts"
 import { hasKey, requireKey } from "./keys.ts"
-import { type Grant, grantFor, type Need, OPEN_GRANT } from "./rights.ts"
+import { type Claims, type Grant, grantFor, type Need, OPEN_GRANT } from "./rights.ts"
 import { type AccessSettings, readList, readText } from "./settings.ts"
 import { readClaims } from "./token.ts"
 
@@ -23,8 +23,25 @@ import { readClaims } from "./token.ts"
  */
 export async function authorize(request: Request, need: Need, settings: AccessSettings): Promise<Grant> {
   const grant = await authorizeKnock(request, need, settings)
-  if (grant !== null) return grant
-  throw new SyncError(
+  if (grant === null) throw noToken()
+  return grant
+}
+
+/**
+ * Who asks, for what is about many documents: what the token is worth for each is judged when it is asked about.
+ *
+ * @returns what the token says; null in open mode
+ * @throws SyncError "closed", "origin-refused", "unauthorized"
+ */
+export async function identify(request: Request, settings: AccessSettings): Promise<Claims | null> {
+  if (checkOrigin(request, settings).open) return null
+  const token = findToken(request)
+  if (token === null) throw noToken()
+  return readClaims(token, settings)
+}
+
+function noToken(): SyncError {
+  return new SyncError(
     "unauthorized",
     "Bring a token: Authorization: Bearer …, the WebSocket subprotocols yurt and the token, or ?token=…",
   )

@@ -53,6 +53,9 @@ export interface RegistryEnv {
   readonly Registry?: NamedObjects<RegistryRpc>
 }
 
+/** What of a grant, or of a token's claims, a revocation could name. */
+type Identity = Pick<Grant, "subject" | "tokenId" | "expiresAtMs">
+
 /** The registry that keeps the list of all revocations. No digest is this short. */
 export const REGISTRY_INDEX = "-"
 
@@ -67,7 +70,7 @@ export const REGISTRY_INDEX = "-"
  */
 export async function checkRevoked(
   env: object,
-  { grant, visit }: { grant: Grant; visit: Visit | null },
+  { grant, visit }: { grant: Identity; visit: Visit | null },
 ): Promise<void> {
   const registries = findRegistries(env)
   if (registries === null) return
@@ -123,7 +126,7 @@ export async function registryName(who: Revoked): Promise<string> {
 }
 
 /** Whom a revocation could name and mean this grant. */
-function identities({ subject, tokenId }: Grant): Revoked[] {
+function identities({ subject, tokenId }: Identity): Revoked[] {
   return [...(subject === null ? [] : [{ subject }]), ...(tokenId === null ? [] : [{ tokenId }])]
 }
 

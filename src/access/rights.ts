@@ -34,6 +34,11 @@ export interface Grant {
   readonly agent?: string
   /** The subject for whom it acts, as the issuer wrote it. At most 256 characters. */
   readonly onBehalfOf?: string
+  /**
+   * What the program calls itself; no token says it, nobody checks it. It is kept with what it writes, and decides about
+   * nothing. At most 100 characters.
+   */
+  readonly client?: string
 }
 
 /** What a request needs. `id` is the document's name, null when it is about no one document; then only "admin" can be granted. */

@@ -8,7 +8,14 @@ export interface Tool {
   /** Whether it needs the right to write. */
   readonly writes: boolean
   /** What it takes, as JSON Schema. */
-  readonly input: object
+  readonly input: ToolInput
+}
+
+interface ToolInput {
+  readonly type: "object"
+  readonly properties: object
+  readonly required: readonly string[]
+  readonly additionalProperties: false
 }
 
 /** The names of the tools. */
@@ -27,7 +34,7 @@ const string = (description: string) => ({ type: "string", description })
 const ROOT = string("Which root of the document, where it has several texts. Default: the first.")
 const KEY = string("The same key with the same arguments does it once, for 24 hours.")
 
-function object(properties: object, required: readonly string[] = []): object {
+function object(properties: object, required: readonly string[] = []): ToolInput {
   return { type: "object", properties, required, additionalProperties: false }
 }
 

@@ -60,6 +60,22 @@ export interface ArchivePage {
   readonly cursor: string | null
 }
 
+/** Ids from one on, and before another (null: to the end), in code-point order. */
+export interface IndexRange {
+  readonly from: string
+  readonly before: string | null
+}
+
+/** Which page of the index is asked for. */
+export interface IndexPage {
+  /** As returned by the page before, or null for the first. */
+  readonly cursor: string | null
+  /** 1–1000 */
+  readonly limit: number
+  /** Only the ids of this range, so that a search among a million documents does not read them all. Absent: every id. */
+  readonly within?: IndexRange | undefined
+}
+
 /** What `load` finds. */
 export type ArchiveLookup =
   | { readonly kind: "found"; readonly document: ArchivedDocument }
@@ -95,7 +111,7 @@ export interface ArchiveSegments {
  *   A mark is replaced only when it is `expected`, so that a store that arrives late revives nothing.
  *   The revision of a mark is to be above those its writer stored: `expected` could not tell the two apart.
  * - Of calls that race for one id, each sees the other's outcome: two that expect the same, and one wins.
- * - `list` returns what exists, ordered by id (code-point order), without what was removed.
+ * - `list` returns what exists, ordered by id (code-point order), without what was removed, and within the range alone.
  * - An id is any text of 1 to 512 bytes of UTF-8; it may begin with a slash, and holds no control characters.
  * - Everything is tested up to 50 MB.
  * - When the database can't answer, a method rejects; it never resolves to "absent". The message is shown to
@@ -129,10 +145,6 @@ export interface Archive {
     expected: Version | null,
     signal: AbortSignal,
   ): Promise<"stored" | "conflict">
-  /**
-   * @param page.limit 1–1000
-   * @param page.cursor as returned by the page before, or null for the first
-   * @throws SyncError "archive-unavailable"
-   */
-  list(page: { cursor: string | null; limit: number }, signal: AbortSignal): Promise<ArchivePage>
+  /** @throws SyncError "archive-unavailable" */
+  list(page: IndexPage, signal: AbortSignal): Promise<ArchivePage>
 }

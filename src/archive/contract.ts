@@ -10,7 +10,15 @@
  */
 
 import assert from "node:assert/strict"
-import type { Archive, ArchiveEntry, ArchiveMark, ArchivePage, ArchiveWrite, Version } from "./archive.ts"
+import type {
+  Archive,
+  ArchiveEntry,
+  ArchiveMark,
+  ArchivePage,
+  ArchiveWrite,
+  IndexRange,
+  Version,
+} from "./archive.ts"
 
 const MB = 1024 * 1024
 
@@ -122,12 +130,12 @@ class Script {
     assert.ok(sameBytes(found.sidecar, sidecar), `${id} has another sidecar`)
   }
 
-  /** The whole index, page by page. */
-  async index(limit: number): Promise<{ entries: ArchiveEntry[]; pages: number }> {
+  /** The whole index, or a range of it, page by page. */
+  async index(limit: number, within?: IndexRange): Promise<{ entries: ArchiveEntry[]; pages: number }> {
     const entries: ArchiveEntry[] = []
     let cursor: string | null = null
     for (let pages = 1; ; pages++) {
-      const page = await this.archive.list({ cursor, limit }, patient())
+      const page = await this.archive.list({ cursor, limit, within }, patient())
       assert.ok(page.documents.length <= limit)
       entries.push(...page.documents)
       cursor = page.cursor
@@ -444,6 +452,26 @@ test("[A8] keeps ids apart that differ by a slash, a case, a sign or a letter", 
   for (const [at, id] of ids.entries()) await script.holds(id, writeOf(noise(at + 1, at), at + 1))
   const listed = (await script.index(1000)).entries.map(({ id }) => id)
   for (const id of ids) assert.ok(listed.includes(id), `${id} is not listed`)
+})
+
+test("[A8] lists a range of ids alone, page by page", async (script) => {
+  const base = script.idOf("range/")
+  const names = ["a", "a-1", "a.z", "a/", "a/b", "a/b/c", "a/é", "a/\u{ffff}", "a/😀", "a0", "b", "c"]
+  for (const [at, name] of names.entries()) await script.store(base + name, writeOf(noise(5, at), at + 1))
+  await script.remove(`${base}a/b`, markOf(100))
+  const listed = async (from: string, before: string | null, limit = 2) => {
+    const range = { from: base + from, before: before === null ? null : base + before }
+    const { entries } = await script.index(limit, range)
+    return entries.map(({ id }) => id.slice(base.length))
+  }
+  assert.deepEqual(await listed("a/", "a0"), ["a/", "a/b/c", "a/é", "a/\u{ffff}", "a/😀"])
+  assert.deepEqual(await listed("a", "a\u0001"), ["a"])
+  assert.deepEqual(await listed("a/b", "a/b\u0001"), [])
+  assert.deepEqual(await listed("a0", "c"), ["a0", "b"])
+  assert.deepEqual((await listed("b", null, 1000)).slice(0, 2), ["b", "c"])
+  // A page of another list says nothing of what is before this one.
+  const page = { cursor: `${base}a`, limit: 1, within: { from: `${base}b`, before: null } }
+  assert.equal((await script.archive.list(page, patient())).documents[0]?.id, `${base}b`)
 })
 
 test("[A6] stores a document that is too large to show", async (script) => {

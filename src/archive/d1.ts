@@ -13,8 +13,9 @@
 import type { D1Database, D1PreparedStatement } from "@cloudflare/workers-types"
 import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
-import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
+import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, IndexPage, Version } from "./archive.ts"
 import { documentWrite, judgeSwap, markWrite, type Write } from "./swap.ts"
+import { pageRange } from "./within.ts"
 
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS yurt_documents (
@@ -307,18 +308,17 @@ export function d1Archive(db: D1Database, { limits = LIMITS }: { limits?: Limits
     return db.prepare("DELETE FROM yurt_chunks WHERE id = ? AND body = ?").bind(id, body)
   }
 
-  async function list(
-    { cursor, limit }: { cursor: string | null; limit: number },
-    signal: AbortSignal,
-  ): Promise<ArchivePage> {
+  async function list(page: IndexPage, signal: AbortSignal): Promise<ArchivePage> {
+    const { limit } = page
+    const { from, not, before } = pageRange(page)
     const [rows] = await run<[IndexRow[]]>(
       [
         db
           .prepare(
             `SELECT id, revision, bytes, updated_at FROM yurt_documents
-             WHERE deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?`,
+             WHERE deleted_at IS NULL AND id >= ? AND id <> ? AND id < ? ORDER BY id LIMIT ?`,
           )
-          .bind(cursor ?? "", limit + 1),
+          .bind(from, not, before, limit + 1),
       ],
       signal,
     )

@@ -23,12 +23,14 @@ import type {
   ArchiveMark,
   ArchivePage,
   ArchiveWrite,
+  IndexPage,
   Version,
 } from "./archive.ts"
 import { isLocalHost } from "./local.ts"
 import { POSTGRES_SCHEMA } from "./postgres-schema.ts"
 import { seedUpdate } from "./seed.ts"
 import { type Held, judgeSwap } from "./swap.ts"
+import { pageRange } from "./within.ts"
 
 /** What `postgresArchive` may be told. */
 export interface PostgresOptions {
@@ -252,14 +254,14 @@ export function postgresArchive(
     )
   }
 
-  function list(
-    { cursor, limit }: { cursor: string | null; limit: number },
-    signal: AbortSignal,
-  ): Promise<ArchivePage> {
+  function list(page: IndexPage, signal: AbortSignal): Promise<ArchivePage> {
+    const { limit } = page
+    const { from, not, before } = pageRange(page)
     const read = async (sql: postgres.TransactionSql): Promise<ArchivePage> => {
       const rows = await sql<IndexRow[]>`
         select id, revision, bytes, updated_at from yurt_documents
-        where deleted_at is null and id > ${cursor ?? ""} order by id limit ${limit + 1}`
+        where deleted_at is null and id >= ${from} and id <> ${not} and id < ${before}
+        order by id limit ${limit + 1}`
       const documents = rows.slice(0, limit).map(
         ({ id, revision, bytes, updated_at }): ArchiveEntry => ({
           id,

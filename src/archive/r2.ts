@@ -7,9 +7,10 @@
 import type { R2Bucket, R2Object, R2PutOptions } from "@cloudflare/workers-types"
 import { LIMITS, type Limits } from "../limits.ts"
 import { abortable, discreet } from "./abortable.ts"
-import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, Version } from "./archive.ts"
+import type { Archive, ArchiveEntry, ArchiveLookup, ArchivePage, IndexPage, Version } from "./archive.ts"
 import { r2Segments, SEGMENTS } from "./r2-segments.ts"
 import { documentWrite, type Held, judgeSwap, markWrite, type Write } from "./swap.ts"
+import { compareIds, justBefore, pageRange } from "./within.ts"
 
 /** What `r2Archive` may be told. */
 export interface R2Options {
@@ -66,21 +67,21 @@ export function r2Archive(bucket: R2Bucket, { prefix = "", limits = LIMITS }: R2
     throw new Error(`R2: ${prefix + id} was written ${limits.archiveAttempts} times between a look and a put`)
   }
 
-  async function list(
-    { cursor, limit }: { cursor: string | null; limit: number },
-    signal: AbortSignal,
-  ): Promise<ArchivePage> {
+  async function list(page: IndexPage, signal: AbortSignal): Promise<ArchivePage> {
+    const { limit } = page
+    const { from, not, before } = pageRange(page)
     const documents: ArchiveEntry[] = []
-    let after = cursor
+    // R2 begins after a key.
+    let after = not === "" ? justBefore(from) : not
     // R2 may return fewer than asked for, and some of them deleted.
     while (true) {
       const startAfter = after === null ? {} : { startAfter: prefix + after }
-      const page = await abortable(
+      const listed = await abortable(
         () => bucket.list({ prefix, include: ["customMetadata"], ...startAfter }),
         signal,
       )
-      let isCut = page.truncated
-      for (const object of page.objects) {
+      let isCut = listed.truncated
+      for (const object of listed.objects) {
         after = object.key.slice(prefix.length)
         // Parts of pasts: the next page begins after all of them.
         if (after.startsWith(SEGMENTS)) {
@@ -88,6 +89,7 @@ export function r2Archive(bucket: R2Bucket, { prefix = "", limits = LIMITS }: R2
           isCut = true
           break
         }
+        if (compareIds(after, before) >= 0) return { documents, cursor: null }
         if (heldIn(object).deleted) continue
         // One more than the page shows that there is a next page.
         if (documents.length === limit) return { documents, cursor: documents.at(-1)!.id }

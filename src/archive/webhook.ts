@@ -6,7 +6,7 @@
  * | `POST {url}/{id}` update and sidecar in a row as `application/octet-stream` | stores it, if it may replace what it holds (below): 2xx, else 409 |
  * | `DELETE {url}/{id}` the sidecar, maybe empty | keeps version and sidecar instead of the document, under the same condition: 2xx, else 409 |
  * | `GET {url}/{id}` | 200 with update and sidecar in a row, 410 with the sidecar of a deletion, 404 never stored |
- * | `GET {url}?limit=&cursor=` | 200 with `{documents: [{id, revision, bytes, updatedAt}], cursor}` |
+ * | `GET {url}?limit=&cursor=&from=&before=` | 200 with `{documents: [{id, revision, bytes, updatedAt}], cursor}`; of ids from `from` on and before `before`, where they are given |
  *
  * `{id}` is percent-encoded, a slash as %2F. Anything else that is answered is a failure, and is tried again.
  *
@@ -208,14 +208,20 @@ export function webhookArchive({
       return write({ method: "DELETE", id }, { version, expected, ...payload }, signal)
     },
 
-    async list({ cursor, limit }, signal): Promise<ArchivePage> {
+    async list({ cursor, limit, within }, signal): Promise<ArchivePage> {
       if (format === "json") {
         throw new SyncError(
           "archive-unavailable",
           "The archive webhook keeps documents as JSON, and lists none",
         )
       }
-      const query = new URLSearchParams({ limit: String(limit), ...(cursor !== null && { cursor }) })
+      const { from = "", before = null } = within ?? {}
+      const query = new URLSearchParams({
+        limit: String(limit),
+        ...(cursor !== null && { cursor }),
+        ...(from !== "" && { from }),
+        ...(before !== null && { before }),
+      })
       const { status, body } = await request({ method: "GET", target: `${base}?${query}` }, {}, signal)
       if (status !== 200) throw refused(status, "GET of the list")
       const page: Partial<ArchivePage> | null = JSON.parse(new TextDecoder().decode(body))

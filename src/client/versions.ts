@@ -9,6 +9,8 @@ export interface Who {
   readonly via: "socket" | "agent" | "rest" | "server" | "restore" | "import"
   readonly agent?: string
   readonly onBehalfOf?: string
+  /** What the agent's program called itself, which nobody has checked. */
+  readonly client?: string
 }
 
 /** A name for a state of the document. */

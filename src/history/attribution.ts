@@ -16,6 +16,8 @@ export interface Who {
   readonly via: "socket" | "agent" | "rest" | "server" | "restore" | "import"
   readonly agent?: string
   readonly onBehalfOf?: string
+  /** What the agent's program called itself, which nobody has checked. */
+  readonly client?: string
 }
 
 /** Where a change stands in the past. */
@@ -33,7 +35,7 @@ export interface Marked {
 
 /** A person as an answer has them. @param nameOf what a subject is called */
 export function whoOf(origin: Origin, nameOf: (subject: string) => string | undefined): Who {
-  const { subject, via, agent, onBehalfOf } = origin
+  const { subject, via, agent, onBehalfOf, client } = origin
   const name = subject === null ? undefined : nameOf(subject)
   return {
     subject,
@@ -41,6 +43,7 @@ export function whoOf(origin: Origin, nameOf: (subject: string) => string | unde
     via: via === "archive" ? "import" : via,
     ...(agent !== undefined && { agent }),
     ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(client !== undefined && { client }),
   }
 }
 
@@ -55,8 +58,8 @@ export function knowWho(
     // There are as many origins as keystrokes, and mostly one person's in a row.
     if (last !== null && isSameWho(last, origin)) return found!
     last = origin
-    const { subject, via, agent, onBehalfOf } = origin
-    const key = JSON.stringify([subject, via, agent, onBehalfOf])
+    const { subject, via, agent, onBehalfOf, client } = origin
+    const key = JSON.stringify([subject, via, agent, onBehalfOf, client])
     found = people.get(key)
     found ??= { key, who: whoOf(origin, nameOf) }
     people.set(key, found)
@@ -69,7 +72,8 @@ function isSameWho(one: Origin, other: Origin): boolean {
     one.subject === other.subject &&
     one.via === other.via &&
     one.agent === other.agent &&
-    one.onBehalfOf === other.onBehalfOf
+    one.onBehalfOf === other.onBehalfOf &&
+    one.client === other.client
   )
 }
 

@@ -4,7 +4,8 @@
  *
  *     origins = varUint(at) run*                       at: of the first update, ms since 1970
  *     run     = varUint(updates) varUint(ms since the run before) varUint(via) varString(subject, "" = nobody's name)
- *               [varString(agent) varString(on whose behalf)]                                  where via is "agent"
+ *               [varString(agent) varString(on whose behalf)]                   where via is "agent" or "client"
+ *               [varString(what the program calls itself)]                                        where it is "client"
  *
  * Updates of one run have the same origin, and came in the same millisecond.
  */
@@ -12,13 +13,13 @@ import * as decoding from "lib0/decoding"
 import * as encoding from "lib0/encoding"
 
 /** The ways in which an update reaches a room, by their number in the log: append only. */
-const WAYS = ["socket", "rest", "server", "archive", "restore", "import", "agent"] as const
+const WAYS = ["socket", "rest", "server", "archive", "restore", "import", "agent", "client"] as const
 
 /**
  * How an update reached the room: `archive` is a merge of the archive's copy, `restore` brings an earlier state back or
  * takes changes back, `import` begins a copy of another document.
  */
-export type Via = (typeof WAYS)[number]
+export type Via = Exclude<(typeof WAYS)[number], "client">
 
 /** When an update was taken, whose it is, and how it came. */
 export interface Origin {
@@ -30,6 +31,8 @@ export interface Origin {
   /** The agent that made it, and the subject on whose behalf; only where `via` is "agent". */
   readonly agent?: string
   readonly onBehalfOf?: string
+  /** What the agent's program calls itself, which nobody has checked; only where `via` is "agent". */
+  readonly client?: string
 }
 
 /** The origin of updates that were written before origins were recorded. */
@@ -49,11 +52,13 @@ export function writeOrigins(origins: readonly Origin[], notBeforeMs = 0): Uint8
       while (end < origins.length && isSame(origins[end]!, origin)) end++
       encoding.writeVarUint(encoder, end - i)
       encoding.writeVarUint(encoder, Math.max(0, origin.at - at))
-      encoding.writeVarUint(encoder, WAYS.indexOf(origin.via))
+      const way = origin.client === undefined ? origin.via : "client"
+      encoding.writeVarUint(encoder, WAYS.indexOf(way))
       encoding.writeVarString(encoder, origin.subject ?? "")
       if (origin.via === "agent") {
         encoding.writeVarString(encoder, origin.agent ?? "")
         encoding.writeVarString(encoder, origin.onBehalfOf ?? "")
+        if (origin.client !== undefined) encoding.writeVarString(encoder, origin.client)
       }
       at = Math.max(at, origin.at)
       i = end
@@ -83,13 +88,14 @@ export function readOrigins(bytes: Uint8Array): () => Origin {
       isFirst = false
       left = decoding.readVarUint(decoder) - 1
       at += decoding.readVarUint(decoder)
-      const via = WAYS[decoding.readVarUint(decoder)] ?? "socket"
+      const way = WAYS[decoding.readVarUint(decoder)] ?? "socket"
       const subject = decoding.readVarString(decoder)
       origin = {
         at,
         subject: subject === "" ? null : subject,
-        via,
-        ...(via === "agent" && readAgent(decoder)),
+        via: way === "client" ? "agent" : way,
+        ...((way === "agent" || way === "client") && readAgent(decoder)),
+        ...(way === "client" && { client: decoding.readVarString(decoder) }),
       }
     } catch {
       decoder.pos = bytes.length
@@ -113,6 +119,7 @@ function isSame(one: Origin, other: Origin): boolean {
       one.subject === other.subject &&
       one.via === other.via &&
       one.agent === other.agent &&
-      one.onBehalfOf === other.onBehalfOf)
+      one.onBehalfOf === other.onBehalfOf &&
+      one.client === other.client)
   )
 }

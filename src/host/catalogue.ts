@@ -5,14 +5,15 @@
  * One Durable Object for all. A room tells it at most every 30 s, as it would tell an archive.
  */
 import { DurableObject } from "cloudflare:workers"
-import type { Archive, ArchiveEntry, ArchivePage } from "../archive/archive.ts"
+import type { Archive, ArchiveEntry, ArchivePage, IndexPage } from "../archive/archive.ts"
+import { pageRange } from "../archive/within.ts"
 import { SyncError } from "../errors.ts"
 
 /** The catalogue as a room sees it. */
 export interface CatalogueRpc {
   note(entry: ArchiveEntry): Promise<void>
   strike(id: string): Promise<void>
-  list(page: { cursor: string | null; limit: number }): Promise<ArchivePage>
+  list(page: IndexPage): Promise<ArchivePage>
 }
 
 /** One table of what there is. Bind it as `Catalogue`. */
@@ -34,10 +35,12 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
     this.#sql.exec("DELETE FROM entry WHERE id = ?", id)
   }
 
-  async list({ cursor, limit }: { cursor: string | null; limit: number }): Promise<ArchivePage> {
+  async list(page: IndexPage): Promise<ArchivePage> {
+    const { limit } = page
+    const { from, not, before } = pageRange(page)
     const rows = this.#sql.exec<{ id: string; revision: number; bytes: number; updated_at: string }>(
-      "SELECT id, revision, bytes, updated_at FROM entry WHERE id > ? ORDER BY id LIMIT ?",
-      cursor ?? "",
+      "SELECT id, revision, bytes, updated_at FROM entry WHERE id >= ? AND id <> ? AND id < ? ORDER BY id LIMIT ?",
+      ...[from, not, before],
       limit + 1,
     )
     const entries = rows.toArray().map(({ updated_at, ...entry }) => ({ ...entry, updatedAt: updated_at }))

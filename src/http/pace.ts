@@ -35,7 +35,11 @@ export function limitKnocks(env: PaceEnv, request: Request): Promise<void> {
  * Count one request [B3]. By address as well as by subject, for the same reason.
  * @throws SyncError "rate-limited"
  */
-export function limitRequests(env: PaceEnv, { subject }: Grant, request: Request): Promise<void> {
+export function limitRequests(
+  env: PaceEnv,
+  { subject }: Pick<Grant, "subject">,
+  request: Request,
+): Promise<void> {
   const address = request.headers.get("cf-connecting-ip") ?? ""
   return count(env.REQUESTS, subject === null ? null : `${subject} ${address}`, "requests were made")
 }

@@ -5,7 +5,7 @@
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { findRooms, type RoomNamespace } from "../rpc.ts"
-import type { DocumentAsk } from "./resource.ts"
+import type { DocumentAsk, DocumentsAsk } from "./resource.ts"
 
 /** How a server of rooms is set up. */
 export interface RouteOptions {
@@ -18,8 +18,14 @@ export interface RouteOptions {
   readonly parties?: readonly string[]
   /** Numbers of the Worker's own, `bodyBytes` for one, where no variable sets them. */
   readonly limits?: Partial<Limits>
-  /** What speaks the Model Context Protocol at `/docs/{id}/-/mcp`: `mcp` of "yurt/agent". Without it nothing is there. */
-  readonly agents?: { answer(ask: DocumentAsk): Promise<Response> }
+  /**
+   * What speaks the Model Context Protocol at `/docs/{id}/-/mcp`, and at `/mcp` for all documents of a token: `mcp` of
+   * "yurt/agent". Without it nothing is there.
+   */
+  readonly agents?: {
+    answer(ask: DocumentAsk): Promise<Response>
+    answerAll(ask: DocumentsAsk): Promise<Response>
+  }
 }
 
 /** A room that a path names. */

@@ -1,5 +1,5 @@
 /** What a resource is: one file, and one row in the table of `routes.ts`. */
-import type { Grant } from "../access/rights.ts"
+import type { Claims, Grant } from "../access/rights.ts"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { RoomRpc } from "../rpc.ts"
@@ -26,6 +26,17 @@ export interface DocumentAsk extends Ask {
   readonly item: string
 }
 
+/** A request about documents that it names in its body: about those that the token covers. */
+export interface DocumentsAsk extends Ask {
+  /** What the token says; null in open mode, where there is none. */
+  readonly claims: Claims | null
+  /**
+   * Go on with one document, by its name.
+   * @throws SyncError "forbidden" where the token does not reach as far, "bad-id", "not-found" for a party that is none
+   */
+  enter(document: string, rights: "read" | "write"): DocumentAsk
+}
+
 /** A method of a resource that is about no document. */
 export interface Method {
   /** null: everybody may. */
@@ -39,9 +50,19 @@ export interface DocumentMethod {
   answer(ask: DocumentAsk): Promise<Response>
 }
 
+/** A method of a resource that is about all documents that a token covers. */
+export interface DocumentsMethod {
+  answer(ask: DocumentsAsk): Promise<Response>
+}
+
 /** A row of the table, as `parsePath` names it. A GET answers HEAD as well. */
 export type Resource =
   | { readonly about: "server"; readonly path: string; readonly methods: Readonly<Record<string, Method>> }
+  | {
+      readonly about: "documents"
+      readonly path: string
+      readonly methods: Readonly<Record<string, DocumentsMethod>>
+    }
   | {
       readonly about: "document"
       readonly path: string

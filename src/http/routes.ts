@@ -4,9 +4,9 @@
  *
  * A resource is one file and one row here. `/docs/{id}` stands for `/parties/{party}/{id}` as well; WebSockets go there.
  */
-import { authorize, authorizeKnock, checkOrigin, corsHeaders } from "../access/door.ts"
+import { authorize, authorizeKnock, checkOrigin, corsHeaders, identify } from "../access/door.ts"
 import { checkRevoked } from "../access/revocations.ts"
-import type { Grant, Need } from "../access/rights.ts"
+import { type Grant, grantFor, type Need, OPEN_GRANT } from "../access/rights.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
 import { Channels } from "../pipe/channels.ts"
@@ -26,7 +26,7 @@ import type { Resource } from "./resource.ts"
 import { revocations } from "./revocations.ts"
 import { connect, isUpgrade, openPair, refuseSocket, socketOf } from "./socket.ts"
 import { flush, status } from "./status.ts"
-import { mcp, tools } from "./tools.ts"
+import { mcp, mcpOfAll, tools } from "./tools.ts"
 import { ySweet } from "./y-sweet.ts"
 
 const RESOURCES: readonly Resource[] = [
@@ -44,6 +44,7 @@ const RESOURCES: readonly Resource[] = [
   events,
   ...tools,
   mcp,
+  mcpOfAll,
   ...ySweet,
 ]
 
@@ -107,6 +108,22 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       const room = rooms.getByName(name)
       const item = decodeItem(target)
       return answer({ request, url, env, options, limits, grant, room, name, item })
+    }
+    case "documents": {
+      const claims = await identify(request, env)
+      if (claims !== null) {
+        await limitRequests(env, claims, request)
+        await checkRevoked(env, { grant: claims, visit: null })
+      }
+      const ask = { request, url, env, options, limits, grant: null }
+      return resource.methods[method]!.answer({
+        ...{ ...ask, claims },
+        enter(document, rights) {
+          const { name, rooms } = placeOf(targetOf(document), env, options)
+          const grant = claims === null ? OPEN_GRANT : grantFor(claims, { id: name, rights })
+          return { ...ask, grant, room: rooms.getByName(name), name, item: "" }
+        },
+      })
     }
     default:
       throw new SyncError("internal", `Unknown resource ${JSON.stringify(resource satisfies never)}`)

@@ -6,7 +6,8 @@ import { TOOLS } from "../agent/tools.ts"
 import { SyncError } from "../errors.ts"
 import { type ToolArguments, unwrap } from "../rpc.ts"
 import { checkIdentity, mediaTypeOf, readBody } from "./body.ts"
-import { answerJson, type DocumentAsk, type Resource } from "./resource.ts"
+import type { RouteOptions } from "./parties.ts"
+import { type Ask, answerJson, type DocumentAsk, type Resource } from "./resource.ts"
 
 /** POST with the arguments as JSON; the answer is what the tool answers. `Idempotency-Key` makes it happen once. */
 export const tools: readonly Resource[] = TOOLS.map(({ name, writes }) => ({
@@ -27,16 +28,24 @@ export const mcp: Resource = {
   methods: {
     POST: {
       rights: "read",
-      async answer(ask) {
-        if (ask.options.agents === undefined)
-          throw new SyncError(
-            "not-found",
-            "This server was given nothing that speaks MCP; the tools are at /-/tools.",
-          )
-        return ask.options.agents.answer(ask)
-      },
+      answer: async (ask) => speakerOf(ask).answer(ask),
     },
   },
+}
+
+/** POST: the same for every document that the token covers. */
+export const mcpOfAll: Resource = {
+  about: "documents",
+  path: "/mcp",
+  methods: { POST: { answer: async (ask) => speakerOf(ask).answerAll(ask) } },
+}
+
+function speakerOf({ options }: Ask): NonNullable<RouteOptions["agents"]> {
+  if (options.agents !== undefined) return options.agents
+  throw new SyncError(
+    "not-found",
+    "This server was given nothing that speaks MCP; the tools are at /-/tools.",
+  )
 }
 
 async function useTool({ request, room, grant, limits }: DocumentAsk, name: string): Promise<ToolArguments> {

@@ -16,7 +16,7 @@ import type { Json } from "../export/json.ts"
 import { isObject } from "../json/plain.ts"
 import type { Limits } from "../limits.ts"
 import { readEntries } from "../wire/awareness.ts"
-import type { Changes } from "./changes.ts"
+import { agentOrigin, type Changes } from "./changes.ts"
 import type { Intake } from "./intake.ts"
 import type { Log } from "./log.ts"
 import type { Past } from "./past.ts"
@@ -179,7 +179,7 @@ export class Agents<P extends Peer> {
           if (dryRun) throw new DryRun()
           this.#repeats.answerWith((revision) => ({ revision, results }))
         },
-        { grant, bytes, nested: null, known: true, client: this.#handOf(grant), origin: originOf(grant) },
+        { grant, bytes, nested: null, known: true, client: this.#handOf(grant), origin: agentOrigin(grant) },
       )
     } catch (thrown) {
       if (!(thrown instanceof DryRun)) throw thrown
@@ -239,7 +239,8 @@ export class Agents<P extends Peer> {
       to: null,
       dryRun: false,
     }
-    const undone = this.#past.answer("rollback", { ...ask, ...(agent !== undefined && { agent }) }, grant)
+    // A person's own program takes back nothing of their agents'.
+    const undone = this.#past.answer("rollback", { ...ask, agent: agent ?? null }, grant)
     const { inserted, deleted, unresolved } = undone
     return { revision: undone.revision, inserted, deleted, unresolved: unresolved as unknown as Json }
   }
@@ -301,14 +302,6 @@ const AN_HOUR_MS = 3_600_000
 
 /** Thrown to take back what was only tried. */
 class DryRun extends Error {}
-
-function originOf({ subject, agent, onBehalfOf }: Grant) {
-  return {
-    ...{ at: Date.now(), subject, via: "agent" as const },
-    ...(agent !== undefined && { agent }),
-    ...(onBehalfOf !== undefined && { onBehalfOf }),
-  }
-}
 
 /** Where the last operation that was done has left the caret. */
 function caretOf(

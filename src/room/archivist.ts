@@ -7,7 +7,7 @@
  */
 import * as Y from "yjs"
 import { limited } from "../archive/abortable.ts"
-import type { Archive, ArchivedDocument, ArchivePage, Version } from "../archive/archive.ts"
+import type { Archive, ArchivedDocument, ArchivePage, IndexPage, Version } from "../archive/archive.ts"
 import { isSameVersion } from "../archive/swap.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
@@ -185,7 +185,7 @@ export class Archivist {
    * A page of the archive's index.
    * @throws SyncError archive-unavailable, not-found where there is no archive
    */
-  list(page: { cursor: string | null; limit: number }): Promise<ArchivePage> {
+  list(page: IndexPage): Promise<ArchivePage> {
     return this.#call((archive, signal) => archive.list(page, signal))
   }
 

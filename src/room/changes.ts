@@ -52,9 +52,12 @@ export class Changes<P extends Peer> {
     if (base !== null && !/^\d{1,15}$/.test(base))
       throw new SyncError("bad-request", `base is a revision, not ${JSON.stringify(base)}.`)
     const act = read(request, this.#limits)
-    const { nested, how, format, body } = request
+    const { nested, how, format, body, isAgent = false } = request
     const known = how !== "put" || format === "json"
-    const as = { grant, bytes: body.length, nested, known }
+    const as = {
+      ...{ grant, bytes: body.length, nested, known },
+      ...(isAgent && { origin: agentOrigin(grant) }),
+    }
     if (base === null || Number(base) === (before ?? 0)) this.run((doc, options) => act(doc, options), as)
     else this.#changeBase(base, act, as)
     // A document of nothing is none yet.
@@ -139,6 +142,16 @@ export class Changes<P extends Peer> {
     } finally {
       draft.destroy()
     }
+  }
+}
+
+/** Where what an agent writes comes from: its token says who it is and for whom, and itself what it is (G2). */
+export function agentOrigin({ subject, agent, onBehalfOf, client }: Grant): Origin {
+  return {
+    ...{ at: Date.now(), subject, via: "agent" as const },
+    ...(agent !== undefined && { agent }),
+    ...(onBehalfOf !== undefined && { onBehalfOf }),
+    ...(client !== undefined && { client }),
   }
 }
 

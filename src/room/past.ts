@@ -269,7 +269,7 @@ export class Past {
       const { origin } = mark
       // A restore or a rollback is nobody's own work: it is taken back only where it is asked for by its way.
       if (origin.via === "restore" && via !== "restore") return false
-      if (agent !== undefined && origin.agent !== agent) return false
+      if (agent !== undefined && (origin.agent ?? null) !== agent) return false
       return (by === null || origin.subject === by) && (via === null || wayOf(origin) === via)
     }
     const { doc: past, attribution } = yield* history.replay(newest.revision, { from: after })

@@ -14,7 +14,7 @@ import { checkRevoked } from "../access/revocations.ts"
 import type { Grant } from "../access/rights.ts"
 import type { AccessSettings } from "../access/settings.ts"
 import { verifyToken } from "../access/token.ts"
-import type { Archive, ArchivePage } from "../archive/archive.ts"
+import type { Archive, ArchivePage, IndexPage } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
 import { entityTag, matchesEntityTag } from "../export/entity-tags.ts"
@@ -318,7 +318,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     })
   }
 
-  list(page: { cursor: string | null; limit: number }): Promise<Answer<ArchivePage>> {
+  list(page: IndexPage): Promise<Answer<ArchivePage>> {
     return answer(() => this.#room.archivist.list(page))
   }
 

@@ -8,7 +8,7 @@
  */
 
 import type { D1Database, DurableObjectNamespace, R2Bucket } from "@cloudflare/workers-types"
-import type { Archive } from "../../src/archive/archive.ts"
+import type { Archive, IndexPage } from "../../src/archive/archive.ts"
 import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
 import { SyncError } from "../../src/errors.ts"
 import { packLookup, unpackMark, unpackWrite } from "./parcel.ts"
@@ -106,7 +106,7 @@ export class Desk {
         return new Response(await this.#archive.remove(query("id"), mark, expected, signal))
       }
       case "list": {
-        const page = { cursor: query("cursor") || null, limit: Number(query("limit")) }
+        const page = JSON.parse(new TextDecoder().decode(body)) as IndexPage
         return Response.json(await this.#archive.list(page, signal))
       }
       case "segments": {

@@ -118,8 +118,9 @@ export async function openDesk(env: {
       const response = await call("remove", { id }, { signal, body: packMark(mark, expected) })
       return (await response.text()) as "stored" | "conflict"
     },
-    async list({ cursor, limit }, signal) {
-      return (await call("list", { cursor: cursor ?? "", limit }, { signal })).json()
+    async list(page, signal) {
+      const body = new TextEncoder().encode(JSON.stringify(page))
+      return (await call("list", {}, { signal, body })).json()
     },
   }
 

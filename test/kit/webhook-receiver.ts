@@ -8,6 +8,7 @@ import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { buffer } from "node:stream/consumers"
+import { compareIds } from "../../src/archive/within.ts"
 
 export const WEBHOOK_SECRET = "a secret of the receiver"
 
@@ -111,7 +112,14 @@ export async function startReceiver({
   function list(url: URL): string {
     const after = url.searchParams.get("cursor") ?? ""
     const limit = Number(url.searchParams.get("limit"))
-    const ids = [...held].flatMap(([id, { deleted }]) => (!deleted && id > after ? [id] : [])).sort()
+    const { searchParams } = url
+    const [from, before] = [searchParams.get("from") ?? "", searchParams.get("before")]
+    const isWithin = (id: string) =>
+      compareIds(id, after) > 0 &&
+      compareIds(id, from) >= 0 &&
+      (before === null || compareIds(id, before) < 0)
+    const ids = [...held].flatMap(([id, { deleted }]) => (!deleted && isWithin(id) ? [id] : []))
+    ids.sort(compareIds)
     const documents = ids.slice(0, limit).map((id) => {
       const { revision, bytes, split, updatedAt } = held.get(id)!
       return { id, revision, bytes: split ?? bytes.length, updatedAt }

@@ -1,11 +1,8 @@
 /** Agents: what a program does through tools, beside people who type. */
-import { env, exports } from "cloudflare:workers"
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client"
+import { exports } from "cloudflare:workers"
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
 import type { Grant } from "../../src/access/rights.ts"
-import { mcp } from "../../src/agent.ts"
-import { routeDocuments } from "../../src/http/routes.ts"
 import { unwrap } from "../../src/rpc.ts"
 import { openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
 
@@ -209,6 +206,48 @@ describe("an agent", () => {
     await until(() => room.text(0) === text, "the person sees that too")
   })
 
+  it("[G2] takes back nothing of a person's own program with the person's agent, nor the other way round", async () => {
+    const room = await openWith("text")
+    const KIM: Grant = { ...WRITER, subject: "kim", client: "Claude 5" }
+    await use(room, "edit", { operations: [{ op: "insert_after", text: "by Kim" }] }, KIM)
+    await edit(room, { op: "insert_after", text: "by Scribe" })
+    await use(room, "undo", {}, { ...KIM, client: "Another" })
+    expect(await markdown(room)).not.toContain("by Kim")
+    expect(await markdown(room)).toContain("by Scribe")
+    await use(room, "edit", { operations: [{ op: "insert_after", text: "by Kim" }] }, KIM)
+    await use(room, "undo", {})
+    expect(await markdown(room)).not.toContain("by Scribe")
+    expect(await markdown(room)).toContain("by Kim")
+  })
+
+  it("[G2] is kept with what its program calls itself, over a restart; that decides about nothing", async () => {
+    const room = await openWith("text")
+    const called = (client: string): Grant => ({ ...SCRIBE, client })
+    const add = (text: string, grant: Grant) =>
+      use(room, "edit", { operations: [{ op: "insert_after", text }] }, grant)
+    await add("uno", called("Quill 3"))
+    await add("due", called("Pen"))
+    await add("tre", SCRIBE)
+    await use(room, "presence", { ttlS: 0 })
+    await room.evict()
+    const { spans } = await use(room, "history", { what: "blame", root: "text" })
+    const by = spans.flatMap(({ by }: Answered) =>
+      by?.via === "agent" ? [[by.agent, by.onBehalfOf, by.client]] : [],
+    )
+    expect(by).toEqual([
+      ["Scribe", "kim", "Quill 3"],
+      ["Scribe", "kim", "Pen"],
+      ["Scribe", "kim", undefined],
+    ])
+    // Its caret and its undo are the agent's, whichever program it is.
+    await use(room, "undo", {}, called("Pen"))
+    expect(await markdown(room)).not.toMatch(/uno|due|tre/)
+    const lying = called("root; admin")
+    await expect(use(room, "edit", { operations: [] }, { ...lying, rights: "read" })).rejects.toMatchObject({
+      code: "forbidden",
+    })
+  })
+
   it("[H3] sees what the document was, and brings it back", async () => {
     const room = await openWith("text")
     const { revision } = (await room.status())!
@@ -283,51 +322,5 @@ describe("an agent", () => {
       (await exports.default.fetch(new Request(`http://localhost/docs/${room.id}/-/mcp`, { method: "POST" })))
         .status,
     ).toBe(404)
-  })
-})
-
-describe("over MCP", () => {
-  it.each(["2026-07-28", "2025-06-18"])("a client of the SDK uses every tool (%s)", async (version) => {
-    const room = await openWith("tiptap")
-    const fetch = (url: string | URL, init?: RequestInit) =>
-      routeDocuments(new Request(String(url), init), env, { agents: mcp })
-    const transport = new StreamableHTTPClientTransport(new URL(`http://localhost/docs/${room.id}/-/mcp`), {
-      fetch: fetch as never,
-    })
-    const client = new Client({ name: "test", version: "1" }, {
-      versionNegotiation: { mode: version === "2026-07-28" ? "auto" : "legacy" },
-    } as never)
-    await client.connect(transport)
-    const { tools } = await client.listTools()
-    expect(tools.map(({ name }) => name)).toEqual([
-      "read",
-      "outline",
-      "search",
-      "edit",
-      "write",
-      "presence",
-      "who",
-      "undo",
-      "history",
-    ])
-    const call = async (name: string, given: Record<string, unknown>) => {
-      const answered = (await client.callTool({ name, arguments: given })) as {
-        isError?: boolean
-        structuredContent?: Answered
-      }
-      return answered.isError === true ? "error" : answered.structuredContent
-    }
-    const { blocks } = await call("read", {})
-    expect(blocks.map(({ markdown }: { markdown: string }) => markdown)).toContain("Buy the milk.")
-    expect((await call("outline", {})).headings).toHaveLength(1)
-    expect((await call("search", { query: "milk" })).matches).toHaveLength(1)
-    const { results } = await call("edit", { operations: [{ op: "replace", quote: "milk", with: "tea" }] })
-    expect(results[0].status).toBe("applied")
-    expect((await call("write", { text: " More." })).stream).toEqual(expect.any(String))
-    expect(await call("presence", { status: "x" })).toMatchObject({ shown: true })
-    expect((await call("who", {})).people.length).toBeGreaterThan(0)
-    expect(await call("search", { query: "" })).toBe("error")
-    expect(await call("undo", {})).toMatchObject({ revision: expect.any(Number) })
-    await client.close()
   })
 })

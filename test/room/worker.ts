@@ -1,6 +1,6 @@
 /** The Worker under test: the real one, with an archive whose faults a test can order. */
 import type { Registry } from "../../src/access/registry.ts"
-import type { Archive, ArchiveLookup, ArchivePage } from "../../src/archive/archive.ts"
+import type { Archive, ArchiveLookup, ArchivePage, IndexPage } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
 import { routeDocuments } from "../../src/http/routes.ts"
 import { LIMITS, type Limits } from "../../src/limits.ts"
@@ -64,7 +64,7 @@ function faultyArchive(archive: Archive): Archive {
       await strike()
       return archive.remove(...call)
     },
-    async list(page: { cursor: string | null; limit: number }, signal: AbortSignal): Promise<ArchivePage> {
+    async list(page: IndexPage, signal: AbortSignal): Promise<ArchivePage> {
       await strike()
       return archive.list(page, signal)
     },
