@@ -15,7 +15,6 @@ type View = { readonly [root: string]: Json }
 /** The JSON of a document, kept up with it. */
 export class LiveView {
   readonly #replica: Replica
-  readonly #log: Log
   readonly #limits: Limits
   #value: View
   /** The document whose transactions are listened to; a room makes a new one now and then. */
@@ -25,9 +24,8 @@ export class LiveView {
   #past: { readonly revision: number; readonly value: View } | null = null
 
   /** @throws SyncError too-large where the document outgrows what an export may have */
-  constructor({ replica, log, limits }: { replica: Replica; log: Log; limits: Limits }) {
+  constructor({ replica, limits }: { replica: Replica; limits: Limits }) {
     this.#replica = replica
-    this.#log = log
     this.#limits = limits
     this.#value = this.#read({})
   }
@@ -49,14 +47,12 @@ export class LiveView {
   }
 
   /**
-   * The document at an earlier revision; null where the log does not go back so far, or the document is so large that two of
-   * it would not fit into memory.
+   * The document at an earlier revision; null where it is so large that two of it would not fit into memory.
+   * @param loaded what the log holds; it goes back as far
    */
-  at(revision: number): View | null {
+  at(revision: number, { snapshot, updates }: ReturnType<Log["load"]>): View | null {
     if (this.#past?.revision === revision) return this.#past.value
     if (3 * this.#replica.weight > this.#limits.documentWeight) return null
-    const { snapshot, updates, damaged } = this.#log.load()
-    if (damaged || revision < baseOf(updates, this.#log.state.revision)) return null
     const doc = new Y.Doc()
     if (snapshot !== null) Y.applyUpdate(doc, snapshot)
     for (const one of updates) if (one.revision <= revision) Y.applyUpdate(doc, one.update)

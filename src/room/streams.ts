@@ -14,6 +14,7 @@ import { toBase64 } from "lib0/buffer"
 import type { Grant } from "../access/rights.ts"
 import { SyncError } from "../errors.ts"
 import type { Json } from "../export/json.ts"
+import type { Origin } from "../history/origin.ts"
 import { patchBetween } from "../json/patch-between.ts"
 import { getAt } from "../json/plain.ts"
 import { parsePointer } from "../json/pointer.ts"
@@ -46,6 +47,12 @@ interface Tick {
   readonly updates: Uint8Array[]
   readonly by: Set<string>
   readonly via: Set<string>
+}
+
+/** What a follower has of the document already: a revision; and from when on it may see the past, ms since 1970. */
+interface Known {
+  readonly after: number | null
+  readonly sinceMs: number
 }
 
 /** The state vector of a document of nothing. */
@@ -97,7 +104,7 @@ export class Streams {
       { grant, wanted },
       { maxUnreadBytes: limits.streamBytes, onClosed: (closed) => this.#forget(closed) },
     )
-    const first = this.#first(wanted, after)
+    const first = this.#first(wanted, { after, sinceMs: grant.historySinceMs ?? 0 })
     const here = wanted.presence ? this.#presence(this.#source.presence.clients()) : null
     this.#all.add(stream)
     if (this.#all.size === 1) replica.watch((entries) => this.#gather(entries))
@@ -144,8 +151,7 @@ export class Streams {
   #gather(entries: readonly Entry[]): void {
     for (const { update, origin } of entries) {
       this.#gathered.updates.push(update)
-      if (origin.subject !== null) this.#gathered.by.add(origin.subject)
-      this.#gathered.via.add(origin.via)
+      noteOrigin(this.#gathered, origin)
     }
     queueMicrotask(() => this.#ticks.soon())
   }
@@ -230,10 +236,10 @@ export class Streams {
     return event
   }
 
-  #first(wanted: Wanted, after: number | null): Uint8Array {
+  #first(wanted: Wanted, known: Known): Uint8Array {
     const { format, path, text } = wanted
-    const key = JSON.stringify([this.#revision, after, format, path, text])
-    const first = this.#firsts.get(key) ?? this.#resume(wanted, after) ?? this.#state(wanted)
+    const key = JSON.stringify([this.#revision, known, format, path, text])
+    const first = this.#firsts.get(key) ?? this.#resume(wanted, known) ?? this.#state(wanted)
     // One at a time: each may be as long as the document.
     this.#firsts.clear()
     this.#firsts.set(key, first)
@@ -251,22 +257,28 @@ export class Streams {
   }
 
   /** What has changed since a revision; null where that cannot be told, so that the whole state is. */
-  #resume(wanted: Wanted, after: number | null): Uint8Array | null {
+  #resume(wanted: Wanted, { after, sinceMs }: Known): Uint8Array | null {
     const { log, limits } = this.#source
     if (after === null || after > this.#revision) return null
     const retryMs = limits.streamRetryMs
     const same = { type: "change", id: this.#revision, retryMs } as const
+    // Who has missed nothing costs no reading.
+    const loaded = after === this.#revision ? null : log.load()
+    if (loaded !== null && (loaded.damaged || after < baseOf(loaded.updates, this.#revision))) return null
+    const missed = loaded === null ? [] : loaded.updates.filter(({ revision }) => revision > after)
+    // What was written and deleted again before somebody was let in is none of theirs (H5).
+    if (missed.some(({ origin }) => origin.at < sinceMs)) return null
+    const tick = noChange()
+    for (const { origin } of missed) noteOrigin(tick, origin)
+    const [by, via] = [[...tick.by], [...tick.via]]
     if (wanted.format === "update") {
-      const { updates, damaged } = log.load()
-      if (damaged || after < baseOf(updates, this.#revision)) return null
-      const missed = updates.filter(({ revision }) => revision > after)
       const update = missed.length === 0 ? null : toBase64(mergeUpdates(missed.map(({ update }) => update)))
-      return writeEvent({ ...same, data: { update, by: [], via: [] } })
+      return writeEvent({ ...same, data: { update, by, via } })
     }
-    const before = after === this.#revision ? this.#view!.value : this.#view!.at(after)
+    const before = loaded === null ? this.#view!.value : this.#view!.at(after, loaded)
     if (before === null) return null
     const patch = patchBetween(getAt(before, wanted.path), getAt(this.#view!.value, wanted.path), wanted)
-    return writeEvent({ ...same, data: { patch, by: [], via: [] } })
+    return writeEvent({ ...same, data: { patch, by, via } })
   }
 
   #presence(clients: readonly number[]): Uint8Array {
@@ -347,6 +359,11 @@ export class Streams {
     }
     if (this.#all.size > 0) this.#plan()
   }
+}
+
+function noteOrigin({ by, via }: Tick, { subject, via: way }: Origin): void {
+  if (subject !== null) by.add(subject)
+  via.add(way)
 }
 
 /** @throws SyncError bad-request */

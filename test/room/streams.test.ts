@@ -4,6 +4,7 @@ import { runInDurableObject } from "cloudflare:test"
 import { exports } from "cloudflare:workers"
 import { afterEach, describe, expect, it } from "vitest"
 import * as Y from "yjs"
+import type { Grant } from "../../src/access/rights.ts"
 import { encodeGrant, GRANT_HEADER } from "../../src/rpc.ts"
 import { follow } from "../kit/follow.ts"
 import { freshId, openRoom, type TestRoom, until, WRITER } from "./vocabulary.ts"
@@ -50,6 +51,14 @@ class Follower {
     const response = await exports.default.fetch(new Request(`http://localhost/docs/${path}`, { headers }))
     if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`)
     return new Follower(response, { reads })
+  }
+
+  /** The same with a grant of its own. */
+  static async enter(room: TestRoom, query: string, grant: Grant): Promise<Follower> {
+    const headers = { accept: "text/event-stream", [GRANT_HEADER]: encodeGrant(grant) }
+    const response = await room.stub.fetch(`http://localhost/docs/${room.id}${query}`, { headers })
+    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`)
+    return new Follower(response)
   }
 
   get lastId(): number {
@@ -180,23 +189,26 @@ describe("a stream", () => {
     const before = await Follower.ask(room.id)
     await until(() => before.events.length > 0, "the state has come")
     await before.leave()
-    room.type(0, " more")
-    await room.saves(0)
+    const ada = await room.join({ ...WRITER, subject: "ada" })
+    room.type(ada, " more")
+    await room.saves(ada)
+    await patch(room.id, [{ op: "text", path: "/text", index: 0, insert: "> " }])
     await room.evict()
     for (const format of ["json-patch", "update"]) {
       const again = await Follower.ask(`${room.id}?format=${format}`, { after: before.lastId })
       await until(() => again.events.length > 0, "what was missed has come")
       expect(again.events.map(({ type }) => type)).toEqual(["change"])
       expect(again.lastId).toBe((await room.status())!.revision)
+      expect(again.events[0]!.data).toMatchObject({ by: ["ada"], via: ["socket", "rest"] })
       if (format === "json-patch")
         expect(follow(before.value, again.events[0]!.data.patch)).toEqual({
-          text: "a text that is long enough to be told more",
+          text: "> a text that is long enough to be told more",
         })
     }
     // An EventSource sets no headers on its first request.
     const byQuery = await Follower.ask(`${room.id}?after=${(await room.status())!.revision}`)
     await until(() => byQuery.events.length > 0, "nothing was missed")
-    expect(byQuery.events[0]!.data.patch).toEqual([])
+    expect(byQuery.events[0]!.data).toEqual({ patch: [], by: [], via: [] })
     for (const follower of open) await follower.leave()
     // What is from before the snapshot is not known any more, so the whole is given.
     await runInDurableObject(room.stub, (_, state) => state.storage.sql.exec("DELETE FROM log"))
@@ -205,6 +217,31 @@ describe("a stream", () => {
     const late = await Follower.ask(room.id, { after: 1 })
     await until(() => late.events.length > 0, "the state has come")
     expect(late.events[0]!.type).toBe("state")
+  })
+
+  it("[H5] resumes from nothing that predates an access", async () => {
+    const room = await openWith("begin")
+    const { revision } = (await room.status())!
+    room.type(0, " secret")
+    await room.saves(0)
+    await patch(room.id, [{ op: "text", path: "/text", index: 5, delete: 7 }])
+    const historySinceMs = Date.now() + 1
+    await until(() => Date.now() > historySinceMs, "the clock goes on")
+    const fromNow: Grant = { ...WRITER, subject: "eve", historySinceMs }
+    const late = (await room.status())!.revision
+    await patch(room.id, [{ op: "text", path: "/text", index: 5, insert: "!" }])
+    for (const format of ["update", "json-patch"]) {
+      const asked = await Follower.enter(room, `?format=${format}&after=${revision}`, fromNow)
+      await until(() => asked.events.length > 0, "an answer has come")
+      const [{ type, data }] = asked.events as [Event]
+      expect(type).toBe("state")
+      expect(JSON.stringify(data) + atob(data.update ?? "")).not.toContain("secret")
+      const own = await Follower.enter(room, `?format=${format}&after=${late}`, fromNow)
+      await until(() => own.events.length > 0, "an answer has come")
+      expect(own.events[0]!.type).toBe("change")
+      await asked.leave()
+      await own.leave()
+    }
   })
 
   it("tells nobody of what is not committed, and of everything that is", async () => {
