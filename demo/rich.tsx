@@ -21,6 +21,7 @@ import { Provider } from "../src/client/provider.ts"
 import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
+import { showInvitation } from "./invitation.ts"
 import { page, roomsUrl } from "./page.ts"
 import { writeGreeting } from "./rich-greeting.ts"
 import { isLink, Toolbar } from "./rich-toolbar.tsx"
@@ -105,4 +106,5 @@ function Editor() {
 
 createRoot(find("editor")).render(<Editor />)
 showHeader(provider, { title: "Rich text", introduces: true })
+showInvitation(provider)
 greet(provider, writeGreeting)

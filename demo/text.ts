@@ -12,6 +12,7 @@ import { find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
 import { showHistory } from "./history-panel.ts"
+import { showInvitation } from "./invitation.ts"
 import { page, roomsUrl } from "./page.ts"
 
 const GREETING = `# Write with me
@@ -40,7 +41,10 @@ const view = new EditorView({
 })
 
 showHeader(provider, { title: "Text" })
-if (!page.mini) showHistory(provider, { root: "text" })
+if (!page.mini) {
+  showHistory(provider, { root: "text" })
+  showInvitation(provider)
+}
 // Whoever asks for a new text wants to write.
 if (page.asked === null && !page.mini) view.focus()
 greet(provider, (hello) => hello.getText("text").insert(0, GREETING))

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { defineConfig, type Plugin } from "vite"
+import { defineConfig, type Plugin, transformWithOxc } from "vite"
 import { buildSite } from "./docs-site/site.ts"
 
 const root = import.meta.dirname
@@ -24,8 +24,20 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
     rolldownOptions: { input: pages.map((name) => join(root, name)) },
   },
-  plugins: [serviceWorker(), documentation()],
+  plugins: [scribe(), serviceWorker(), documentation()],
 })
+
+/** Write scribe.js, the agent of the examples without its types: one command plays it, wherever the pages are served from. */
+function scribe(): Plugin {
+  return {
+    name: "scribe",
+    async generateBundle() {
+      const file = join(root, "../examples/agent/scribe.ts")
+      const { code } = await transformWithOxc(readFileSync(file, "utf8"), file)
+      this.emitFile({ type: "asset", fileName: "scribe.js", source: code })
+    },
+  }
+}
 
 /** Write sw.js: its source, and before it the list of what the build made. */
 function serviceWorker(): Plugin {

@@ -32,7 +32,7 @@ export default {
       return Response.redirect(new URL("/docs-site/index.html", request.url).href)
     // The country the edge saw the request come from; the pages show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
-    if (pathname === "/guest") return answerGuest(env, Object.keys(PARTIES))
+    if (pathname === "/guest") return answerGuest(request, env, Object.keys(PARTIES))
     return routeDocuments(request, env, { parties: Object.keys(PARTIES), agents: mcp })
   },
 

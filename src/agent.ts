@@ -15,6 +15,7 @@ import { asSyncError, SyncError } from "./errors.ts"
 import { readBody } from "./http/body.ts"
 import { createDocument, listDocuments, searchDocuments } from "./http/documents.ts"
 import type { Ask, DocumentAsk, DocumentsAsk } from "./http/resource.ts"
+import { withClient } from "./http/tools.ts"
 import { type ToolArguments, unwrap } from "./rpc.ts"
 
 /** Speaks MCP for the documents of a server. */
@@ -27,7 +28,7 @@ export const mcp: {
 }
 
 /** Does a tool. @param client what the program calls itself */
-type Act = (given: ToolArguments, client: string | undefined) => Promise<object>
+type Act = (given: ToolArguments, client: string | null) => Promise<object>
 
 /** One request's server: it knows the document and who asks. */
 function serverFor(ask: DocumentAsk): McpServer {
@@ -64,11 +65,10 @@ function serverForAll(ask: DocumentsAsk): McpServer {
 }
 
 function useTool(
-  { room, grant }: DocumentAsk,
-  { tool, given, client }: { tool: ToolOfAll; given: ToolArguments; client: string | undefined },
+  { room, grant, limits }: DocumentAsk,
+  { tool, given, client }: { tool: ToolOfAll; given: ToolArguments; client: string | null },
 ): Promise<ToolArguments> {
-  const who = client === undefined ? grant : { ...grant, client }
-  return unwrap(room.tool(tool.name, given, who, null))
+  return unwrap(room.tool(tool.name, given, withClient(grant, client, limits), null))
 }
 
 function newServer(about: string): McpServer {
@@ -84,7 +84,7 @@ function newServer(about: string): McpServer {
   )
 }
 
-function register(server: McpServer, { request, limits }: Ask, tool: ToolOfAll, act: Act): void {
+function register(server: McpServer, { request }: Ask, tool: ToolOfAll, act: Act): void {
   const { name, title, description, input, writes } = tool
   const inputSchema = fromJsonSchema<ToolArguments>(input as Parameters<typeof fromJsonSchema>[0])
   const annotations = { readOnlyHint: !writes, destructiveHint: false, openWorldHint: false }
@@ -92,9 +92,8 @@ function register(server: McpServer, { request, limits }: Ask, tool: ToolOfAll, 
     try {
       // Who of 2025 calls a tool does not say again who it is: its HTTP client does.
       const { name, version } = server.server.getClientVersion() ?? {}
-      const said = name === undefined ? request.headers.get("user-agent") : `${name} ${version ?? ""}`
-      const client = said?.trim().slice(0, limits.nameLength).toWellFormed()
-      const answered = await act(given, client || undefined)
+      const client = name === undefined ? request.headers.get("user-agent") : `${name} ${version ?? ""}`
+      const answered = await act(given, client)
       return {
         content: [{ type: "text", text: JSON.stringify(answered) }],
         structuredContent: { ...answered },

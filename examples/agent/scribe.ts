@@ -7,7 +7,8 @@
  * - A block that begins with "Contents:" lists the headings, and goes on doing so.
  * - A block that says "@scribe summarise" is answered below it, word by word, where people see it being typed.
  *
- * All it needs of the server is the tools at `/-/tools`, and the document's stream to know when to look again.
+ * All it needs of the server is the tools at `/-/tools`, and the document's stream to know when to look again. The demos serve it
+ * as `/scribe.js`, so that nobody needs this repository to play it.
  */
 
 /** A block as the tool `read` gives it. */
@@ -27,6 +28,7 @@ export function toolsOf(url: string, token?: string): Use {
       body: JSON.stringify(given),
       headers: {
         "content-type": "application/json",
+        "user-agent": "Scribe/1",
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
     })
@@ -68,10 +70,16 @@ export function summaryOf(blocks: readonly Block[]): string {
   return `In ${words} words: ${first.join(" ")}`
 }
 
-/** Look at the document once, and do what is to be done. @returns how many things were done */
-export async function work(use: Use, { letterMs = 40 }: { letterMs?: number } = {}): Promise<number> {
+/**
+ * Look at the document once, and do what is to be done.
+ * @returns how many things were done, and the block where the last one was
+ */
+export async function work(
+  use: Use,
+  { letterMs = 40 }: { letterMs?: number } = {},
+): Promise<{ done: number; handle: string | undefined }> {
   const { blocks } = (await use("read", {})) as { blocks: Block[] }
-  const operations: object[] = []
+  const operations: { op: string; handle: string; with: string }[] = []
   for (const { handle, markdown } of blocks) {
     const right = markdown.startsWith("Contents:") ? contentsOf(blocks) : mend(markdown)
     if (right !== markdown && !markdown.includes("@scribe"))
@@ -79,42 +87,63 @@ export async function work(use: Use, { letterMs = 40 }: { letterMs?: number } = 
   }
   if (operations.length > 0) await use("edit", { operations })
   const asked = blocks.find(({ markdown }) => /@scribe +summari[sz]e/.test(markdown))
-  if (asked === undefined) return operations.length
+  if (asked === undefined)
+    return { done: operations.length, handle: (operations.at(-1) ?? blocks.at(-1))?.handle }
   // The question is answered in its place, so that it is not answered twice.
-  await use("edit", { operations: [{ op: "replace", handle: asked.handle, with: "Scribe:" }] })
+  const { results } = await use("edit", {
+    operations: [{ op: "replace", handle: asked.handle, with: "Scribe:" }],
+  })
+  const [{ handle = asked.handle } = {}] = results as { handle?: string }[]
   let stream: unknown
   for (const word of mend(summaryOf(blocks)).split(" ")) {
-    const where = stream === undefined ? { handle: asked.handle } : { stream }
+    const where = stream === undefined ? { handle } : { stream }
     stream = (await use("write", { text: ` ${word}`, ...where })).stream
     await new Promise((resolve) => setTimeout(resolve, letterMs * word.length))
   }
-  await use("presence", { ttlS: 0 })
-  return operations.length + 1
+  return { done: operations.length + 1, handle }
 }
 
-/** Work whenever something has changed, for ever. */
+/** How long people see that it is here, and how often it says so again. */
+const SHOWN_S = 40
+const SAID_AGAIN_MS = 25_000
+/** People are let to finish their word. */
+const REST_MS = 1_500
+
+/** Work whenever something has changed, until it is stopped or may not any more. */
 async function follow(url: string, token?: string): Promise<void> {
   const use = toolsOf(url, token)
+  let handle: string | undefined
+  const show = (ttlS: number) =>
+    use("presence", { status: "reading", ttlS, ...(handle !== undefined && { handle }) }).catch(() => {})
+  const look = async (): Promise<void> => {
+    ;({ handle } = await work(use))
+    await show(SHOWN_S)
+  }
+  setInterval(() => void show(SHOWN_S), SAID_AGAIN_MS)
+  process.once("SIGINT", async () => {
+    await show(0)
+    process.exit()
+  })
   for (;;) {
     try {
-      await work(use)
-      const response = await fetch(`${url}?text=replace`, {
-        headers: {
-          accept: "text/event-stream",
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        },
-      })
+      const headers = {
+        accept: "text/event-stream",
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      }
+      const response = await fetch(`${url}?text=replace`, { headers })
+      if (response.status === 401 || response.status === 403) {
+        console.error(await response.text())
+        process.exit(1)
+      }
       if (!response.ok || response.body === null) throw new Error(`the stream: ${response.status}`)
       let isDue = false
       for await (const chunk of response.body) {
-        if (!new TextDecoder().decode(chunk).includes("event: change")) continue
-        if (isDue) continue
+        if (isDue || !/event: (state|change)/.test(new TextDecoder().decode(chunk))) continue
         isDue = true
-        // People are let to finish their word.
-        setTimeout(async () => {
+        setTimeout(() => {
           isDue = false
-          await work(use).catch(console.error)
-        }, 1_500)
+          look().catch((error: unknown) => console.error(String(error)))
+        }, REST_MS)
       }
     } catch (error) {
       console.error(String(error))
@@ -123,8 +152,13 @@ async function follow(url: string, token?: string): Promise<void> {
   }
 }
 
-if (import.meta.main || process.argv[1]?.endsWith("scribe.ts")) {
+// "-": it comes from standard input, as the demos have it.
+const [, started] = process.argv
+if (started === "-" || started?.endsWith("scribe.ts")) {
   const [url, token] = process.argv.slice(2)
   if (url === undefined) console.error("node scribe.ts http://localhost:8787/docs/notes [token]")
-  else await follow(url.replace(/\/$/, ""), token)
+  else {
+    console.error(`Scribe is at ${url}, until you press Ctrl+C.`)
+    await follow(url.replace(/\/$/, ""), token)
+  }
 }

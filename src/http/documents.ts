@@ -4,6 +4,7 @@ import { readMarkdown } from "../import/markdown.ts"
 import { type ToolArguments, unwrap } from "../rpc.ts"
 import { listCovered } from "./covered.ts"
 import type { DocumentsAsk } from "./resource.ts"
+import { withClient } from "./tools.ts"
 
 /** What the token covers, a page at a time, and what it may do there. */
 export async function listDocuments(ask: DocumentsAsk, given: ToolArguments): Promise<object> {
@@ -30,7 +31,7 @@ export async function listDocuments(ask: DocumentsAsk, given: ToolArguments): Pr
 export async function createDocument(
   ask: DocumentsAsk,
   given: ToolArguments,
-  client: string | undefined,
+  client: string | null,
 ): Promise<object> {
   const document = readText(given, "document") ?? ""
   const { grant, room, name } = ask.enter(document, "write")
@@ -50,7 +51,7 @@ export async function createDocument(
         ...{ how: "put", format: "markdown", body, blocks: readMarkdown(markdown) },
         ...{ root: null, editor: readText(given, "editor"), nested: null, base: null, isAgent: true },
       },
-      client === undefined ? grant : { ...grant, client },
+      withClient(grant, client, ask.limits),
       { ifMatch: null, ifNoneMatch: "*" },
     ),
   )

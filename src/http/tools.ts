@@ -2,8 +2,10 @@
  * `/docs/{id}/-/tools/{name}`: the tools of an agent as plain REST. And `/docs/{id}/-/mcp`, where the server has been given what
  * speaks MCP (`yurt/agent`).
  */
+import type { Grant } from "../access/rights.ts"
 import { TOOLS } from "../agent/tools.ts"
 import { SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
 import { type ToolArguments, unwrap } from "../rpc.ts"
 import { checkIdentity, mediaTypeOf, readBody } from "./body.ts"
 import type { RouteOptions } from "./parties.ts"
@@ -57,7 +59,14 @@ async function useTool({ request, room, grant, limits }: DocumentAsk, name: stri
       `The arguments of a tool are application/json, not ${type}.`,
     )
   const given = parseArguments(await readBody(request, limits.jsonBytes))
-  return unwrap(room.tool(name, given, grant, request.headers.get("idempotency-key")))
+  const who = withClient(grant, request.headers.get("user-agent"), limits)
+  return unwrap(room.tool(name, given, who, request.headers.get("idempotency-key")))
+}
+
+/** A grant with what the program calls itself. */
+export function withClient(grant: Grant, said: string | null, { nameLength }: Limits): Grant {
+  const client = said?.trim().slice(0, nameLength).toWellFormed()
+  return client ? { ...grant, client } : grant
 }
 
 /** @throws SyncError "bad-request" */

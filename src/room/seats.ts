@@ -83,11 +83,13 @@ const EPOCH_S = 1_735_689_600
 
 /** In the words of y-prosemirror, y-codemirror and y-quill (`user`, `cursor`), and of Lexical (`anchorPos`, `focusing`). */
 function stateOf(
-  { agent, name, color, onBehalfOf, subject }: Grant,
+  { agent, name, color, onBehalfOf, subject, client }: Grant,
   caret: Shown["caret"],
   status: string | null,
 ): object {
-  const called = `${MARK} ${agent ?? name ?? subject ?? "Agent"}`
+  // In open mode nobody has a name of a token's, and is called what they call themselves, people too.
+  const own = client?.replace(/[ /]v?\d.*$/s, "")
+  const called = `${MARK} ${agent ?? name ?? subject ?? (own || "Agent")}`
   const user = {
     name: called,
     color: color ?? COLOR,
@@ -96,7 +98,8 @@ function stateOf(
   }
   if (caret === null) return { user, name: called, color: user.color, cursor: null, focusing: false, status }
   const type = caret.holder as unknown as Y.AbstractType<unknown>
-  const at = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(type, caret.place)) as object
+  // All of its fields, as an editor's own stands in its state: Lexical reads it as it comes, and breaks where one is not there.
+  const at = { ...Y.createRelativePositionFromTypeIndex(type, caret.place) }
   const cursor = { anchor: at, head: at }
   return {
     user,

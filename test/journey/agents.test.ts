@@ -135,7 +135,7 @@ it("the agent of the examples mends, lists and answers, and then rests", async (
     ...{ method: "PUT", body, headers: { "content-type": "text/markdown" } },
   })
   const use = toolsOf(`${journey.server.url}/docs/${id}`)
-  expect(await work(use, { letterMs: 0 })).toBe(3)
+  expect((await work(use, { letterMs: 0 })).done).toBe(3)
   const text = await (await fetch(`${journey.server.url}/docs/${id}?format=text`)).text()
   expect(text.split("\n")).toEqual([
     "One",
@@ -145,5 +145,5 @@ it("the agent of the examples mends, lists and answers, and then rests", async (
     expect.stringMatching(/^Scribe: In \d+ words: He said “hi” there\.$/),
   ])
   expect(contentsOf([{ handle: "a", markdown: "# One" }])).toBe("Contents: One")
-  expect(await work(use)).toBe(0)
+  expect((await work(use)).done).toBe(0)
 })

@@ -1,4 +1,5 @@
 /** Strangers on a deployment of the demos that lets them in. */
+import { spawn } from "node:child_process"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as Y from "yjs"
@@ -34,6 +35,58 @@ describe("a stranger", () => {
     for (const path of ["/docs/plan", "/docs/x/demo-y", "/parties/counter/plan", "/docs"])
       expect(await ask(path), path).toBe(403)
     expect(await ask("/docs/demo-x", "DELETE")).toBe(403)
+  })
+
+  it("[G2] invites an agent into one document, for an hour, and nobody else's token does", async () => {
+    const guest = await (await fetch(`${server.url}/guest`)).text()
+    const invite = async (token: string, query = "agent=Scribe&doc=demo-x") => {
+      const answer = await fetch(`${server.url}/guest?${query}`, {
+        headers: token === "" ? {} : { authorization: `Bearer ${token}` },
+      })
+      return { status: answer.status, text: await answer.text() }
+    }
+    const { text } = await invite(guest)
+    const { subject, agent, onBehalfOf, docs, expiresAtMs } = await verifyToken(text, { secret: SECRET })
+    expect([agent, onBehalfOf, docs.map(({ id, rights }) => [id, rights])]).toEqual([
+      ...["Scribe", subject],
+      [["demo-x", "write"]],
+    ])
+    expect(subject).toBe((await verifyToken(guest, { secret: SECRET })).subject)
+    expect(expiresAtMs - Date.now()).toBeLessThanOrEqual(3_600_000)
+    const narrow = { subject: "kim", docs: [{ id: "demo-x", rights: "write" as const, roots: ["notes"] }] }
+    expect([
+      (await invite("")).status,
+      // An agent that would invite itself again, each hour.
+      (await invite(text)).status,
+      (await invite(guest, "agent=Scribe&doc=plan")).status,
+      (await invite(guest, "agent=Scribe")).status,
+      (await invite(await mintToken(narrow, { secret: SECRET }))).status,
+    ]).toEqual([401, 403, 403, 403, 403])
+  })
+
+  it("plays the agent that a page invites by the command that the page shows", async () => {
+    const ana = await openVisitor(browser, { name: "Ana", color: "#0369a1" })
+    const page = await ana.newPage()
+    await page.goto(`${server.url.replace("127.0.0.1", "demos.localhost")}/text.html?doc=demo-invited`)
+    await page.locator(".cm-content").click()
+    await page.keyboard.insertText('She said "yes".\n\n@scribe summarise')
+    await isSaved(page)
+    await page.locator(".people").click()
+    await page.getByRole("button", { name: "Invite an agent" }).click()
+    const [command = "", link = ""] = await page.locator("#invitation code").allTextContents()
+    expect(link).toMatch(/\/docs\/demo-invited\/-\/mcp\?token=ey/)
+    // Not every resolver knows names below localhost.
+    const agent = spawn("sh", ["-c", command.replaceAll("demos.localhost", "127.0.0.1")], {
+      ...{ stdio: "ignore", detached: true },
+    })
+    try {
+      await page.locator(".cm-content").getByText("She said “yes”.").first().waitFor()
+      await page.locator(".cm-content").getByText("Scribe: In 3 words: She said “yes”.").waitFor()
+      await page.locator(".cm-ySelectionInfo").getByText("Scribe").waitFor({ state: "attached" })
+    } finally {
+      process.kill(-agent.pid!, "SIGKILL")
+      await ana.close()
+    }
   })
 
   it("[D1] writes in a document of their own, shares its address, and is swept away when the days are over", async () => {

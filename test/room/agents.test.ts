@@ -168,12 +168,20 @@ describe("an agent", () => {
     )
     // Its caret is a relative position, as the editors write theirs.
     const { cursor } = room.cursors(0)[0] as { cursor: { head: object } }
+    // Lexical reads it as it comes, and needs every field; at the end of a text there is no item.
+    expect(cursor.head).toMatchObject({ item: null, tname: null, type: expect.anything(), assoc: 0 })
     const head = Y.createRelativePositionFromJSON(cursor.head)
     expect(Y.createAbsolutePositionFromRelativePosition(head, room.visitors[0]!.doc)?.index).toBe(
       "The end.".length,
     )
     await use(room, "presence", { ttlS: 0 })
     await until(() => room.cursors(0).length === 0, "the agent is gone")
+    // Without a token it is called what it calls itself.
+    await use(room, "presence", {}, { ...WRITER, client: "Quill/3.1 (linux)" })
+    await until(() => room.cursors(0).length === 1, "another agent is seen")
+    expect(room.cursors(0)[0]).toMatchObject({ user: { name: "🤖 Quill" } })
+    await use(room, "presence", { ttlS: 0 }, WRITER)
+    await until(() => room.cursors(0).length === 0, "it is gone")
     await use(room, "presence", { ttlS: 0.05 })
     await until(() => room.cursors(0).length === 1, "the agent is back")
     await until(() => room.cursors(0).length === 0, "the agent has gone by itself")
@@ -313,7 +321,11 @@ describe("an agent", () => {
       )
     const given = JSON.stringify({ operations: [{ op: "insert_after", text: "over REST" }] })
     for (let i = 0; i < 2; i++)
-      expect((await post("edit", given, { "idempotency-key": "r" })).status).toBe(200)
+      expect((await post("edit", given, { "idempotency-key": "r", "user-agent": "Quill/3" })).status).toBe(
+        200,
+      )
+    const { spans } = await use(room, "history", { what: "blame", root: "text" })
+    expect(spans.map(({ by }: Answered) => by.client)).toContain("Quill/3")
     expect((await markdown(room)).split("over REST")).toHaveLength(2)
     expect((await post("edit", "[]")).status).toBe(400)
     expect((await post("nope", "{}")).status).toBe(404)
