@@ -219,6 +219,8 @@ export const LIMITS = {
   flushMs: 30_000,
   /** One call to the archive, ms. */
   archiveTimeoutMs: 15_000,
+  /** The part of it that the old backend may take to answer, ms: what it has is stored within the rest. */
+  legacyTimeoutMs: 8_000,
   /** The first retry comes after this, ms; every next one after twice as long, with jitter. */
   retryMs: 1_000,
   /** ... to this ceiling, ms. */
@@ -474,6 +476,7 @@ const ORDERED: readonly (readonly [keyof Limits, keyof Limits])[] = [
   ["frameBytes", "byteBurst"],
   ["commitWindowMs", "commitCeilingMs"],
   ["silentAnswerMs", "silentMs"],
+  ["legacyTimeoutMs", "archiveTimeoutMs"],
   ["retryMs", "retryCeilingMs"],
   ["bundleRetryMs", "bundleRetryCeilingMs"],
   ["jwksMaxAgeMs", "jwksStaleMs"],

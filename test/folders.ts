@@ -19,7 +19,7 @@ const ORDER: Order = {
   "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
   "agent.ts": ["http", "agent", "rpc.ts", "errors.ts"],
   host: ["http", "room", "access", "rpc.ts", "archive", "errors.ts"],
-  cli: ["token.ts", "access", "archive", "limits.ts", "errors.ts"],
+  cli: ["token.ts", "access", "archive", "export", "limits.ts", "errors.ts"],
   "token.ts": ["access", "errors.ts"],
   http: ["pipe", "access", "rpc.ts", "history", "agent", "import", "export", "limits.ts", "errors.ts"],
   room: [
@@ -44,7 +44,7 @@ const ORDER: Order = {
   history: ["export", "update", "limits.ts", "errors.ts"],
   agent: ["json", "import", "export", "limits.ts", "errors.ts"],
   "archive.ts": ["archive"],
-  archive: ["limits.ts", "errors.ts"],
+  archive: ["export", "limits.ts", "errors.ts"],
   json: ["export", "limits.ts", "errors.ts"],
   import: ["export", "limits.ts", "errors.ts"],
   export: ["limits.ts", "errors.ts"],

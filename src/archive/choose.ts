@@ -5,6 +5,7 @@ import { SyncError } from "../errors.ts"
 import { type Limits, readLimits } from "../limits.ts"
 import type { Archive } from "./archive.ts"
 import { d1Archive } from "./d1.ts"
+import { lazyArchive, legacyUrl } from "./lazy.ts"
 import { mirrorArchive } from "./mirror.ts"
 import { postgresArchive } from "./postgres.ts"
 import { r2Archive } from "./r2.ts"
@@ -30,6 +31,12 @@ export interface ArchiveEnv {
   WEBHOOK_ANSWERS?: string
   /** `[[d1_databases]]` */
   DB?: D1Database
+  /** The backend that documents come from: asked with GET for one that the archive never had. `{id}` stands for its id. */
+  LEGACY_URL?: string
+  /** What goes with it in the header `authorization`. */
+  LEGACY_AUTHORIZATION?: string
+  /** "v2": it answers in Yjs' second encoding. */
+  LEGACY_ENCODING?: string
 }
 
 /** How each archive is made, or what is missing for it. In the order of choice. */
@@ -69,14 +76,32 @@ const NAMES = Object.keys(ARCHIVES) as (keyof typeof ARCHIVES)[]
 
 /**
  * The archive that a Worker's bindings and variables choose: one line in wrangler.toml.
- * Without `ARCHIVE`, the first that is there of Postgres, R2, webhook and D1.
+ * Without `ARCHIVE`, the first that is there of Postgres, R2, webhook and D1. With `LEGACY_URL` it asks the old backend for
+ * what it never had, see lazy.ts.
  *
  * @returns null when there is none, or `ARCHIVE = "none"`
- * @throws SyncError "internal" when `ARCHIVE` names one that does not exist or is not bound
+ * @throws SyncError "internal" when `ARCHIVE` names one that does not exist or is not bound, or what comes from
+ * `LEGACY_URL` could be kept nowhere
  */
 export function chooseArchive(env: ArchiveEnv): Archive | null {
-  if (env.ARCHIVE === "none") return null
   const limits = readLimits(env)
+  const archive = pickArchive(env, limits)
+  const { LEGACY_URL: url, LEGACY_AUTHORIZATION: authorization, LEGACY_ENCODING: encoding } = env
+  if (!url) return archive
+  if (archive === null) {
+    throw new SyncError("internal", "LEGACY_URL is set, and there is no archive to keep what comes from it")
+  }
+  const ask = legacyUrl({
+    url,
+    ...(authorization && { headers: { authorization } }),
+    ...(encoding === "v2" && { encoding }),
+    limits,
+  })
+  return lazyArchive(archive, ask, limits)
+}
+
+function pickArchive(env: ArchiveEnv, limits: Limits): Archive | null {
+  if (env.ARCHIVE === "none") return null
   if (!env.ARCHIVE) {
     for (const name of NAMES) {
       const archive = ARCHIVES[name].open(env, limits)

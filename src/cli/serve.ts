@@ -34,14 +34,15 @@ const usage = `yurt serve --data DIR [--port 8787] [--host 127.0.0.1] [--env FIL
   --memory         the most that all rooms together take, MB
   --drain-seconds  how long SIGTERM waits for the rooms before it ends them; nothing acknowledged is lost either way
   --worker         a bundled Worker of your own, with the classes of ours
-Variables: AUTH_SECRET or another key, ALLOWED_ORIGINS, POSTGRES_URL, WEBHOOK_URL, LOG_LEVEL, LIMIT_…`
+Variables: AUTH_SECRET or another key, ALLOWED_ORIGINS, POSTGRES_URL, WEBHOOK_URL, LEGACY_URL,
+           LOG_LEVEL, LIMIT_…`
 
 /** What reaches the Worker of the environment. */
 const VARIABLES =
-  /^(AUTH_[A-Z_]+|ALLOWED_ORIGINS|OPEN_ON_LOCALHOST|ARCHIVE|POSTGRES_URL|POSTGRES_MIGRATE|WEBHOOK_[A-Z]+|LOG_LEVEL|LIMIT_[A-Z0-9_]+)$/
+  /^(AUTH_[A-Z_]+|ALLOWED_ORIGINS|OPEN_ON_LOCALHOST|ARCHIVE|POSTGRES_URL|POSTGRES_MIGRATE|WEBHOOK_[A-Z]+|LEGACY_[A-Z]+|LOG_LEVEL|LIMIT_[A-Z0-9_]+)$/
 
-/** Variables by which documents land in a database. */
-const ARCHIVED = ["ARCHIVE", "POSTGRES_URL", "WEBHOOK_URL"]
+/** Variables by which documents land in a database, or come from one. */
+const ARCHIVED = ["ARCHIVE", "POSTGRES_URL", "WEBHOOK_URL", "LEGACY_URL"]
 
 /** After the rooms have gone, workerd has this long to end by itself, ms. */
 const GRACE_MS = 1_500
