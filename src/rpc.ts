@@ -139,7 +139,11 @@ export interface PastCalls {
     ask: { readonly cursor: string | null; readonly limit: number }
     answer: { versions: Version[]; cursor: string | null }
   }
-  createVersion: { ask: { readonly name: string | null; readonly meta: unknown }; answer: Version }
+  createVersion: {
+    /** `at`: when it was made elsewhere, RFC 3339, of a version that is imported. An admin's alone */
+    ask: { readonly name: string | null; readonly meta: unknown; readonly at?: string | null }
+    answer: Version
+  }
   version: { ask: { readonly id: string }; answer: Version }
   changeVersion: {
     ask: { readonly id: string; readonly name?: string | null | undefined; readonly meta?: unknown }

@@ -59,6 +59,8 @@ export function lazyArchive(archive: Archive, ask: AskLegacy, limits: LazyLimits
 
   return discreet({
     name: archive.name,
+    ...(archive.keeps && { keeps: archive.keeps }),
+    ...(archive.segments && { segments: archive.segments }),
     async load(id, signal) {
       const found = await archive.load(id, signal)
       return found.kind === "absent" ? takeOver(id, signal) : found

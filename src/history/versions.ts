@@ -1,6 +1,6 @@
 /**
  * Versions: names for revisions (H2). Making one copies nothing. Those made by themselves are thinned with age; a version
- * that somebody named or made by hand stays.
+ * that somebody named, made by hand or brought from elsewhere stays.
  */
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
@@ -15,7 +15,7 @@ export interface Version {
   /** `v_` and a random rest. */
   readonly id: string
   readonly name: string | null
-  /** When it was made, RFC 3339. */
+  /** When it was made, RFC 3339; of one that was imported, when it was made elsewhere. */
   readonly at: string
   readonly revision: number
   readonly createdBy: Who
@@ -68,7 +68,7 @@ export class Versions {
 
   /** Make one. @throws SyncError document-full where there are too many */
   make({ revision, createdBy, by, trigger, name, meta, atMs }: Draft): Version {
-    if (trigger === "manual" && this.count >= this.#limits.versions)
+    if ((trigger === "manual" || trigger === "import") && this.count >= this.#limits.versions)
       throw new SyncError(
         "document-full",
         `The document has ${this.#limits.versions} versions, the most it may have.`,
@@ -137,7 +137,7 @@ export class Versions {
     const { versionsAllMs, versionsHourlyMs, versionsDailyMs } = this.#limits
     const hourMs = 3_600_000
     const rows = this.#tables.rows<{ id: string; at: number }>(
-      "SELECT id, at FROM version WHERE name IS NULL AND trigger != 'manual' AND at < ? ORDER BY n DESC",
+      "SELECT id, at FROM version WHERE name IS NULL AND trigger NOT IN ('manual', 'import') AND at < ? ORDER BY n DESC",
       now - versionsAllMs,
     )
     const seen = new Set<string>()

@@ -29,9 +29,13 @@ const versions: Resource = {
     POST: {
       rights: "write",
       async answer(ask) {
-        const { name = null, meta } = await readObject(ask)
+        const { name = null, meta, at = null } = await readObject(ask)
         const made = await unwrap(
-          ask.room.past("createVersion", { name: textOf(name, "name"), meta }, ask.grant),
+          ask.room.past(
+            "createVersion",
+            { name: textOf(name, "name"), meta, at: textOf(at, "at") },
+            ask.grant,
+          ),
         )
         return answerJson(made, 201)
       },

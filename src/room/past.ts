@@ -9,6 +9,7 @@ import type { Mark, Who } from "../history/attribution.ts"
 import type { Register } from "../history/authors.ts"
 import { type Copy, keepCopies } from "../history/copies.ts"
 import { History } from "../history/history.ts"
+import { parseMoment } from "../history/moments.ts"
 import type { Origin } from "../history/origin.ts"
 import { restore } from "../history/restore.ts"
 import { type RolledBack, rollback } from "../history/rollback.ts"
@@ -335,11 +336,11 @@ export class Past {
   readonly #answers: Answers = {
     versions: (page, grant) => this.history.versions.list({ ...page, notBeforeMs: sinceOf(grant) ?? 0 }),
     version: ({ id }, grant) => this.#version(id, grant),
-    createVersion: ({ name, meta }, grant) => {
+    createVersion: ({ name, meta, at = null }, grant) => {
       checkNotes({ name, meta }, this.#limits)
       this.#checkExists()
       const revision = this.#log.state.revision
-      const version = this.#make({ revision, trigger: "manual", createdBy: whoAsks(grant), name, meta })
+      const version = this.#make({ revision, name, meta, ...this.#occasion(at, grant) })
       this.#worked()
       return version
     },
@@ -376,11 +377,13 @@ export class Past {
     createdBy: Who
     name: string | null
     meta?: unknown
+    /** ms since 1970; now, where it was not made elsewhere. */
+    atMs?: number
   }): Version {
     const { versions } = this.history
     const after = Math.max(versions.newest?.revision ?? 0, this.history.timeline.oldest.revision)
     const by = this.history.writers(after, draft.revision)
-    const version = versions.make({ ...draft, by, atMs: Math.max(Date.now(), this.#log.state.at) })
+    const version = versions.make({ atMs: Math.max(Date.now(), this.#log.state.at), ...draft, by })
     this.#emit({ type: "versioned", version })
     return version
   }
@@ -388,6 +391,18 @@ export class Past {
   #worked(): void {
     this.#workedSince = null
     this.#log.note("worked_since", null)
+  }
+
+  /** Why a version is made that somebody asks for: by hand, or because it was one elsewhere. @throws SyncError */
+  #occasion(at: string | null, grant: Grant): { trigger: Trigger; createdBy: Who; atMs?: number } {
+    const createdBy = whoAsks(grant)
+    if (at === null) return { trigger: "manual", createdBy }
+    if (grant.subject !== null && !grant.admin)
+      throw new SyncError("forbidden", "Only an admin may say that a version was made at another time.")
+    const moment = parseMoment(at)
+    if (moment.kind !== "time" || moment.time > Date.now())
+      throw new SyncError("bad-request", `at is a time that has been, not ${JSON.stringify(at)}.`)
+    return { trigger: "import", createdBy: { ...createdBy, via: "import" }, atMs: moment.time }
   }
 
   /** @throws SyncError not-found, forbidden where it was made before what the grant may see */

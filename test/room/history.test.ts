@@ -586,3 +586,22 @@ it("[D4] hands over the log and folds it in one transaction, or does neither", a
     { first: second, last: second },
   ])
 })
+
+it("[H2][H5] takes an imported version with the time it was made elsewhere, from an admin alone", async () => {
+  const room = await openRoom({ peers: 1 })
+  await writes(room, 0, "as it was")
+  const ask = { name: null, meta: { from: "elsewhere" }, at: "2024-05-01T12:00:00+02:00" }
+  await expect(past(room, "createVersion", ask, as("ada"))).rejects.toMatchObject({ code: "forbidden" })
+  for (const at of ["2124-05-01T10:00:00Z", "17", "yesterday"])
+    await expect(past(room, "createVersion", { ...ask, at })).rejects.toMatchObject({ code: "bad-request" })
+  const version = await past(room, "createVersion", ask)
+  expect(version).toMatchObject({
+    at: "2024-05-01T10:00:00.000Z",
+    trigger: "import",
+    createdBy: { subject: "root", via: "import" },
+  })
+  await writes(room, 0, ", and is")
+  expect(await textAt(room, version.id)).toBe("as it was")
+  const guest = as("guest", { historySinceMs: Date.parse("2024-06-01T00:00:00Z") })
+  expect((await past(room, "versions", { cursor: null, limit: 9 }, guest)).versions).toEqual([])
+})
