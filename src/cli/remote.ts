@@ -106,6 +106,36 @@ export class Remote {
     return response.status === 202 ? "waiting" : "merged"
   }
 
+  /** What versions a document has; none where there is no such document. */
+  async *versions(id: string): AsyncGenerator<{ readonly meta: unknown }> {
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const query = new URLSearchParams({ limit: "1000", ...(cursor !== "" && { cursor }) })
+      const response = await this.#ask(`${pathOf(id)}/-/versions?${query}`, {
+        party: partyOf(id),
+        taken: [404],
+      })
+      const page = (await response.json()) as {
+        versions?: { meta: unknown }[]
+        cursor?: string | null
+      }
+      yield* page.versions ?? []
+      cursor = page.cursor ?? null
+    }
+  }
+
+  /** Name the state that a document has now, as it was named elsewhere. @param version.at RFC 3339 */
+  async makeVersion(id: string, version: { name: string | null; at: string; meta: unknown }): Promise<void> {
+    const response = await this.#ask(`${pathOf(id)}/-/versions`, {
+      party: partyOf(id),
+      init: {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(version),
+      },
+    })
+    await response.arrayBuffer()
+  }
+
   /** @returns whether there was one */
   async remove(id: string): Promise<boolean> {
     const response = await this.#ask(pathOf(id), {

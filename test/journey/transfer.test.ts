@@ -15,6 +15,7 @@ import * as Y from "yjs"
 import { compareDocuments } from "../../src/cli/verify.ts"
 import { mintToken } from "../../src/token.ts"
 import { type Ran, runYurt } from "../kit/command.ts"
+import { type RedisDump, startRedis, startTiptap } from "../kit/old-servers.ts"
 import { SelfHosted } from "../kit/self-hosted.ts"
 import { until } from "../kit/until.ts"
 
@@ -126,8 +127,75 @@ describe("yurt import", () => {
     expect(stderr).not.toMatch(/^ +at /m)
   })
 
+  it("[H2][D3] brings versions with the document: shown as it was, under the time and name it had, and once", async () => {
+    const doc = new Y.Doc()
+    const text = doc.getText("text")
+    const states = ["first", "second", "third, an hour later", "named"].map((words) => {
+      text.delete(0, text.length)
+      text.insert(0, words)
+      return Y.encodeStateAsUpdate(doc)
+    })
+    text.insert(text.length, ", and now")
+    const times = ["10:00", "10:30", "11:30", "11:31"].map((time) => `2026-03-01T${time}:00.000Z`)
+    const versions = states.map((bytes, n) => ({ bytes, at: times[n]!, ...(n === 3 && { name: "Final" }) }))
+    const kept = { now: Y.encodeStateAsUpdate(doc), versions }
+    const old = await startTiptap(new Map([["Müller/Angebot 3", kept]]))
+    const args = ["tiptap-cloud", old.url, "--to", server.url, "--prefix", "tiptap/", "--verify"]
+    const env = { AUTH_SECRET: SECRET, TIPTAP_TOKEN: "tiptap" }
+    const first = await runYurt(["import", ...args], { folder, env })
+    expect(first.stderr).toMatch(/1 equal\.\n3 versions were brought\./)
+    const id = "tiptap/Müller/Angebot 3"
+    const listed = async () =>
+      (await (await request(id, {}, "/-/versions")).json()) as {
+        versions: { id: string; at: string; name: string | null; trigger: string }[]
+      }
+    const found = (await listed()).versions.filter(({ trigger }) => trigger === "import").reverse()
+    // Of the two of one hour that nobody has named, the newer one.
+    expect(found).toMatchObject([
+      { at: times[1], name: null },
+      { at: times[2], name: null },
+      { at: times[3], name: "Final" },
+    ])
+    const shown = found.map(async (version) =>
+      (await request(id, {}, `?format=text&at=${version.id}`)).text(),
+    )
+    expect(await Promise.all(shown)).toEqual(["second", "third, an hour later", "named"])
+    // Again, as after a journal that was lost: nothing is there twice, and what came too late is counted.
+    const again = await runYurt(["import", ...args, "--versions", "all", "--journal", "lost.jsonl"], {
+      folder,
+      env,
+    })
+    expect(again.stderr).toMatch(/1 equal\.\n1 versions were not: their documents had gone on/)
+    expect((await listed()).versions.filter(({ trigger }) => trigger === "import")).toHaveLength(3)
+    await old.close()
+  })
+
+  it("[D3] brings documents of a server that is asked as its clients ask it", async () => {
+    const token = await mintToken(
+      { subject: "mover", docs: [{ id: "*", rights: "read" }] },
+      { secret: SECRET },
+    )
+    writeFileSync(join(folder, "ids.txt"), "notes\r\nteam-plan\n")
+    const where = `${server.url.replace("http", "ws")}/docs/y-sweet/{id}?token=${token}`
+    const args = ["--to", server.url, "--prefix", "asked/", "--ids", "ids.txt", "--verify"]
+    expect((await yurt("import", "y-websocket", where, ...args)).stderr).toContain("2 equal")
+  })
+
+  it("[D9] does not call a document whole, or empty, that waits for a part", async () => {
+    const dump: RedisDump = JSON.parse(readFileSync(join(FIXTURES, "y-redis.json"), "utf8"))
+    const redis = await startRedis(dump)
+    const args = [redis.url, "--to", server.url, "--prefix", "half/", "--only", "notes"]
+    const half = await yurt("import", "y-redis", ...args, "--verify")
+    expect(half).toMatchObject({ code: 1 })
+    expect(half.stderr).toContain("notes: the server does not have all of it")
+    await redis.close()
+  })
+
   it.each([
     [["sqlite", "x"], "usage"],
+    [["y-sweet", "y-sweet", "--dry-run", "--versions", "some"], "usage"],
+    [["y-durableobjects", "https://example.com/{id}", "--dry-run"], "usage"],
+    [["y-websocket", "wss://example.com/{id}", "--dry-run", "--ids", "nowhere"], "bad-config"],
     [["folder", "nowhere", "--to", "http://127.0.0.1:1"], "bad-source"],
     [["hocuspocus-sqlite", "expected.json", "--dry-run"], "bad-source"],
     [["y-leveldb", "y-sweet", "--dry-run"], "bad-source"],

@@ -1,5 +1,5 @@
 /**
- * The data folder of a Y-Sweet server: `{id}/data.ysweet` each, a key-value store of one document written by bincode.
+ * The data folder of a Y-Sweet server, on a disk or in S3: `{id}/data.ysweet` each, a key-value store of one document written by bincode.
  *
  *     count u64, then per entry: key length u64, key, value length u64, value; little-endian
  *     00 00 {name} 00             the number of the document `name`, which is "doc": u32 BE
@@ -8,40 +8,47 @@
  *
  * @source y-sweet-core 0.9, sync_kv.rs and doc_sync.rs; yrs-kvstore, keys.rs and get_oid
  */
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import * as Y from "yjs"
 import { CommandError } from "../terminal.ts"
+import { openPlace } from "./place.ts"
 import type { OpenSource } from "./source.ts"
 
-/** Open the folder that Y-Sweet was started with. */
-export const openYSweet: OpenSource = async (where) => {
-  let files: string[]
-  try {
-    files = readdirSync(where, { recursive: true, encoding: "utf8" })
-  } catch (thrown) {
-    throw new CommandError(
-      "bad-source",
-      `${where} is no folder that can be read: ${(thrown as Error).message}.`,
-    )
+/** Open the folder that Y-Sweet was started with, or its bucket. */
+export const openYSweet: OpenSource = async (where, { settings }) => {
+  const place = await openPlace(where, settings)
+  const ids: string[] = []
+  for await (const path of place.list()) {
+    const id = /^(.+)\/data\.ysweet$/.exec(path)?.[1]
+    if (id !== undefined) ids.push(id)
   }
-  const ids = files
-    .map((name) => /^(.+)\/data\.ysweet$/.exec(name.replaceAll("\\", "/"))?.[1])
-    .filter((id) => id !== undefined)
-    .sort()
   if (ids.length === 0)
     throw new CommandError("bad-source", `${where} has no …/data.ysweet: it is no data folder of Y-Sweet.`)
   return {
-    documents: () => ids.map((id) => ({ id, read: async () => readStore(join(where, id, "data.ysweet")) })),
+    documents: () =>
+      ids.map((id) => {
+        const path = `${id}/data.ysweet`
+        const read = async (version?: string) => readStore(path, await place.read(path, version))
+        return {
+          id,
+          read: () => read(),
+          versions: async () =>
+            (await place.versions(path)).map((version) => ({
+              key: version.id,
+              name: null,
+              at: version.at,
+              read: () => read(version.id),
+            })),
+        }
+      }),
     close: async () => {},
   }
 }
 
 /** The document in a store. @throws CommandError "bad-source" */
-function readStore(path: string): Uint8Array {
+function readStore(path: string, bytes: Uint8Array): Uint8Array {
   let entries: Map<string, Uint8Array>
   try {
-    entries = readEntries(readFileSync(path))
+    entries = readEntries(bytes)
   } catch (thrown) {
     throw new CommandError("bad-source", `${path} cannot be read: ${(thrown as Error).message}`)
   }
