@@ -5,14 +5,19 @@
  *     DIR/acme/plan.ydoc       the document acme/plan, as one Yjs V1 update; .json, .md, .txt or .html in other formats
  *     DIR/yurt-documents.jsonl which file is which document, at which revision
  *
+ * Or, with `--layout`, in the store of another server, from which that one starts.
+ *
  * A second run fetches what has changed since: it goes on after a break, and keeps a backup up to date.
  */
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, rmSync } from "node:fs"
+import { join } from "node:path"
 import { forEachDocument } from "./crew.ts"
 import { Journal } from "./journal.ts"
+import type { Layout, OpenLayout } from "./layouts/layout.ts"
+import { writeWhole } from "./place.ts"
 import { REMOTE_OPTIONS, REMOTE_USAGE, Remote } from "./remote.ts"
+import { readSettings } from "./settings.ts"
 import { type Command, CommandError, readArgs, say } from "./terminal.ts"
 
 /** The name of the list of files in an exported folder. */
@@ -37,11 +42,31 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 /** The longest name of a file, characters; most disks take 255 bytes. */
 const NAME_LENGTH = 180
 
-const usage = `yurt export --from URL --to DIR [--format update] [--only PREFIX] [--token TOKEN] [--env FILE]
+/** Stores of other servers that can be written; each writer is loaded when it is asked for. */
+const LAYOUTS: Readonly<Record<string, () => Promise<OpenLayout>>> = {
+  "hocuspocus-sqlite": async () => (await import("./layouts/hocuspocus-sqlite.ts")).writeHocuspocusSqlite,
+  "hocuspocus-s3": async () => (await import("./layouts/hocuspocus-s3.ts")).writeHocuspocusS3,
+  "y-leveldb": async () => (await import("./layouts/y-leveldb.ts")).writeYLeveldb,
+  "y-sweet": async () => (await import("./layouts/y-sweet.ts")).writeYSweet,
+}
+
+/** A line of the journal of such an export. */
+interface Put {
+  readonly id: string
+  readonly to: string
+  readonly revision: number
+}
+
+const usage = `yurt export --from URL --to DIR [--format update | --layout LAYOUT] [--only PREFIX] [--prefix PREFIX]
+            [--journal FILE] [--token TOKEN] [--env FILE]
+  --to      a folder; with --layout the file, folder or s3://BUCKET[/PREFIX] of another server
   --format  update (.ydoc, which can be imported again), json, markdown, text or html
+  --layout  as another server keeps them: ${Object.keys(LAYOUTS).join(", ")}
   --only    documents whose id begins with this
+  --prefix  taken off each id, with --layout: acme/ makes acme/notes notes; the others are left out
+  --journal where to keep what is done, with --layout (yurt-export-LAYOUT.jsonl)
 ${REMOTE_USAGE}
-A second run into the same folder fetches what has changed.`
+A second run to the same place fetches what has changed.`
 
 const backupUsage = `yurt backup --from URL --to DIR [--only PREFIX] [--token TOKEN] [--env FILE]
   --only   documents whose id begins with this
@@ -71,13 +96,29 @@ async function run(args: string[], usage: string): Promise<void> {
       from: { type: "string" },
       to: { type: "string" },
       only: { type: "string", default: "" },
-      ...(!isBackup && { format: { type: "string" } }),
+      ...(!isBackup && {
+        format: { type: "string" },
+        layout: { type: "string" },
+        prefix: { type: "string" },
+        journal: { type: "string" },
+      }),
     },
   })
   const { from, to, only } = values
-  const format = "format" in values && typeof values.format === "string" ? values.format : "update"
+  const given = values as { readonly [Name in "format" | "layout" | "prefix" | "journal"]?: string }
+  const format = given.format ?? "update"
   if (from === undefined || to === undefined)
     throw new CommandError("usage", "--from names the server, --to the folder.", usage)
+  const { layout, prefix = "", journal = `yurt-export-${layout}.jsonl` } = given
+  if (layout !== undefined) {
+    const load = Object.hasOwn(LAYOUTS, layout) ? LAYOUTS[layout] : undefined
+    if (load === undefined || format !== "update")
+      throw new CommandError("usage", `--layout is one of ${Object.keys(LAYOUTS).join(", ")}.`, usage)
+    const open = await load()
+    const store = await open(to, readSettings(values.env))
+    const plan = { remote: Remote.at(from, values), only: only || prefix, prefix, to, journal }
+    return exportInto(store, plan).finally(() => store.close())
+  }
   const extension = Object.hasOwn(EXTENSIONS, format) ? EXTENSIONS[format]! : null
   if (extension === null)
     throw new CommandError(
@@ -124,6 +165,37 @@ async function run(args: string[], usage: string): Promise<void> {
   if (dropped > 0) say(`${dropped} were deleted on the server, and are dropped here.`)
 }
 
+interface Plan {
+  readonly remote: Remote
+  /** Ids begin with it. */
+  readonly only: string
+  /** It is taken off the ids. */
+  readonly prefix: string
+  readonly to: string
+  readonly journal: string
+}
+
+/** Put every document into a store of another server. */
+async function exportInto(store: Layout, { remote, only, prefix, to, journal }: Plan): Promise<void> {
+  const done = new Journal<Put>(journal)
+  async function* listed() {
+    for await (const entry of remote.list())
+      if (entry.id.startsWith(only) && entry.id.startsWith(prefix)) yield entry
+  }
+  await forEachDocument(listed(), async ({ id, revision }) => {
+    const name = id.slice(prefix.length)
+    const before = done.get(id)
+    // A store that was thrown away gets everything again.
+    const isThere = before?.to === to && before.revision === revision && (await store.has(name))
+    if (isThere) return "unchanged"
+    const found = await remote.export(id, "update")
+    if (found === null) return "deleted meanwhile"
+    await store.write(name, found.body)
+    done.add({ id, to, revision: found.revision ?? revision })
+    return "written"
+  })
+}
+
 /** The file of a document, relative to the folder: its id, written so that every disk takes it. */
 function freeName(
   id: string,
@@ -143,11 +215,4 @@ function freeName(
     taken.set(file.toLowerCase(), id)
     return file
   }
-}
-
-/** A file that is there whole or not at all, whatever happens meanwhile. */
-function writeWhole(path: string, body: Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(`${path}.part`, body)
-  renameSync(`${path}.part`, path)
 }

@@ -255,6 +255,41 @@ describe("yurt export, backup and restore", () => {
     expect(readdirSync(join(folder, "saved/again"))).toEqual(["team-plan.ydoc"])
   })
 
+  it.each([
+    ["hocuspocus-sqlite", "back.sqlite"],
+    ["hocuspocus-s3", "back-s3"],
+    ["y-leveldb", "back-leveldb"],
+    ["y-sweet", "back-sweet"],
+  ])("[D3] writes the store that %s starts from, and again only what has changed", async (layout, to) => {
+    const args = ["--from", server.url, "--to", to, "--layout", layout, "--prefix", "hocuspocus-sqlite/"]
+    const first = await yurt("export", ...args)
+    const again = await yurt("export", ...args)
+    const back = await yurt(
+      "import",
+      layout,
+      to,
+      "--to",
+      server.url,
+      "--prefix",
+      `${layout}-back/`,
+      "--verify",
+    )
+    if (layout === "y-sweet") {
+      expect(first).toMatchObject({ code: 1 })
+      expect(first.stderr).toMatch(/2 written\..*2 documents did not come.*Müller.*knows no such id/s)
+      expect(back.stderr).toContain("2 equal")
+      return
+    }
+    expect(first.stderr).toContain("4 written")
+    expect(again.stderr).toContain("4 unchanged")
+    expect(back.stderr).toContain("4 equal")
+    await append("hocuspocus-sqlite/notes", ` ${layout}`)
+    await request("hocuspocus-sqlite/notes", { method: "POST" }, "/-/flush")
+    expect((await yurt("export", ...args)).stderr).toMatch(/3 unchanged, 1 written|1 written, 3 unchanged/)
+    rmSync(join(folder, to), { recursive: true })
+    expect((await yurt("export", ...args)).stderr).toContain("4 written")
+  })
+
   it("makes documents of JSON, once", async () => {
     const roots = { title: "Plan", tasks: [{ name: "a", done: false }, ["x"]], meta: { by: { name: "Ada" } } }
     appendFileSync(join(folder, "out/from-json.json"), JSON.stringify(roots))
@@ -274,5 +309,12 @@ describe("yurt export, backup and restore", () => {
     )
     const refused = await yurt("export", "--from", server.url, "--to", "x", "--token", token)
     expect(refused.stderr).toMatch(/^refused: \/docs\?limit=1000: 403 forbidden/m)
+    for (const extra of [
+      ["--layout", "floppy"],
+      ["--layout", "y-sweet", "--format", "json"],
+    ])
+      expect((await yurt("export", "--from", server.url, "--to", "x", ...extra)).stderr).toMatch(
+        /^usage: --layout/,
+      )
   })
 })

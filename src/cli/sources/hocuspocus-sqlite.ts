@@ -1,25 +1,18 @@
 /**
  * Hocuspocus with its SQLite extension: a table `documents(name, data)`, each `data` the whole state as a Yjs V1 update.
- * Read by Node's own SQLite, which Node 22.13 and newer have.
  *
  * @source @hocuspocus/extension-sqlite 4.7, its schema
  */
 import { existsSync } from "node:fs"
+import { openSqlite } from "../sqlite.ts"
 import { CommandError } from "../terminal.ts"
 import type { OpenSource, SourceDocument } from "./source.ts"
 
 /** Open the file that the extension calls `database`. */
 export const openHocuspocusSqlite: OpenSource = async (where) => {
   if (!existsSync(where)) throw new CommandError("bad-source", `There is no file ${where}.`)
-  const { DatabaseSync } = await import("node:sqlite").catch(() => {
-    throw new CommandError(
-      "not-installed",
-      `Node ${process.versions.node} has no SQLite of its own.`,
-      "Use Node 22.13 or newer.",
-    )
-  })
   // Its server may be running: nothing is written here.
-  const database = new DatabaseSync(where, { readOnly: true })
+  const database = await openSqlite(where, { readOnly: true })
   const prepare = (sql: string) => {
     try {
       return database.prepare(sql)

@@ -16,11 +16,11 @@
  */
 import * as decoding from "lib0/decoding"
 import * as Y from "yjs"
+import { openPlace } from "../place.ts"
 import { Redis } from "../redis.ts"
 import type { Settings } from "../settings.ts"
 import { CommandError } from "../terminal.ts"
 import { kindOf, Parts } from "./parts.ts"
-import { openPlace } from "./place.ts"
 import { findTables, openPostgres } from "./postgres.ts"
 import type { OpenSource } from "./source.ts"
 

@@ -9,8 +9,8 @@
  * @source y-sweet-core 0.9, sync_kv.rs and doc_sync.rs; yrs-kvstore, keys.rs and get_oid
  */
 import * as Y from "yjs"
+import { openPlace } from "../place.ts"
 import { CommandError } from "../terminal.ts"
-import { openPlace } from "./place.ts"
 import type { OpenSource } from "./source.ts"
 
 /** Open the folder that Y-Sweet was started with, or its bucket. */

@@ -14,10 +14,10 @@
  * @source yjs/yhub 0.7, src/persistence.js, src/types.js, src/plugins/s3.js, src/stream.js, STORAGE-ARCHITECTURE.md
  */
 import { decodeAny } from "lib0/buffer"
+import { openPlace, type Place } from "../place.ts"
 import { Redis } from "../redis.ts"
 import { CommandError } from "../terminal.ts"
 import { kindOf, mergeAll, Parts } from "./parts.ts"
-import { openPlace, type Place } from "./place.ts"
 import { findTables, openPostgres } from "./postgres.ts"
 import type { OpenSource, SourceVersion } from "./source.ts"
 

@@ -1,9 +1,17 @@
 /** A place that holds files: a folder, or a bucket of S3 that was never copied into one. */
-import { readdirSync, readFileSync, statSync } from "node:fs"
-import { join } from "node:path"
-import { Bucket, type ObjectVersion } from "../s3.ts"
-import type { Settings } from "../settings.ts"
-import { CommandError } from "../terminal.ts"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join } from "node:path"
+import { Bucket, type ObjectVersion } from "./s3.ts"
+import type { Settings } from "./settings.ts"
+import { CommandError } from "./terminal.ts"
 
 /** Files by their paths, with forward slashes. */
 export interface Place {
@@ -60,4 +68,35 @@ function openFolder(where: string): Place {
     },
     versions: async () => [],
   }
+}
+
+/** Where files are written to. */
+export interface Target {
+  has(path: string): Promise<boolean>
+  /** The file is there whole or not at all, whatever happens meanwhile. */
+  write(path: string, body: Uint8Array): Promise<void>
+}
+
+/** Open a folder, which may not be there yet, or `s3://bucket/prefix`. @throws CommandError as `Bucket.at` */
+export function openTarget(where: string, settings: Settings): Target {
+  if (!where.startsWith("s3://"))
+    return {
+      has: async (path) => existsSync(join(where, path)),
+      write: async (path, body) => writeWhole(join(where, path), body),
+    }
+  const bucket = Bucket.at(where, settings)
+  return {
+    async has(path) {
+      for await (const rest of bucket.within(bucket.prefix + path).list(1)) return rest === ""
+      return false
+    },
+    write: (path, body) => bucket.write(path, body),
+  }
+}
+
+/** Write a file, so that it is there whole or not at all. */
+export function writeWhole(path: string, body: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(`${path}.part`, body)
+  renameSync(`${path}.part`, path)
 }
