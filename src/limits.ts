@@ -221,6 +221,8 @@ export const LIMITS = {
   archiveTimeoutMs: 15_000,
   /** The part of it that the old backend may take to answer, ms: what it has is stored within the rest. */
   legacyTimeoutMs: 8_000,
+  /** What a new document begins with (`Room.seed`), ms: everybody who opens it waits. */
+  seedMs: 15_000,
   /** The first retry comes after this, ms; every next one after twice as long, with jitter. */
   retryMs: 1_000,
   /** ... to this ceiling, ms. */

@@ -55,6 +55,8 @@ export class Archivist {
   readonly #mover: Pick<Mover, "look">
   /** The call that writes to the archive, one at a time. */
   #flight: Promise<void> | null = null
+  /** The archive was last seen to hold the mark of a deletion. */
+  #sawDeletion = false
 
   constructor(
     name: string,
@@ -89,6 +91,11 @@ export class Archivist {
     return this.#archive !== null && this.#archive.keeps !== "readable"
   }
 
+  /** Whether the document that is not here was deleted, as far as this room and the archive know. */
+  get knowsDeletion(): boolean {
+    return this.#sawDeletion || this.outbox.ledger.deleting || this.#replica.deleted.size > 0
+  }
+
   /**
    * Look the document up in the archive: the room holds nothing.
    * @throws SyncError archive-unavailable: never start empty over a document that exists
@@ -100,6 +107,7 @@ export class Archivist {
     const takeOver = await this.#mover.look(found.kind === "found" ? found.document : null)
     // An update was taken while the archive was asked.
     if (this.#replica.exists) return
+    this.#sawDeletion = found.kind === "deleted"
     switch (found.kind) {
       case "absent":
         // What begins here now does not follow from what was dropped.

@@ -31,6 +31,7 @@ import { Postbox, type Receiver } from "./postbox.ts"
 import { Presence } from "./presence.ts"
 import { Repeats } from "./repeats.ts"
 import { Replica } from "./replica.ts"
+import { type Seed, Seeder } from "./seed.ts"
 import { Streams } from "./streams.ts"
 
 /** What the parts need of the Durable Object around them. */
@@ -42,6 +43,8 @@ export interface Host {
   /** Who is told what happens; null: nobody. */
   readonly receiver: Receiver | null
   readonly emit: Emit
+  /** What this document begins with where it is new; null: with nothing. */
+  seed(signal: AbortSignal): Seed | null | Promise<Seed | null>
   /** Handle a custom message. */
   custom(peer: SocketPeer, message: string): void
   /** Handle a fresh token. */
@@ -71,6 +74,7 @@ export interface Parts {
   readonly streams: Streams
   readonly knockers: Knockers
   readonly archivist: Archivist
+  readonly seeder: Seeder
   readonly outbox: Outbox
   readonly postbox: Postbox
   readonly idle: Idle
@@ -212,6 +216,7 @@ export function assemble(host: Host): Parts {
       changed: () => dialogue.changed(),
     },
   })
+  const seeder = new Seeder(host.seed, { replica, intake, archivist, limits })
   const { outbox } = archivist
   const idle = new Idle({ log, replica, crowd, knockers, archivist, past, limits })
   const chores = listChores({
@@ -254,6 +259,7 @@ export function assemble(host: Host): Parts {
     postbox,
     knockers,
     archivist,
+    seeder,
     outbox,
     idle,
     agenda,

@@ -49,11 +49,12 @@ import { BY_SERVER } from "./past-rights.ts"
 import type { Peer } from "./peer.ts"
 import { readReceiver } from "./postbox.ts"
 import { Pulse } from "./pulse.ts"
+import type { Seed } from "./seed.ts"
 
 const DONE = Promise.resolve()
 
 /**
- * The room of one document, to be subclassed: name an archive, and override the hooks you need (`onPost`,
+ * The room of one document, to be subclassed: name an archive, and override the hooks you need (`seed`, `onPost`,
  * `onCustomMessage`, `onEvent`) and the tables (`limits`, `formats`). Change the document by `edit`, look at it by `read`.
  * All other methods belong to the room or to partyserver; do not override or call them.
  *
@@ -92,6 +93,25 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   // ---- hooks and calls for a subclass
 
   /**
+   * What a new document begins with. Called when somebody enters a document that is nowhere, neither here nor in the archive, or
+   * when a program changes it; once, however many come at the same moment, and nobody is let in before it is written. So nothing
+   * is doubled, as it is where every client inserts what a new document should show. Override it; by default a document begins empty.
+   *
+   * Not asked: where a GET looks for a document that is not there (404); where somebody brings a document of their own, by PUT, a
+   * PATCH in bytes or `If-None-Match: *`; and where it was deleted, since whoever came back to it would undo that.
+   *
+   * @param _signal aborts after `seedMs`
+   * @returns what a PUT takes, or a Yjs V1 update that builds on nothing; null: an empty document, and it is asked again as long as
+   *   nothing is written
+   * @throws SyncError to refuse the document with it; whatever else is thrown is answered by `unavailable` (503, 1013), after
+   *   which clients come again. Nothing is written then
+   * @example seed() { return { markdown: "# Minutes", editor: "tiptap" } }
+   */
+  seed(_signal: AbortSignal): Seed | null | Promise<Seed | null> {
+    return null
+  }
+
+  /**
    * Called with a custom message of a peer (`provider.send`, YProvider's `sendMessage`). Override it.
    * @param _message at most `messageLength` UTF-16 units
    */
@@ -124,7 +144,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
    * @example await this.edit((doc) => doc.getMap("counter").set("n", 1))
    */
   async edit<Result>(change: (doc: Y.Doc) => Result): Promise<Result> {
-    await this.#ready()
+    await this.#begun()
     const result = this.#room.intake.edit(change, { at: Date.now(), subject: null, via: "server" })
     await this.ctx.storage.sync()
     return result
@@ -223,7 +243,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   change(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Answer<Changed>> {
     return answer(async () => {
-      await this.#ready()
+      if (request.how === "put" || conditions.ifNoneMatch !== null) await this.#ready()
+      else await this.#begun()
       const { changes, past } = this.#room
       const changed = await past.reading(() => changes.make(request, grant, conditions))
       await this.ctx.storage.sync()
@@ -233,7 +254,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   tool(name: string, given: ToolArguments, grant: Grant, key: string | null): Promise<Answer<ToolArguments>> {
     return answer(async () => {
-      await this.#ready()
+      await this.#begun()
       this.#checkStillWelcome(grant)
       const { agents, past } = this.#room
       past.history.persons.meet(grant)
@@ -396,8 +417,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       if (request.method === "GET" && acceptsEvents(request)) return await this.#follow(request)
       if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return await this.onPost(request)
       checkQuery(new URL(request.url), this.limits)
-      await this.#ready()
       const grant = decodeGrant(request)
+      // Who has not said yet who they are makes no document.
+      await (grant === null ? this.#ready() : this.#begun())
       if (grant !== null) this.#checkStillWelcome(grant)
       const { crowd, knockers } = this.#room
       crowd.checkSpace(grant, knockers.size)
@@ -490,7 +512,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   async #follow(request: Request): Promise<Response> {
     const grant = decodeGrant(request)
     if (grant === null) throw new SyncError("unauthorized", "A stream needs its token in the request")
-    await this.#ready()
+    await this.#begun()
     this.#checkStillWelcome(grant)
     this.#room.idle.stir()
     this.#room.outbox.doubt()
@@ -513,6 +535,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       archive: this.archive,
       receiver: this.#receiver,
       emit: (event) => this.#emit(event),
+      seed: (signal) => this.seed(signal),
       custom: (peer, message) => this.onCustomMessage(peer, message),
       renew: (peer, token) => void this.#renew(peer, token),
       leave: (peer) => this.#leave(peer),
@@ -556,6 +579,13 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return this.#opening
   }
 
+  /** Resolves once the document is here, and has what a new one begins with. @throws SyncError as `#ready`, and as `Seeder.begin` */
+  async #begun(): Promise<void> {
+    await this.#ready()
+    const { replica, crowd, seeder } = this.#room
+    if (!replica.holds && crowd.peers.size === 0) await seeder.begin()
+  }
+
   /** It may come back on the same socket, as whom it has shown itself to be. */
   #leave(peer: SocketPeer): void {
     this.#left(peer)
@@ -568,7 +598,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     const binding = findOwnBinding(this.env, { id: this.ctx.id, name: this.name })
     await checkRevoked(this.env, { grant, visit: { binding, name: this.name } })
     this.#checkStillWelcome(grant)
-    await this.#ready()
+    await this.#begun()
     return grant
   }
 

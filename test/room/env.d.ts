@@ -6,6 +6,7 @@ declare namespace Cloudflare {
     readonly Historic: DurableObjectNamespace<import("./worker.ts").Historic>
     readonly Keeping: DurableObjectNamespace<import("./worker.ts").Keeping>
     readonly Moving: DurableObjectNamespace<import("./worker.ts").Moving>
+    readonly Seeded: DurableObjectNamespace<import("./worker.ts").Seeded>
     readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
     readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>

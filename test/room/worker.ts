@@ -6,6 +6,7 @@ import { routeDocuments } from "../../src/http/routes.ts"
 import { LIMITS, type Limits } from "../../src/limits.ts"
 import type { Peer } from "../../src/room/peer.ts"
 import { Room as YurtRoom } from "../../src/room/room.ts"
+import type { Seed } from "../../src/room/seed.ts"
 import { segmentsOf } from "../kit/segments.ts"
 
 export interface Env {
@@ -17,6 +18,7 @@ export interface Env {
   readonly Historic: DurableObjectNamespace<Historic>
   readonly Keeping: DurableObjectNamespace<Keeping>
   readonly Moving: DurableObjectNamespace<Moving>
+  readonly Seeded: DurableObjectNamespace<Seeded>
   readonly Registry: DurableObjectNamespace<Registry>
 }
 
@@ -142,6 +144,22 @@ export class Moving extends Keeping {
   }
 }
 
+/** What the seed hook does next, and of which documents it was asked. */
+export const seeding = {
+  asked: [] as string[],
+  give: (): Seed | null | Promise<Seed | null> => null,
+}
+
+/** A room whose documents begin with something. */
+export class Seeded extends Room {
+  override readonly limits: Limits = { ...LIMITS, flushMs: 300, archiveTimeoutMs: 500, seedMs: 200 }
+
+  override seed(): Seed | null | Promise<Seed | null> {
+    seeding.asked.push(this.name)
+    return seeding.give()
+  }
+}
+
 /** The subclass the README shows. */
 export class Counter extends YurtRoom<Env> {
   readonly archive = null
@@ -158,5 +176,6 @@ export class Counter extends YurtRoom<Env> {
 }
 
 export default {
-  fetch: (request: Request, env: Env) => routeDocuments(request, env, { parties: ["counter", "retiring"] }),
+  fetch: (request: Request, env: Env) =>
+    routeDocuments(request, env, { parties: ["counter", "retiring", "seeded"] }),
 }
