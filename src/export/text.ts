@@ -2,16 +2,17 @@
 import * as Y from "yjs"
 import { type Block, inlineText } from "./blocks.ts"
 import { Budget, type ExportOptions, startBudget, within } from "./budget.ts"
+import { embedText } from "./delta-blocks.ts"
 import { readTextBlocks, readXmlBlocks } from "./read-blocks.ts"
 import { pickRoots } from "./roots.ts"
-import { isSharedType, kindOf, listValues, mapEntries, plainText, type SharedType } from "./shared-types.ts"
+import { isSharedType, kindOf, listValues, liveItems, mapEntries, type SharedType } from "./shared-types.ts"
 import { isLexical } from "./tree.ts"
 
 /**
  * The text of the roots in name order, or of one root; a newline between two pieces, none after the last.
  * Reads only.
  *
- * - A text is its characters, as they are. A tree (Lexical, XML, Slate) is one line a block: paragraph, heading, list
+ * - A text is its characters, as they are, with Quill's mentions and formulas in their places. A tree (Lexical, XML, Slate) is one line a block: paragraph, heading, list
  *   item, table cell, the name and the caption of an image or a file; no marks, no bullets.
  * - A map or an array gives the strings and texts in it, one a line, at any depth: a map's in key order, an
  *   array's in its own. Keys, numbers, booleans and bytes are no text.
@@ -53,7 +54,7 @@ function writeType(type: SharedType, out: Out): void {
   const kind = kindOf(type)
   switch (kind) {
     case "text":
-      if (!isLexical(type)) writeValue(plainText(type), out)
+      if (!isLexical(type)) writeValue(writtenText(type), out)
       else for (const block of readTextBlocks(type, out.budget)) writeBlock(block, out)
       return
     case "xml":
@@ -70,6 +71,16 @@ function writeType(type: SharedType, out: Out): void {
     default:
       throw new TypeError(`unknown kind ${kind satisfies never}`)
   }
+}
+
+/** The characters of a text, and in their places what its embeds say: a mention, a formula. */
+function writtenText(type: SharedType): string {
+  let text = ""
+  for (const { content } of liveItems(type)) {
+    if (content instanceof Y.ContentString) text += content.str
+    else if (content instanceof Y.ContentEmbed) text += embedText(content.embed)
+  }
+  return text
 }
 
 /** The text of blocks, line by line, as an export has it. */

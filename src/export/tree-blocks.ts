@@ -86,7 +86,7 @@ function readBlock(node: TreeNode): Block[] {
         {
           kind: "code",
           language: String(attrs.language ?? attrs.params ?? ""),
-          text: inlineText(readInlines(children)),
+          text: codeText(children),
         },
       ]
     case "bulletlist":
@@ -128,6 +128,12 @@ function readBlock(node: TreeNode): Block[] {
     default:
       return readUnknown(node)
   }
+}
+
+/** The text of code; Slate's has an element for each line. */
+function codeText(children: readonly TreeNode[]): string {
+  if (children.some(isInline)) return inlineText(readInlines(children))
+  return children.map((line) => inlineText(readInlines(line.children))).join("\n")
 }
 
 /** The number of a list's first item; 1 for what Markdown cannot say. @source CommonMark 0.31, 5.2: at most nine digits */
@@ -240,6 +246,9 @@ function isInline(node: TreeNode): boolean {
   return node.text !== undefined || INLINE.has(name) || (name === "equation" && node.attrs.inline === true)
 }
 
+/** Where an inline node without text has what it shows: a mention of Tiptap (label, id), of BlockNote's (user) and Slate's examples. */
+const LABELS = ["label", "text", "name", "title", "user", "character", "id"]
+
 function readInlines(nodes: readonly TreeNode[], around: Marks = {}): Inline[] {
   return nodes.flatMap((node) => readInline(node, around))
 }
@@ -267,9 +276,11 @@ function readInline(node: TreeNode, around: Marks): Inline[] {
       const formula = firstText(attrs.latex, attrs.equation, attrs.formula)
       if (formula !== "") return [{ kind: "text", text: formula, marks: { ...around, code: true } }]
       const source = readAddress(node)
-      const label = firstText(attrs.label, attrs.text, attrs.name, attrs.title, attrs.id, source)
+      const label = firstText(...LABELS.map((name) => attrs[name]), source)
       const marks = source === "" ? around : { ...around, link: source }
-      return label === "" ? [] : [{ kind: "text", text: label, marks }]
+      // Tiptap's mentions say whom, and beside it by which sign: "@" or "#".
+      const text = `${firstText(attrs.mentionSuggestionChar)}${label}`
+      return label === "" ? [] : [{ kind: "text", text, marks }]
     }
   }
 }

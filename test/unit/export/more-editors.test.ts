@@ -1,4 +1,6 @@
+import { slateNodesToInsertDelta } from "@slate-yjs/core"
 import { getSchema, Node } from "@tiptap/core"
+import { Mention } from "@tiptap/extension-mention"
 import { prosemirrorJSONToYDoc } from "@tiptap/y-tiptap"
 import {
   $createParagraphNode,
@@ -167,6 +169,26 @@ hidden
   })
 })
 
+it("a mention of Tiptap is shown with its sign", () => {
+  const schema = getSchema([
+    Node.create({ name: "doc", topNode: true, content: "block+" }),
+    Node.create({ name: "text", group: "inline" }),
+    Node.create({ name: "paragraph", content: "inline*", group: "block" }),
+    Mention,
+  ])
+  const mention = (attrs: object) => ({ type: "mention", attrs })
+  const content = [
+    mention({ id: "7", label: "Ada" }),
+    { type: "text", text: " in " },
+    mention({ id: "9", label: null, mentionSuggestionChar: "#" }),
+  ]
+  const page = { type: "doc", content: [{ type: "paragraph", content }] }
+  const doc = load(prosemirrorJSONToYDoc(schema, page, "page"))
+  expect(toText(doc)).toBe("@Ada in #9")
+  expect(toMarkdown(doc)).toBe("@Ada in #9\n")
+  expect(body(doc)).toBe("<p>@Ada in #9</p>")
+})
+
 class EquationNode extends DecoratorNode<null> {
   __equation = ""
   __inline = true
@@ -211,6 +233,28 @@ describe("a document written by Slate", () => {
     "011592dbd2d10600070107636f6e74656e7406280092dbd2d10600047479706501770b68656164696e672d6f6e65040092dbd2d1060001548792dbd2d1060006280092dbd2d106030474797065017709706172616772617068040092dbd2d106030261208692dbd2d1060604626f6c6404747275658492dbd2d1060701628692dbd2d1060804626f6c64046e756c6c8792dbd2d1060906280092dbd2d1060a04747970650177046c696e6b280092dbd2d1060a0375726c01770c68747470733a2f2f652e782f040092dbd2d1060a016c8792dbd2d1060306280092dbd2d1060e047479706501770d62756c6c657465642d6c697374070092dbd2d1060e06280092dbd2d1061004747970650177096c6973742d6974656d040092dbd2d10610036f6e658792dbd2d1060e06280092dbd2d106150474797065017705696d616765280092dbd2d106150375726c01771168747470733a2f2f652e782f612e706e6700",
   )
 
+  it("has code line by line, and mentions", () => {
+    const written = new Y.Doc()
+    const nodes = [
+      {
+        type: "code-block",
+        language: "js",
+        children: ["let a", "", "let b"].map((text) => ({ type: "code-line", children: [{ text }] })),
+      },
+      {
+        type: "paragraph",
+        children: [
+          { text: "for " },
+          { type: "mention", character: "Luke", children: [{ text: "" }] },
+          { text: "." },
+        ],
+      },
+    ]
+    written.get("content", Y.XmlText).applyDelta(slateNodesToInsertDelta(nodes))
+    expect(toMarkdown(load(written))).toBe("```js\nlet a\n\nlet b\n```\n\nfor Luke.\n")
+    expect(toText(load(written))).toBe("let a\n\nlet b\nfor Luke.")
+  })
+
   it("has its elements as blocks", () => {
     expect(toMarkdown(doc)).toBe("# T\n\na **b**[l](https://e.x/)\n\n- one\n\n![](https://e.x/a.png)\n")
     expect(toText(doc)).toBe("T\na bl\none\n")
@@ -231,6 +275,60 @@ describe("a document written by Slate", () => {
     text.insertEmbed(0, title)
     expect(toJson(load(nested))).toEqual({ map: { slate: { type: "doc", content: [heading] } } })
     expect(toText(load(nested))).toBe("T")
+  })
+})
+
+describe("a text written by Quill", () => {
+  const write = (...delta: { insert: unknown; attributes?: object }[]) => {
+    const doc = new Y.Doc()
+    doc.getText("quill").applyDelta(delta)
+    return load(doc)
+  }
+  const cell = (text: string, row: string) => [
+    { insert: text },
+    { insert: "\n", attributes: { table: `row-${row}` } },
+  ]
+
+  it("has its tables, one after another as well", () => {
+    const doc = write(
+      ...[...cell("a", "1"), ...cell("b", "1"), ...cell("c", "2"), ...cell("d", "2")],
+      ...[{ insert: "between\n" }, ...cell("e", "1")],
+    )
+    expect(body(doc)).toBe(
+      "<table>\n<tr><td>a</td><td>b</td></tr>\n<tr><td>c</td><td>d</td></tr>\n</table>\n" +
+        "<p>between</p>\n<table>\n<tr><td>e</td></tr>\n</table>",
+    )
+    expect(toMarkdown(doc)).toBe("| a | b |\n| - | - |\n| c | d |\n\nbetween\n\n| e |\n| - |\n")
+  })
+
+  it("has its lines indented, however deep they say they are", () => {
+    const doc = write(
+      ...[{ insert: "L0\nL1" }, { insert: "\n", attributes: { indent: 1 } }],
+      ...[{ insert: "L2" }, { insert: "\n", attributes: { indent: 2, header: 3 } }],
+      ...[{ insert: "end\nno" }, { insert: "\n", attributes: { indent: 1e9 } }],
+    )
+    expect(body(doc)).toMatch(
+      /^<p>L0<\/p>\n<div class="indented">\n<p>L1<\/p>\n<div class="indented">\n<h3>L2<\/h3>\n<\/div>\n<\/div>\n<p>end<\/p>/,
+    )
+    expect(body(doc).match(/indented/g)).toHaveLength(2 + 8)
+    expect(toMarkdown(doc)).toBe("L0\n\nL1\n\n### L2\n\nend\n\nno\n")
+  })
+
+  it("has its pictures' words, its videos on lines of their own, mentions and formulas", () => {
+    const doc = write(
+      { insert: { image: "https://example.com/a.png" }, attributes: { alt: "a *dot*" } },
+      { insert: "\n" },
+      { insert: { video: "https://example.com/v" } },
+      { insert: "for " },
+      { insert: { mention: { denotationChar: "@", id: "7", value: "Ada" } } },
+      { insert: " as " },
+      { insert: { formula: "e^x" } },
+      { insert: "\n" },
+    )
+    expect(toMarkdown(doc)).toBe(
+      "![a \\*dot\\*](https://example.com/a.png)\n\n[https://example.com/v](https://example.com/v)\n\nfor @Ada as `e^x`\n",
+    )
+    expect(toText(doc)).toBe("\nfor @Ada as e^x\n")
   })
 })
 
