@@ -22,6 +22,8 @@ export async function openVisitor(browser: Browser, options: VisitorOptions): Pr
   const visitor = await browser.newContext({ ...DESK, ...context })
   await visitor.addInitScript(
     (me) => {
+      // What a page is before it has an address has no storage.
+      if (!location.protocol.startsWith("http")) return
       localStorage.setItem("name", me.name)
       localStorage.setItem("color", me.color)
     },
