@@ -1,5 +1,5 @@
 /** The blocks of a Quill delta. */
-import { type Block, type Inline, inlineText, type ListItem, type Marks, pushBlock } from "./blocks.ts"
+import { type Block, type Inline, inlineText, type ListItem, pushBlock } from "./blocks.ts"
 import type { Budget } from "./budget.ts"
 import { readMarks } from "./marks.ts"
 import { listRuns, type SharedType } from "./shared-types.ts"

@@ -101,8 +101,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
    * PATCH in bytes or `If-None-Match: *`; and where it was deleted, since whoever came back to it would undo that.
    *
    * @param _signal aborts after `seedMs`
-   * @returns what a PUT takes, or a Yjs V1 update that builds on nothing; null: an empty document, and it is asked again as long as
-   *   nothing is written
+   * @returns what a PUT takes, a function that writes into an empty document, or a Yjs V1 update that builds on nothing; null: an
+   *   empty document, and it is asked again as long as nothing is written
    * @throws SyncError to refuse the document with it; whatever else is thrown is answered by `unavailable` (503, 1013), after
    *   which clients come again. Nothing is written then
    * @example seed() { return { markdown: "# Minutes", editor: "tiptap" } }

@@ -29,13 +29,17 @@ export interface SeedPlace {
   readonly nested?: "shared" | "plain"
 }
 
-/** What a document begins with: a Yjs V1 update, or what a PUT takes. Without an editor or a root, `json` is all roots. */
-export type Seed =
-  | Uint8Array
-  | ({ readonly json: unknown } & SeedPlace)
-  | ({ readonly markdown: string } & SeedPlace)
-  | ({ readonly html: string } & SeedPlace)
-  | ({ readonly text: string } & SeedPlace)
+/** What a PUT would have as its body. Without an editor or a root, `json` is all roots. */
+type Body = (
+  | { readonly json: unknown }
+  | { readonly markdown: string }
+  | { readonly html: string }
+  | { readonly text: string }
+) &
+  SeedPlace
+
+/** What a document begins with: a Yjs V1 update, what a PUT takes, or a function that writes into an empty document (called twice). */
+export type Seed = Uint8Array | Body | ((doc: Y.Doc) => void)
 
 /** Begins documents. */
 export class Seeder {
@@ -122,7 +126,7 @@ export function draw(seed: Seed, limits: Limits): Uint8Array {
       throw new SyncError("bad-request", "the update builds on something that is not in it")
     return seed
   }
-  const write = readSeed(seed, limits)
+  const write = typeof seed === "function" ? seed : readSeed(seed, limits)
   const drawAs = (client: number): Uint8Array => {
     const doc = createDocument()
     doc.clientID = client
@@ -133,7 +137,7 @@ export function draw(seed: Seed, limits: Limits): Uint8Array {
 }
 
 /** What a seed writes into an empty document. @throws SyncError as a body of a PUT is refused */
-function readSeed(seed: Exclude<Seed, Uint8Array>, limits: Limits): (doc: Y.Doc) => void {
+function readSeed(seed: Body, limits: Limits): (doc: Y.Doc) => void {
   const editor = seed.editor === undefined ? null : parseEditor(seed.editor)
   const options = {
     ...{ limits, nested: seed.nested ?? null, touch: () => {} },
@@ -155,7 +159,7 @@ function readSeed(seed: Exclude<Seed, Uint8Array>, limits: Limits): (doc: Y.Doc)
 
 function contentFor(
   editor: Editor,
-  seed: Exclude<Seed, Uint8Array | { json: unknown }>,
+  seed: Exclude<Body, { json: unknown }>,
   { markupBytes }: Limits,
 ): unknown {
   const markup = "html" in seed ? seed.html : "markdown" in seed ? seed.markdown : seed.text

@@ -65,6 +65,7 @@ describe("a new document", () => {
   const update = updateOf("an update")
   const kinds: [string, Seed, format: string, expected: string][] = [
     ["an update", update, "text", "an update"],
+    ["what a function writes", (doc) => doc.getText("text").insert(0, "written"), "text", "written"],
     ["all roots in JSON", { json: { list: [1], text: "a" } }, "json", '{"list":[1],"text":"a"}'],
     ["one root in JSON", { json: [{ insert: "b\n" }], root: "quill" }, "json", '{"quill":"b\\n"}'],
     ["Markdown for Tiptap", { markdown: "# A\n\n- b", editor: "tiptap" }, "markdown", "# A\n\n- b\n"],
@@ -195,10 +196,17 @@ describe("with an archive", () => {
     expect(seeding.asked).toEqual([room.id])
   })
 
-  it.each(["tiptap", "blocknote", "lexical", "text"] as const)(
-    "[A10] a room that lost all begins with the same update, which merges with what visitors of %s still have",
-    async (editor) => {
-      seeding.give = () => ({ markdown: "# Once\n\n- only", editor })
+  const markdown = "# Once\n\n- only"
+  it.each<[string, Seed]>([
+    ...(["tiptap", "blocknote", "lexical", "text"] as const).map((editor): [string, Seed] => [
+      `of ${editor}`,
+      { markdown, editor },
+    ]),
+    ["of a function", (doc) => doc.getMap("map").set("k", new Y.Text("only"))],
+  ])(
+    "[A10] a room that lost all begins with the same update, which merges with what visitors %s still have",
+    async (_, seed) => {
+      seeding.give = () => seed
       const room = newRoom()
       await room.join()
       const before = await exported(room.id, "json")
