@@ -182,6 +182,12 @@ export const LIMITS = {
   /** How long a reader waits before it comes back, ms. */
   streamRetryMs: 1_000,
 
+  // ---- sockets over HTTP
+  /** A request for what has come is answered after this long, ms, with nothing: proxies end what is silent for half a minute. */
+  collectMs: 20_000,
+  /** Whoever has not asked for so long, ms, has gone. */
+  mailboxMs: 30_000,
+
   // ---- events that are told to EVENTS_URL
   /** What changes within this time is told once, ms. */
   eventsMs: 2_000,

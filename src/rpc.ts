@@ -23,6 +23,9 @@ export const GRANT_HEADER = "x-yurt-grant"
 /** On a forwarded upgrade: the dialect that its path names. The Worker sets it. Without it the first message tells. */
 export const DIALECT_HEADER = "x-yurt-dialect"
 
+/** On a forwarded upgrade: the room keeps the client's end too, and whoever knows the socket's name collects what it brings. */
+export const MAILBOX_HEADER = "x-yurt-mailbox"
+
 /** What an export asks for, as written in the request; the room knows which formats exist. */
 export interface ExportRequest {
   /** `?format=`; null where `Accept` decides. */
@@ -264,6 +267,14 @@ export interface RoomRpc {
     ask: PastCalls[Verb]["ask"],
     grant: Grant,
   ): Promise<Answer<PastCalls[Verb]["answer"]>>
+  /**
+   * What a peer without a socket of its own says (see wire/tunnel.ts). Refuses with "unavailable" where the session has
+   * ended, "forbidden" where it is somebody else's.
+   * @param session the name of its socket
+   */
+  hear(session: string, body: Uint8Array, grant: Grant): Promise<Answer<null>>
+  /** What has come for such a peer, as channel messages: at once, or with the next, or none after `waitMs`. Refuses as `hear`. */
+  collect(session: string, waitMs: number, grant: Grant): Promise<Answer<Uint8Array[]>>
   /**
    * Closes the sockets of a subject or a token with 4401, and refuses one that passed the door before the revocation and
    * opens its socket after it.

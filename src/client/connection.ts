@@ -1,16 +1,23 @@
 /**
  * A socket that comes back: backoff with jitter, a retry at once when the browser is back online or the page is seen
  * again, and a heartbeat that the platform answers without waking the room.
- * Knows addresses, close codes and time; no document and no frames.
+ * Knows addresses, close codes and time; no document and no frames. Where no socket opens, it goes over HTTP: fallback.ts.
  *
  * partysocket is not used for it: it clones each event with the global MessageEvent and extends Event when it is
  * loaded, which React Native does not have (cloudflare/partykit#401), and once it waits, nothing can shorten the wait.
  */
 import { PING, PONG } from "../wire/y-websocket.ts"
+import type { Fallback } from "./fallback.ts"
 import { isPageHidden, listenToDocument, listenToWindow } from "./page.ts"
 
 /** The browser's WebSocket, or a class that behaves like it (`ws` in Node). */
 export type WebSocketClass = new (url: string, protocols?: string[]) => unknown
+
+/**
+ * What the connection goes over: a WebSocket, or where the network lets none through, HTTP: a stream down (`stream`), or
+ * where the network holds that back, questions again and again (`poll`).
+ */
+export type Transport = "websocket" | "stream" | "poll"
 
 /** Where an attempt goes. */
 export interface Address {
@@ -31,6 +38,8 @@ export interface ConnectionOptions {
   /** Whether a close with this code ends it for good; asked once a close. */
   readonly isFinal: (code: number) => boolean
   readonly WebSocket: WebSocketClass | undefined
+  /** Whether to go over HTTP where no socket opens. */
+  readonly mayFallBack: boolean
   /** No wait between two attempts is longer, ms. */
   readonly maxBackoffMs: number
   /** A ping this often, ms; its answer, or anything else, has to come before the next one is due. */
@@ -71,6 +80,10 @@ const STABLE_MS = 5_000
 /** The first wait, doubled with each failure. */
 const BACKOFF_MS = 200
 
+/** So many sockets in a row that never opened are the network's doing, or on a page that has had one, the second. */
+const PATIENCE = 2
+const LONG_PATIENCE = 5
+
 /** After coming back online a socket that is still open has this long to prove it. A guess. */
 const PROBE_MS = 5_000
 
@@ -84,6 +97,11 @@ export class Connection {
   /** Attempts since the last good connection. */
   #attempts = 0
   #openedAtMs = 0
+  /** Sockets in a row that never opened; one that was given no answer counts twice. */
+  #failures = 0
+  #patience = PATIENCE
+  /** HTTP in the place of sockets; null while they are tried. */
+  #fallback: Fallback | null = null
   #endWait: (() => void) | null = null
   #connectTimeout: ReturnType<typeof setTimeout> | undefined
   #heartbeat: ReturnType<typeof setInterval> | undefined
@@ -98,6 +116,11 @@ export class Connection {
       listenToDocument("visibilitychange", this.#retryNow),
     ]
     void this.#attempt()
+  }
+
+  /** What it goes over, or is about to. */
+  get transport(): Transport {
+    return this.#fallback?.way ?? "websocket"
   }
 
   /** Send a message. @returns whether it was sent; one that was not is dropped, because the next sync brings its content */
@@ -124,6 +147,7 @@ export class Connection {
     const socket = this.#socket
     this.#socket = null
     socket?.close()
+    this.#fallback?.stop()
     this.#endWait?.()
   }
 
@@ -133,8 +157,9 @@ export class Connection {
     this.#attempts++
     this.#options.onAttempt()
     try {
-      const { url, protocols } = await this.#options.address()
-      if (!this.#closed) this.#open(url, protocols)
+      const address = await this.#options.address()
+      await this.#choose()
+      if (!this.#closed) this.#open(address)
     } catch (problem) {
       if (this.#closed) return
       this.#options.onError(problem)
@@ -142,18 +167,44 @@ export class Connection {
     }
   }
 
-  #open(url: string, protocols: string[]): void {
+  /** A socket or HTTP, see fallback.ts. */
+  async #choose(): Promise<void> {
+    const { mayFallBack, WebSocket = globalThis.WebSocket as WebSocketClass | undefined } = this.#options
+    if (!mayFallBack || this.#fallback !== null) return
+    if (WebSocket !== undefined && this.#failures < this.#patience) return
+    this.#failures = 0
+    try {
+      const { Fallback } = await import("./fallback.ts")
+      this.#fallback = new Fallback(WebSocket, () => {
+        this.#fallback = null
+        this.restart("a socket opens")
+      })
+    } catch (problem) {
+      // This part of the program could not be loaded: a socket is tried.
+      this.#options.onError(problem)
+    }
+  }
+
+  #open({ url, protocols }: Address): void {
     const { WebSocket = globalThis.WebSocket as WebSocketClass, onError } = this.#options
-    const socket = new WebSocket(url, protocols) as Socket
+    const fallback = this.#fallback
+    const socket = (fallback?.open(url, protocols) ?? new WebSocket(url, protocols)) as Socket
     this.#socket = socket
     socket.binaryType = "arraybuffer"
     // A socket that was given up may still tell of its end.
     const isCurrent = () => this.#socket === socket
-    socket.onopen = () => isCurrent() && this.#opened()
+    socket.onopen = () => {
+      if (!isCurrent()) return
+      fallback?.opened(url, protocols)
+      this.#opened()
+    }
     socket.onmessage = ({ data }) => isCurrent() && this.#received(data)
     socket.onclose = ({ code, reason }) => isCurrent() && this.#lose({ code, reason })
     socket.onerror = (event) => isCurrent() && onError(event)
-    this.#connectTimeout = setTimeout(() => this.restart("no answer"), CONNECT_TIMEOUT_MS)
+    this.#connectTimeout = setTimeout(() => {
+      this.#failures++
+      this.restart("no answer")
+    }, CONNECT_TIMEOUT_MS)
   }
 
   #wait(): Promise<void> {
@@ -178,6 +229,7 @@ export class Connection {
   #opened(): void {
     clearTimeout(this.#connectTimeout)
     this.#openedAtMs = Date.now()
+    if (this.#fallback === null) this.#patience = LONG_PATIENCE
     this.#heartbeat = setInterval(() => this.#ping(this.#options.heartbeatMs), this.#options.heartbeatMs)
     this.#options.onOpen()
   }
@@ -190,8 +242,14 @@ export class Connection {
 
   #lose(event: SocketClose): void {
     this.#stopClocks()
+    const wasOpen = this.#openedAtMs > 0
+    // Where no address could be had, nothing was tried.
+    if (this.#socket !== null) {
+      this.#failures = wasOpen ? 0 : this.#failures + 1
+      if (this.#fallback?.lost(wasOpen) === false) this.#fallback = null
+    }
     this.#socket = null
-    if (this.#openedAtMs > 0 && Date.now() - this.#openedAtMs >= STABLE_MS) this.#attempts = 1
+    if (wasOpen && Date.now() - this.#openedAtMs >= STABLE_MS) this.#attempts = 1
     this.#openedAtMs = 0
     const final = this.#options.isFinal(event.code)
     if (final) this.close()

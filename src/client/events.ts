@@ -1,7 +1,7 @@
 /** The events of a provider. */
 import type * as Y from "yjs"
 import { SyncError } from "../errors.ts"
-import type { SocketClose } from "./connection.ts"
+import type { SocketClose, Transport } from "./connection.ts"
 import type { Provider } from "./provider.ts"
 
 /** `connecting` from the start of an attempt until it opens or fails; `disconnected` also while one is waited for. */
@@ -35,7 +35,8 @@ export interface Conflict {
 
 /** Event name → listener. */
 export interface ProviderEvents {
-  status: (event: { status: Status }) => void
+  /** `transport`: what the connection goes over, or is about to. */
+  status: (event: { status: Status; transport: Transport }) => void
   /** True after the room's step 2, on every connection; false when it is lost. */
   sync: (synced: boolean) => void
   /** The same under y-websocket's older name. */

@@ -51,6 +51,8 @@ export interface ProviderOptions {
   user?: string | undefined
   /** Another WebSocket class than the global one, for example that of `ws`. */
   WebSocketPolyfill?: WebSocketClass | undefined
+  /** Go over HTTP where the network lets no WebSocket through; see docs/networks.md. Default true. */
+  fallback?: boolean | undefined
   /** Do not talk to other tabs of this browser. Default false. */
   disableBc?: boolean | undefined
   /** The longest wait between two attempts, ms. Default 5,000. */

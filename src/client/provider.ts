@@ -11,7 +11,8 @@
  *     conflict.ts    other content under our ids;     awareness.ts   who is here
  *                    remake.ts: the way out           structs.ts     updates in parts
  *     readable.ts    whose fault an error is          versions.ts    the document's past
- *     events.ts · options.ts                          socket.ts      many documents on one connection
+ *     fallback.ts    where no socket opens,           socket.ts      many documents on one connection
+ *                    http-socket.ts                   events.ts · options.ts
  */
 import { ObservableV2 } from "lib0/observable"
 import { applyAwarenessUpdate } from "y-protocols/awareness"
@@ -27,7 +28,7 @@ import {
 } from "./awareness.ts"
 import { Browser } from "./browser.ts"
 import { Changes } from "./changes.ts"
-import { type Address, Connection, type SocketClose } from "./connection.ts"
+import { type Address, Connection, type SocketClose, type Transport } from "./connection.ts"
 import { Credentials, locate } from "./credentials.ts"
 import { firstClocks } from "./diff.ts"
 import { type Closed, type ProviderEvents, type Status, toError } from "./events.ts"
@@ -38,7 +39,7 @@ import type { Socket } from "./socket.ts"
 import { Versions } from "./versions.ts"
 
 export type { ProviderAwareness } from "./awareness.ts"
-export type { SocketClose, WebSocketClass } from "./connection.ts"
+export type { SocketClose, Transport, WebSocketClass } from "./connection.ts"
 export type { Closed, Conflict, ProviderEvents, Status } from "./events.ts"
 export type { OfflineCopy, OpenOfflineCopy, Params, ProviderOptions } from "./options.ts"
 export type { Activity, Change, Moment, RolledBack, Span, Version, Versions, Who } from "./versions.ts"
@@ -66,6 +67,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
   readonly #credentials: Credentials
   readonly #browser: Browser
   readonly #changes: Changes
+  readonly #onDocDestroy = (): void => this.destroy()
   #doc: Y.Doc
   #status: Status = "disconnected"
   #announced = { synced: false, readOnly: false }
@@ -73,7 +75,6 @@ export class Provider extends ObservableV2<ProviderEvents> {
   #session: Session | null = null
   #closed: Closed | null = null
   #destroyed = false
-
   /** There was a conflict and nobody listened to `reload`, so the page shows a document that is no longer followed. */
   #isStale = false
   #resync: ReturnType<typeof setInterval> | undefined
@@ -135,9 +136,13 @@ export class Provider extends ObservableV2<ProviderEvents> {
     return this.#doc
   }
 
-  /** The state of the connection. */
   get status(): Status {
     return this.#status
+  }
+
+  /** What it goes over: a WebSocket, or HTTP where the network lets none through. */
+  get transport(): Transport {
+    return this.#connection?.transport ?? "websocket"
   }
 
   /** Whether this connection has brought everything the room had. */
@@ -171,17 +176,17 @@ export class Provider extends ObservableV2<ProviderEvents> {
   /** Connect, and reconnect after every loss, until `disconnect()` or a final close. Does nothing where that is under way. */
   connect(): void {
     if (this.#connection !== null || this.#destroyed) return
-    const { WebSocketPolyfill, maxBackoffTime = 5_000, heartbeatInterval = 20_000 } = this.#options
+    const { WebSocketPolyfill, maxBackoffTime = 5_000, heartbeatInterval = 20_000, fallback } = this.#options
     this.#closed = null
     this.#isStale = false
     this.#credentials.accept()
     this.#browser.listen()
-    const { user } = this.#credentials
-    if (user !== undefined) void this.#browser.actFor(user)
+    if (this.#credentials.user !== undefined) void this.#browser.actFor(this.#credentials.user)
     this.#connection = new Connection({
       address: () => this.#address(),
       isFinal: (code) => this.#credentials.isFinal(code),
       WebSocket: WebSocketPolyfill,
+      mayFallBack: fallback ?? true,
       maxBackoffMs: maxBackoffTime,
       heartbeatMs: heartbeatInterval,
       onAttempt: () => this.#setStatus("connecting"),
@@ -346,7 +351,6 @@ export class Provider extends ObservableV2<ProviderEvents> {
     if (this.#closed !== null) this.emit("closed", [this.#closed, this])
   }
 
-  /** The connection has ended for good. */
   #end(closed: Closed): void {
     this.#closed = closed
     this.#browser.leaveTabs()
@@ -370,8 +374,6 @@ export class Provider extends ObservableV2<ProviderEvents> {
   }
 
   // ---- what is saved
-
-  readonly #onDocDestroy = (): void => this.destroy()
 
   #savedAll(): void {
     this.#browser.record()
@@ -425,7 +427,7 @@ export class Provider extends ObservableV2<ProviderEvents> {
   #setStatus(status: Status): void {
     if (this.#status === status) return
     this.#status = status
-    this.emit("status", [{ status }])
+    this.emit("status", [{ status, transport: this.transport }])
   }
 
   /** Emit what has changed of `readOnly` and `synced`, and reject `whenSaved` where nothing more will be saved. */

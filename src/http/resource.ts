@@ -47,6 +47,8 @@ export interface Method {
 /** A method of a resource that is about a document. */
 export interface DocumentMethod {
   readonly rights: "read" | "write" | "admin"
+  /** It opens a socket of the room, and is counted as one. */
+  readonly opens?: true
   answer(ask: DocumentAsk): Promise<Response>
 }
 

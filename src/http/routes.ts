@@ -14,6 +14,7 @@ import { HocuspocusBundle } from "../pipe/hocuspocus.ts"
 import { authorization, challengeFor } from "./authorization.ts"
 import { document } from "./document.ts"
 import { events } from "./events.ts"
+import { frames } from "./frames.ts"
 import { health } from "./health.ts"
 import { history } from "./history.ts"
 import { hocuspocus, hocuspocusBundle } from "./hocuspocus.ts"
@@ -31,6 +32,7 @@ import { ySweet } from "./y-sweet.ts"
 
 const RESOURCES: readonly Resource[] = [
   document,
+  frames,
   hocuspocus,
   hocuspocusBundle,
   status,
@@ -102,9 +104,11 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       return answer({ request, url, env, options, limits, grant })
     }
     case "document": {
-      const { rights, answer } = resource.methods[method]!
-      const { name, rooms } = placeOf(target, env, options)
-      const grant = await admit(request, { env, need: { id: name, rights }, visit: null })
+      const { rights, opens, answer } = resource.methods[method]!
+      const place = placeOf(target, env, options)
+      const { name, rooms } = place
+      const visit = opens ? place : null
+      const grant = await admit(request, { env, need: { id: name, rights }, visit })
       const room = rooms.getByName(name)
       const item = decodeItem(target)
       return answer({ request, url, env, options, limits, grant, room, name, item })

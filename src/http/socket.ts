@@ -3,7 +3,7 @@ import { echoedProtocol, withoutToken } from "../access/door.ts"
 import type { Grant } from "../access/rights.ts"
 import { closeReason, parseSyncError, SyncError } from "../errors.ts"
 import type { Socket as PipeSocket } from "../pipe/bundle.ts"
-import { DIALECT_HEADER, encodeGrant, GRANT_HEADER, type RoomRpc } from "../rpc.ts"
+import { DIALECT_HEADER, encodeGrant, GRANT_HEADER, MAILBOX_HEADER, type RoomRpc } from "../rpc.ts"
 
 /** Whether a request wants a socket. */
 export function isUpgrade(request: Request): boolean {
@@ -14,17 +14,20 @@ export function isUpgrade(request: Request): boolean {
  * Open a socket to a room. The request goes on without its token, with what the token was worth.
  * @param options.grant null: its token comes on the socket
  * @param options.dialect what its path says that it speaks; null: nothing
+ * @param options.keeps the room keeps the client's end as well, for who comes and asks: the answer is 204
  * @throws SyncError that the room answered with instead
  */
 export async function connect(
   request: Request,
   room: RoomRpc,
-  { grant, dialect }: { grant: Grant | null; dialect: "hocuspocus" | null },
+  { grant, dialect, keeps = false }: { grant: Grant | null; dialect: "hocuspocus" | null; keeps?: boolean },
 ): Promise<Response> {
   const bare = withoutToken(request)
   bare.headers.set(GRANT_HEADER, encodeGrant(grant))
   if (dialect !== null) bare.headers.set(DIALECT_HEADER, dialect)
+  if (keeps) bare.headers.set(MAILBOX_HEADER, "")
   const response = (await room.fetch(bare)) as UpgradeResponse
+  if (keeps && response.status === 204) return response
   if (response.status !== 101) {
     const body = await response.arrayBuffer()
     const refusal = parseSyncError(new TextDecoder().decode(body))

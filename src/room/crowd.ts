@@ -174,6 +174,12 @@ export class Crowd {
     return this.#peerOf.get(connection) ?? this.recall(connection)
   }
 
+  /** The peer whose socket has this name, the `_pk` of its URL; undefined where none has, or several have. */
+  findNamed(name: string): SocketPeer | undefined {
+    const [socket, ...others] = this.#ctx.getWebSockets(name)
+    return socket === undefined || others.length > 0 ? undefined : this.#peerOf.get(socket)
+  }
+
   /** Add a new socket. */
   admit(connection: Connection, grant: Grant, dialect: Dialect): SocketPeer {
     const peer = new SocketPeer(this, connection, { id: crypto.randomUUID(), grant, dialect })

@@ -33,6 +33,7 @@ import { Repeats } from "./repeats.ts"
 import { Replica } from "./replica.ts"
 import { type Seed, Seeder } from "./seed.ts"
 import { Streams } from "./streams.ts"
+import { Tunnels } from "./tunnels.ts"
 
 /** What the parts need of the Durable Object around them. */
 export interface Host {
@@ -51,6 +52,8 @@ export interface Host {
   renew(peer: SocketPeer, token: string): void
   /** Somebody goes, and its socket stays. */
   leave(peer: SocketPeer): void
+  /** Somebody has gone, and its socket goes. */
+  left(peer: SocketPeer): void
   /** What a token is worth here. */
   verify(token: string): Promise<Grant>
   /** Drop the room's own storage. */
@@ -72,6 +75,7 @@ export interface Parts {
   readonly changes: Changes<SocketPeer>
   readonly agents: Agents<SocketPeer>
   readonly streams: Streams
+  readonly tunnels: Tunnels
   readonly knockers: Knockers
   readonly archivist: Archivist
   readonly seeder: Seeder
@@ -185,6 +189,7 @@ export function assemble(host: Host): Parts {
     sync: () => ctx.storage.sync(),
     presence,
   })
+  const tunnels = new Tunnels({ crowd, dialogue, limits, left: host.left })
   const changes = new Changes({
     ...{ replica, intake, limits },
     stateAt: (at, grant) => past.state(past.revisionAt(at, grant)),
@@ -256,6 +261,7 @@ export function assemble(host: Host): Parts {
     changes,
     agents,
     streams,
+    tunnels,
     postbox,
     knockers,
     archivist,

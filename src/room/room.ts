@@ -34,6 +34,7 @@ import {
   type Exported,
   type ExportRequest,
   findOwnBinding,
+  MAILBOX_HEADER,
   type PastCalls,
   portableBody,
   type Readiness,
@@ -380,6 +381,17 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return answered
   }
 
+  hear(session: string, body: Uint8Array, grant: Grant): Promise<Answer<null>> {
+    return answer(async () => {
+      this.#room.tunnels.hear(session, body, grant)
+      return null
+    })
+  }
+
+  collect(session: string, waitMs: number, grant: Grant): Promise<Answer<Uint8Array[]>> {
+    return answer(() => this.#room.tunnels.collect(session, waitMs, grant))
+  }
+
   async dismiss(who: Revoked): Promise<void> {
     const { crowd, knockers, streams, agents } = this.#room
     this.#dismissals = [...this.#recentDismissals(), { who, atMs: Date.now() }]
@@ -426,7 +438,14 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       if (grant === null) knockers.checkSpace()
       crowd.checkDial(grant?.subject ?? null, request.headers.get("cf-connecting-ip"))
       this.#room.outbox.doubt()
-      return await super.fetch(request)
+      const response = await super.fetch(request)
+      const { webSocket } = response as Response & { readonly webSocket?: WebSocket | null }
+      if (!webSocket || grant === null || !request.headers.has(MAILBOX_HEADER)) return response
+      this.#room.tunnels.keep(new URL(request.url).searchParams.get("_pk") ?? "", {
+        socket: webSocket,
+        grant,
+      })
+      return new Response(null, { status: 204 })
     } catch (thrown) {
       const error = asSyncError(thrown)
       const { code, message, cause } = error
@@ -539,6 +558,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       custom: (peer, message) => this.onCustomMessage(peer, message),
       renew: (peer, token) => void this.#renew(peer, token),
       leave: (peer) => this.#leave(peer),
+      left: (peer) => this.#left(peer),
       verify: (token) => this.#verify(token),
       retire: () => this.#retire(),
       connections: () => this.getConnections(),

@@ -90,7 +90,8 @@ export class Relay {
   }
 
   async listen(): Promise<void> {
-    const http = createServer()
+    // It has sockets alone.
+    const http = createServer((_, response) => response.writeHead(404).end())
     const sockets = new WebSocketServer({
       noServer: true,
       // As the real server: see LIMITS.frameBytes.

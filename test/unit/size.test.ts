@@ -11,11 +11,12 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 /**
  * A little above what it is, so that it does not grow unseen. Cloudflare takes 3 MB of a free account. Of it 21 KB read
  * Markdown, 12 KB change a document by JSON and write for the editors, and 4 KB tell it live; 20 KB keep its past, 3 of them
- * what is moved out of it into the archive, 9 KB are the tools of agents, and 1 KB begins new documents.
+ * what is moved out of it into the archive, 9 KB are the tools of agents, 1.5 KB a socket over HTTP,
+ * and 1 KB begins new documents.
  */
-const LIMIT_BYTES = 208 * 1024
+const LIMIT_BYTES = 210 * 1024
 
-it("keeps the Worker within 208 KB, every archive, export and import included", async () => {
+it("keeps the Worker within 210 KB, every archive, export and import included", async () => {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ["src/index.ts"],

@@ -49,7 +49,7 @@ describe("syncing", () => {
     server.drop()
     await when(page, "sync", true)
     const states = ["connecting", "connected", "disconnected", "connecting", "connected"]
-    expect(status).toEqual(states.map((state) => ({ status: state })))
+    expect(status).toEqual(states.map((state) => ({ status: state, transport: "websocket" })))
     expect([sync, synced]).toEqual([
       [true, false, true],
       [true, false, true],

@@ -9,8 +9,11 @@ import { expect, it } from "vitest"
 
 const LIMIT_BYTES = 13 * 1024
 
-/** What a page loads at a conflict, where it brings more than a frame holds, or at a frame that it cannot handle. */
-const LATER = ["./remake.ts", "./structs.ts", "./readable.ts"]
+/**
+ * What a page loads at a conflict, where it brings more than a frame holds, at a frame that it cannot handle, or where no
+ * WebSocket opens.
+ */
+const LATER = ["./remake.ts", "./structs.ts", "./readable.ts", "./fallback.ts"]
 
 /** Minified ESM of this source with the file itself first, and the modules it imports at once or later. */
 async function bundle(source: string) {

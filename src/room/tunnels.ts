@@ -1,0 +1,140 @@
+/**
+ * Peers whose network lets no WebSocket through (see wire/tunnel.ts). Their sockets end at this server: in the Worker,
+ * which streams what comes, or here, in a mailbox, where what comes waits for the next request. What they say is brought by
+ * requests, and is heard as if it had come on the socket.
+ *
+ * A mailbox keeps the room in memory while somebody asks for it. What it holds is bounded by the room's own back pressure:
+ * who does not read echoes no probe.
+ */
+import type { Grant } from "../access/rights.ts"
+import { asSyncError, SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
+import { type ChannelFrame, writeChannelFrame } from "../wire/bundle.ts"
+import { readUp } from "../wire/tunnel.ts"
+import { type Crowd, closeQuietly, type SocketPeer } from "./crowd.ts"
+import type { Dialogue } from "./dialogue.ts"
+
+/** What came on a socket, until it is asked for. */
+interface Mailbox {
+  readonly socket: WebSocket
+  readonly subject: string | null
+  /** Channel messages. */
+  messages: Uint8Array[]
+  /** Nothing comes after these. */
+  isClosed: boolean
+  /** Answers who waits. */
+  answer: () => void
+  /** Ends it when nobody asks any more. */
+  idle: ReturnType<typeof setTimeout> | undefined
+}
+
+/** Sockets over HTTP. */
+export class Tunnels {
+  readonly #crowd: Crowd
+  readonly #dialogue: Dialogue
+  readonly #limits: Limits
+  readonly #left: (peer: SocketPeer) => void
+  readonly #mailboxes = new Map<string, Mailbox>()
+
+  /** @param parts.left a peer has gone */
+  constructor(parts: { crowd: Crowd; dialogue: Dialogue; limits: Limits; left: (peer: SocketPeer) => void }) {
+    this.#crowd = parts.crowd
+    this.#dialogue = parts.dialogue
+    this.#limits = parts.limits
+    this.#left = parts.left
+  }
+
+  /** Hear what a request brings. @throws SyncError unavailable | forbidden */
+  hear(session: string, body: Uint8Array, grant: Grant): void {
+    const peer = this.#crowd.findNamed(session)
+    if (peer === undefined) throw ended()
+    checkOwner(peer.grant, grant)
+    try {
+      for (const frame of readUp(body)) {
+        if (frame.type === "message") this.#dialogue.hear(peer, frame.message)
+        else if (frame.type === "close") return this.#leave(session, peer)
+        else throw new SyncError("bad-frame", `A client says no ${frame.type}`)
+        // Who was closed for what it said has no more to say.
+        if (peer.standing === "closing") return
+      }
+    } catch (thrown) {
+      this.#crowd.refuse(peer, asSyncError(thrown))
+    }
+  }
+
+  /** Keep the client's end of a peer's socket in a mailbox. */
+  keep(session: string, { socket, grant }: { socket: WebSocket; grant: Grant }): void {
+    const { subject } = grant
+    const mailbox: Mailbox = {
+      ...{ socket, subject, messages: [], isClosed: false, answer: () => {}, idle: undefined },
+    }
+    const put = (frame: ChannelFrame) => {
+      mailbox.messages.push(writeChannelFrame(frame))
+      mailbox.answer()
+    }
+    socket.binaryType = "arraybuffer"
+    socket.addEventListener("message", ({ data }) => {
+      const message = typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)
+      put({ channel: 0, type: "message", message })
+    })
+    socket.addEventListener("close", ({ code, reason }) => {
+      mailbox.isClosed = true
+      put({ channel: 0, type: "close", code, reason })
+      closeQuietly(socket, { code: 1000, reason: "" })
+    })
+    put({ channel: 0, type: "opened" })
+    this.#mailboxes.set(session, mailbox)
+    this.#expect(session, mailbox)
+    socket.accept()
+  }
+
+  /** What has come for a peer: at once, with the next that comes, or nothing after `waitMs`. @throws SyncError unavailable | forbidden */
+  async collect(session: string, waitMs: number, grant: Grant): Promise<Uint8Array[]> {
+    const mailbox = this.#mailboxes.get(session)
+    if (mailbox === undefined) throw ended()
+    checkOwner(mailbox, grant)
+    clearTimeout(mailbox.idle)
+    // Who still waits is answered with nothing: its request is lost.
+    mailbox.answer()
+    if (mailbox.messages.length === 0 && waitMs > 0)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs)
+        mailbox.answer = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    if (mailbox.isClosed) this.#mailboxes.delete(session)
+    else this.#expect(session, mailbox)
+    return mailbox.messages.splice(0)
+  }
+
+  #expect(session: string, mailbox: Mailbox): void {
+    clearTimeout(mailbox.idle)
+    mailbox.idle = setTimeout(() => this.#drop(session), this.#limits.mailboxMs)
+  }
+
+  #leave(session: string, peer: SocketPeer): void {
+    this.#left(peer)
+    closeQuietly(peer.connection, { code: 1000, reason: "" })
+    this.#drop(session)
+  }
+
+  #drop(session: string): void {
+    const mailbox = this.#mailboxes.get(session)
+    if (mailbox === undefined) return
+    this.#mailboxes.delete(session)
+    clearTimeout(mailbox.idle)
+    mailbox.answer()
+    closeQuietly(mailbox.socket, { code: 1000, reason: "" })
+  }
+}
+
+function ended(): SyncError {
+  return new SyncError("unavailable", "This session has ended; begin another one")
+}
+
+/** @throws SyncError forbidden */
+function checkOwner(owner: { readonly subject: string | null }, { subject }: Grant): void {
+  if (owner.subject !== subject) throw new SyncError("forbidden", "This session is someone else's")
+}

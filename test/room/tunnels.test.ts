@@ -1,0 +1,247 @@
+/** Sockets over HTTP: a peer whose network lets no WebSocket through is a peer like any other. */
+import { env } from "cloudflare:workers"
+import { SignJWT } from "jose"
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { HttpSocket, type Way } from "../../src/client/http-socket.ts"
+import { routeDocuments } from "../../src/http/routes.ts"
+import { writeUp } from "../../src/wire/tunnel.ts"
+import { DocumentClient } from "../kit/client.ts"
+import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+
+const secret = "a secret of more than thirty-two bytes, for tests only"
+const settings = { ...env, AUTH_SECRET: secret }
+
+function sign(id: string, { sub = "ada", rights = "write", seconds = 3600 } = {}): Promise<string> {
+  return new SignJWT({ docs: [{ id, rights }] })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(sub)
+    .setAudience("yurt")
+    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .sign(new TextEncoder().encode(secret))
+}
+
+const asked: Request[] = []
+const open: Tunneller[] = []
+vi.stubGlobal("fetch", (url: string, init: RequestInit) => {
+  const { cache: _, ...rest } = init
+  const request = new Request(url, rest)
+  asked.push(request)
+  return routeDocuments(request, settings)
+})
+afterEach(() => {
+  for (const one of open.splice(0)) one.detach()
+  asked.length = 0
+})
+
+/** Someone in the room, over HTTP. */
+class Tunneller extends DocumentClient {
+  readonly socket: HttpSocket
+
+  constructor(id: string, { way, token }: { way: Way; token: string }) {
+    super()
+    const socket = new HttpSocket(`wss://yurt.example/docs/${encodeURIComponent(id)}`, ["yurt", token], {
+      way,
+      onFailure: () => {},
+    })
+    this.socket = socket
+    open.push(this)
+    this.attach({
+      protocol: "yurt",
+      get isOpen() {
+        return socket.readyState === 1
+      },
+      send: (message) => socket.send(message),
+      onOpen: (listener) => {
+        socket.onopen = listener
+      },
+      onMessage: (listener) => {
+        socket.onmessage = ({ data }) => listener(typeof data === "string" ? data : new Uint8Array(data))
+      },
+      onClose: (listener) => {
+        socket.onclose = ({ code, reason }) => listener(code, reason)
+      },
+      terminate: () => socket.close(),
+    })
+  }
+
+  get text(): string {
+    return this.doc.getText("text").toString()
+  }
+
+  type(text: string): void {
+    this.doc.getText("text").insert(this.text.length, text)
+  }
+}
+
+async function enter(room: TestRoom, way: Way, who: Parameters<typeof sign>[1] = {}): Promise<Tunneller> {
+  const tunneller = new Tunneller(room.id, { way, token: await sign(room.id, who) })
+  await until(() => tunneller.synced || tunneller.closed, "they are in, or refused")
+  return tunneller
+}
+
+describe.each<Way>(["stream", "poll"])("[C1] over HTTP, %s", (way) => {
+  it("[D1] [P3] edits, sees and is seen, and is told what is saved once it is", async () => {
+    const room = await openRoom({ peers: 1 })
+    const ada = await enter(room, way)
+    room.type(0, "Hello ")
+    await until(() => ada.text === "Hello ", "Ada reads")
+    ada.type("Ada")
+    await room.reads(0, "Hello Ada")
+    ada.askSaved()
+    await until(() => ada.saved === ada.asked, "it is saved")
+    expect(await room.rows("SELECT 1 FROM log")).not.toEqual([])
+    room.point(0, { name: "bo" })
+    await until(
+      () => [...ada.awareness.getStates().values()].some(({ name }) => name === "bo"),
+      "Ada sees Bo",
+    )
+    ada.awareness.setLocalState({ name: "ada" })
+    await until(() => room.visitors[0]!.awareness.getStates().has(ada.doc.clientID), "Bo sees Ada")
+    ada.detach()
+    await until(() => !room.visitors[0]!.awareness.getStates().has(ada.doc.clientID), "Ada is gone")
+  })
+
+  it("[R2] tells a reader that it may not write, and goes on", async () => {
+    const room = await openRoom({ peers: 1 })
+    const eve = await enter(room, way, { rights: "read" })
+    eve.type("no")
+    await until(() => eve.refusals.length > 0, "it is refused")
+    room.type(0, "yes")
+    await until(() => eve.text.includes("yes"), "Eve reads on")
+    expect([room.text(0), eve.closed]).toEqual(["yes", null])
+  })
+
+  it("[R2] ends with its token, at the door and while connected", async () => {
+    const room = await openRoom()
+    const late = await enter(room, way, { seconds: -60 })
+    expect(late.closed).toMatchObject({ code: 4401 })
+    const eve = await enter(room, way, { seconds: 2 })
+    expect(eve.closed).toBeNull()
+    await until(async () => {
+      await room.alarm()
+      return eve.closed
+    }, "Eve's token has ended")
+    expect(eve.closed).toMatchObject({ code: 4401 })
+  })
+
+  it("[R6] ends when it is revoked", async () => {
+    const room = await openRoom()
+    const eve = await enter(room, way, { sub: "eve" })
+    await room.stub.dismiss({ subject: "eve" })
+    await until(() => eve.closed, "Eve is out")
+    expect(eve.closed).toMatchObject({ code: 4401 })
+  })
+})
+
+/** The header by which a request names its session, and a body that says one thing. */
+const by = (session: string, extra: Record<string, string> = {}) => ({ "yurt-session": session, ...extra })
+const saying = (...message: number[]) =>
+  writeUp([{ channel: 0, type: "message", message: Uint8Array.from(message) }])
+
+async function ask(room: TestRoom, token: string, init: RequestInit): Promise<Response> {
+  const headers = new Headers(init.headers)
+  headers.set("authorization", `Bearer ${token}`)
+  return routeDocuments(
+    new Request(`https://yurt.example/docs/${room.id}/-/frames`, { ...init, headers }),
+    settings,
+  )
+}
+
+it("[D1] [P4] lets the room sleep while a stream is open, and wakes it by what is said", async () => {
+  const room = await openRoom({ peers: 1 })
+  const ada = await enter(room, "stream")
+  ada.awareness.setLocalState({ name: "ada" })
+  await until(() => room.visitors[0]!.awareness.getStates().has(ada.doc.clientID), "Ada is seen")
+  await room.attaches()
+  await room.hibernate()
+  ada.type("Good morning")
+  await room.reads(0, "Good morning")
+  await room.hibernate()
+  room.type(0, "!")
+  await until(() => ada.text === "Good morning!", "Ada hears of it")
+  expect(ada.closed).toBeNull()
+})
+
+it("[R4] [R5] hears on a session only who opened it", async () => {
+  const room = await openRoom({ peers: 1 })
+  const sessions = () => [...new Set(asked.map(({ headers }) => headers.get("yurt-session")!))]
+  await Promise.all([enter(room, "stream"), enter(room, "poll")])
+  const mallory = await sign(room.id, { sub: "mallory" })
+  for (const session of sessions()) {
+    const spoken = await ask(room, mallory, { method: "PATCH", headers: by(session), body: saying(3) })
+    expect(spoken.status).toBe(403)
+  }
+  const stolen = await ask(room, mallory, { headers: by(sessions()[1]!, { "yurt-wait": "1" }) })
+  expect(stolen.status).toBe(403)
+  expect(asked.every(({ url }) => !url.includes("token") && !url.includes("session"))).toBe(true)
+})
+
+it.each<[string, RequestInit, number]>([
+  ["no session", { method: "PATCH", body: saying(3) }, 400],
+  ["a session that is no number", { headers: by("../../admin") }, 400],
+  ["a session of another length", { headers: by("a".repeat(33)) }, 400],
+  ["a session that nobody opened", { method: "PATCH", headers: by("a".repeat(32)), body: saying(3) }, 503],
+  ["a mailbox that nobody opened", { headers: by("b".repeat(32), { "yurt-wait": "5" }) }, 503],
+  ["a wait that is no number", { headers: by("c".repeat(32), { "yurt-wait": "-1" }) }, 400],
+  [
+    "a body that is encoded",
+    { method: "PATCH", headers: by("d".repeat(32), { "content-encoding": "gzip" }), body: saying(3) },
+    415,
+  ],
+  ["a method that is not there", { method: "DELETE", headers: by("e".repeat(32)) }, 405],
+])("[B1] answers %s without harm", async (_, init, status) => {
+  const room = await openRoom()
+  expect((await ask(room, await sign(room.id), init)).status).toBe(status)
+  expect((await ask(room, "none", init)).status).toBe(status === 405 ? 405 : 401)
+  expect(await room.connections()).toBe(0)
+})
+
+it.each<[string, Uint8Array, Way?]>([
+  ["a frame that is none", saying(99)],
+  ["a frame that is none, and polls", saying(99), "poll"],
+  ["bytes that end inside a message", Uint8Array.of(200, 1, 2)],
+  ["a message of no kind", Uint8Array.of(2, 0, 77)],
+  ["what only a server says", writeUp([{ channel: 0, type: "opened" }])],
+  ["an opening of another document", writeUp([{ channel: 1, type: "open", path: "other", token: "" }])],
+])("[W1] closes the socket of who sends %s, and of nobody else", async (_, body, way = "stream") => {
+  const room = await openRoom({ peers: 1 })
+  const mallory = await enter(room, way)
+  const session = asked[0]!.headers.get("yurt-session")!
+  const answer = await ask(room, await sign(room.id), {
+    method: "PATCH",
+    headers: by(session),
+    body: body as BodyInit,
+  })
+  expect(answer.status).toBe(204)
+  await until(() => mallory.closed, "Mallory is out")
+  expect(mallory.closed).toMatchObject({ code: 4400 })
+  expect(await room.connections()).toBe(1)
+})
+
+it("[R3] counts what comes in one request as it counts frames", async () => {
+  const room = await openRoom()
+  const mallory = await enter(room, "stream")
+  mallory.type("first")
+  await until(async () => (await room.status()) !== null, "there is a document")
+  const session = asked[0]!.headers.get("yurt-session")!
+  const question = writeUp([{ channel: 0, type: "message", message: "nothing" }])
+  const flood = new Uint8Array(question.length * 310_000)
+  for (let at = 0; at < flood.length; at += question.length) flood.set(question, at)
+  await ask(room, await sign(room.id), { method: "PATCH", headers: by(session), body: flood })
+  await until(() => mallory.closed, "Mallory is out")
+  expect(mallory.closed).toMatchObject({ code: 1013 })
+  expect(await room.happened("refused")).toBe(1)
+})
+
+it("[B1] [B2] knows nobody by a name that two sockets have", async () => {
+  const room = await openRoom()
+  const ada = await enter(room, "stream")
+  const session = asked[0]!.headers.get("yurt-session")!
+  const headers = by(session)
+  const second = await ask(room, await sign(room.id), { headers })
+  await until(async () => (await room.connections()) === 2, "both are open")
+  const spoken = await ask(room, await sign(room.id), { method: "PATCH", headers, body: saying(3) })
+  expect(spoken.status).toBe(503)
+  await second.body!.cancel()
+  ada.detach()
+})
