@@ -1,9 +1,10 @@
 /**
- * Faults of the past: a kill while the log is handed over to it or while a state is brought back, a flipped bit in it, a
- * clock that runs backwards. What was acknowledged can be seen at its revision afterwards [I10].
+ * Faults of the past: a kill while the log is handed over to it, while it is moved out or while a state is brought back, a
+ * flipped bit in it, here or in the archive, an archive that is away, a clock that runs backwards. What was acknowledged can be seen at its revision afterwards [I10].
  */
 import { documentPath } from "../kit/addresses.ts"
 import { until } from "../kit/until.ts"
+import { type Bucket, startBucket } from "./bucket.ts"
 import type { Editor } from "./editor.ts"
 import type { FaultServer, RoomServer } from "./harness.ts"
 import { Broken } from "./invariants.ts"
@@ -63,7 +64,110 @@ async function write(round: Round, server: FaultServer): Promise<{ id: string; e
   return { id, editors }
 }
 
+/** A server whose past goes to a bucket as soon as the log is folded. */
+async function serveMoving(round: Round): Promise<{ server: FaultServer; bucket: Bucket }> {
+  const bucket = await startBucket()
+  round.atEnd(() => bucket.close())
+  const { server } = await round.serveArchived({
+    vars: { SEGMENTS_URL: bucket.url },
+    limits: { pastHereBytes: 1 },
+  })
+  return { server, bucket }
+}
+
+/** Everybody leaves, and all that is kept of the past moves out. */
+async function moveOut(server: FaultServer, id: string, editors: readonly Editor[]): Promise<void> {
+  for (const editor of editors) editor.detach()
+  await until(async () => {
+    const { logRows, past } = (await server.status(id))!
+    return logRows === 0 && past.bytes > 0 && past.movedBytes === past.bytes
+  }, "the past is moved out")
+}
+
+const MOVING: readonly Fault[] = [
+  {
+    name: "killed inside a move out of the past",
+    rule: "H6",
+    rounds: { short: 1, long: 8 },
+    async strike(round) {
+      const { server, bucket } = await serveMoving(round)
+      const { id, editors } = await write(round, server)
+      const moments = await remember(server, id)
+      const steps = [
+        ...["segment put", "segment done put", "sql UPDATE past SET moved", "sql done UPDATE past SET moved"],
+        ...["sql UPDATE past_bytes", "sql done UPDATE past_bytes"],
+      ]
+      await server.inject({ stop: `^${steps[round.below(steps.length)]}` })
+      for (const editor of editors) editor.detach()
+      await server.stopped()
+      await server.kill()
+      await server.restart()
+      await checkMoments(server, id, { moments })
+      // It is tried again when somebody has been here.
+      await editors[0]!.connect(server, id)
+      await moveOut(server, id, editors)
+      await checkMoments(server, id, { moments })
+      await round.settle(server, id, { editors, cuts: 1 })
+      await server.restart()
+      await server.remove(id)
+      if (bucket.held.size > 0) throw new Broken("I7", `${bucket.held.size} parts of a deleted past are left`)
+    },
+  },
+  {
+    name: "a flipped bit in what was moved out of the past",
+    rule: "D7",
+    rounds: { short: 0, long: 5 },
+    async strike(round) {
+      const { server, bucket } = await serveMoving(round)
+      const { id, editors } = await write(round, server)
+      const moments = await remember(server, id)
+      await moveOut(server, id, editors)
+      const parts = [...bucket.held.values()].filter(({ length }) => length > 0)
+      const bytes = parts[round.below(parts.length)]!
+      const at = round.below(bytes.length)
+      bytes[at]! ^= 1 << round.below(8)
+      await checkMoments(server, id, { moments, mayBeGone: true })
+      const status = (await server.status(id))!
+      if (status.past.damaged !== 1) throw new Broken("I10", "A flipped bit in the archive went unnoticed")
+      if (status.damaged || status.quarantined > 0)
+        throw new Broken("I5", "A flipped bit in the past has reached the present")
+      await round.settle(server, id, { editors, cuts: 1 })
+    },
+  },
+  {
+    name: "an archive that takes no part of the past for a while",
+    rule: "H6",
+    rounds: { short: 0, long: 5 },
+    async strike(round) {
+      const { server } = await serveMoving(round)
+      const { id, editors } = await write(round, server)
+      const moments = await remember(server, id)
+      await server.inject({ fail: { step: "^segment", times: 4 } })
+      for (const editor of editors) editor.detach()
+      await until(() => server.output.includes("a step fails: segment put"), "a move has failed")
+      // Nothing that is acknowledged waits for it.
+      await Promise.all(editors.map((editor) => editor.connect(server, id)))
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.allSaved()))
+      await checkMoments(server, id, { moments })
+      await server.inject({})
+      await moveOut(server, id, editors)
+      await server.inject({ fail: { step: "^segment get", times: 1_000 } })
+      const [oldest] = [...moments.keys()].sort((a, b) => a - b)
+      const { status } = await jsonAt(server, id, oldest!)
+      if (status !== 503) throw new Broken("I10", `Without its archive the past answers ${status}, not 503`)
+      await Promise.all(editors.map((editor) => editor.connect(server, id)))
+      for (const editor of editors) editor.write(5)
+      await Promise.all(editors.map((editor) => editor.allSaved()))
+      await server.inject({})
+      await checkMoments(server, id, { moments })
+      await round.settle(server, id, { editors, cuts: 2 })
+    },
+  },
+]
+
 export const PAST: readonly Fault[] = [
+  ...MOVING,
   {
     name: "killed inside the hand-over of the log to the past",
     rule: "D4",

@@ -8,11 +8,11 @@
  *     POST /docs/…   an edit by the room's own hand: its body becomes an entry
  *
  * Steps are lines like `sql INSERT INTO log …`, `sql done INSERT INTO log …`, `alarm`, `set alarm`, `store 7`,
- * `store done 7`, `load`, `d1 batch`, `r2 put`.
+ * `store done 7`, `load`, `d1 batch`, `r2 put`, `segment put`, `segment done put`.
  */
 import { env } from "cloudflare:workers"
 import type { WSMessage } from "partyserver"
-import type { Archive, Version } from "../../src/archive/archive.ts"
+import type { Archive, ArchiveSegments, Version } from "../../src/archive/archive.ts"
 import { type ArchiveEnv, chooseArchive } from "../../src/archive/choose.ts"
 import { LIMITS, type Limits, routeDocuments, Room as YurtRoom } from "../../src/server.ts"
 
@@ -25,6 +25,8 @@ interface Env extends ArchiveEnv {
   readonly Room: DurableObjectNamespace<Room>
   /** JSON: limits that differ from the real ones. */
   readonly LIMITS?: string
+  /** Where parts of the past are kept: see bucket.ts. Absent: they stay in their rooms. */
+  readonly SEGMENTS_URL?: string
   /** JSON: what happens from the start on. */
   readonly INJECTION?: string
   /** A way in which this Worker misbehaves on purpose, so that the invariants can be seen to notice. */
@@ -114,9 +116,30 @@ function reportingStorage(storage: DurableObjectStorage): DurableObjectStorage {
   })
 }
 
-function reportingArchive(archive: Archive): Archive {
+/** Parts of pasts in the bucket of the round. */
+function remoteSegments(url: string): ArchiveSegments {
+  const call = async (verb: string, query: Record<string, string>, body?: Uint8Array) => {
+    await reachSlowly(`segment ${verb}`)
+    const init = { method: "POST", body: (body ?? null) as BodyInit | null }
+    const response = await fetch(`${url}/${verb}?${new URLSearchParams(query)}`, init)
+    reach(`segment done ${verb}`)
+    return response
+  }
+  return {
+    put: async (id, name, bytes) => void (await call("put", { id, name }, bytes)),
+    async get(id, name) {
+      const response = await call("get", { id, name })
+      return response.status === 404 ? null : new Uint8Array(await response.arrayBuffer())
+    },
+    list: async (id, name) => (await call("list", { id, name })).json(),
+    remove: async (id, name) => void (await call("remove", { id, name })),
+  }
+}
+
+function reportingArchive(archive: Archive, segmentsUrl: string | undefined): Archive {
   return {
     name: archive.name,
+    ...(segmentsUrl !== undefined && { segments: remoteSegments(segmentsUrl) }),
     async load(id, signal) {
       await reachSlowly("load")
       return archive.load(id, signal)
@@ -197,7 +220,7 @@ export class Room extends YurtRoom {
     this.ctx = instead(ctx, { storage: reportingStorage(ctx.storage) })
     this.limits = { ...LIMITS, ...JSON.parse(env.LIMITS ?? "{}") }
     const archive = chooseArchive(reportingBindings(env))
-    this.archive = archive === null ? null : reportingArchive(archive)
+    this.archive = archive === null ? null : reportingArchive(archive, env.SEGMENTS_URL)
   }
 
   override async onPost(request: Request): Promise<Response> {

@@ -1,6 +1,6 @@
 /**
- * The whole recorded paper by three people: any of many random revisions, against the replay of the session; how long a
- * version takes to open, and what the past takes on disk.
+ * The whole recorded paper by three people: any of many random revisions, against the replay of the session, here and moved
+ * out; how long a version takes to open, whose words it says they are, and what the past takes on disk.
  *
  *     YURT_TRACE=automerge-paper.json.gz node test/unit/history/paper-bench.ts [revisions] [edits]
  */
@@ -12,7 +12,7 @@ import { ADMIN, DeskRoom } from "./room.ts"
 const wanted = Number(process.argv[2] ?? 1_000)
 const edits = recordedEdits(Number(process.argv[3] ?? Number.POSITIVE_INFINITY))
 const random = seededRandom("paper")
-const room = new DeskRoom(OWNERS)
+const room = new DeskRoom(OWNERS, { pastHereBytes: 256 * 1024 }, new Map())
 const paper = new Paper()
 const picked = new Set(Array.from({ length: wanted }, () => below(random, edits.length)))
 const states: { revision: number; text: string }[] = []
@@ -45,6 +45,23 @@ const { bytes, updateBytes } = room.log.past.size
 console.log(
   `kept for the past: ${bytes} bytes for ${updateBytes} of updates (${(bytes / updateBytes).toFixed(2)} ×); taken ${room.taken}`,
 )
+await room.mover.run()
+room.restart()
+for (const { revision, text } of states) {
+  const shown = await room.past.reading(() => room.past.state(revision).getText("text").toString())
+  if (shown !== text) throw new Error(`Revision ${revision} differs after it was moved out`)
+}
+const { movedBytes } = room.past.status
+console.log(`the same after ${movedBytes} bytes were moved out into the archive, and a restart`)
+const { spans } = await room.past.answerAside("blame", { root: "text", at: null }, ADMIN)
+const told: [text: string, by: string][] = []
+for (const { text = "", by } of spans) {
+  const last = told.at(-1)
+  if (last?.[1] === by?.subject) last![0] += text
+  else told.push([text, by?.subject ?? ""])
+}
+if (JSON.stringify(told) !== JSON.stringify(paper.authors)) throw new Error("The blame differs from the rule")
+console.log(`blame is the rule, in ${told.length} stretches`)
 const whole = { from: null, to: null, by: null, via: null }
 for (const [verb, what] of [
   ["blame", { root: "text", at: null }],
@@ -68,3 +85,4 @@ for (const [verb, what] of [
 }
 if (room.replica.document().getText("text").toString() !== paper.without("bob"))
   throw new Error("The rollback differs from the replay without them")
+console.log("the rollback of one is the replay without them")
