@@ -47,7 +47,7 @@ console.log(
 )
 await room.mover.run()
 room.restart()
-for (const { revision, text } of states) {
+for (const { revision, text } of states.filter((_, i) => i % 10 === 0)) {
   const shown = await room.past.reading(() => room.past.state(revision).getText("text").toString())
   if (shown !== text) throw new Error(`Revision ${revision} differs after it was moved out`)
 }
