@@ -3,7 +3,7 @@ import { afterEach, expect, it } from "vitest"
 import * as Y from "yjs"
 import { d1Archive } from "../../src/archive/d1.ts"
 import { freshId, openRoom, TestRoom, until } from "./vocabulary.ts"
-import { faults } from "./worker.ts"
+import { faults, old } from "./worker.ts"
 
 const archive = d1Archive(env.DB)
 const forever = new AbortController().signal
@@ -11,6 +11,7 @@ const forever = new AbortController().signal
 afterEach(() => {
   faults.failures = 0
   faults.hanging = null
+  old.isAway = false
 })
 
 /** The text the archive holds, or null. */
@@ -138,6 +139,57 @@ it("refuses the upgrade with 503 while the archive cannot answer, and never star
   expect(await refused.json()).toMatchObject({ error: "archive-unavailable" })
   await room.join()
   expect(room.text(0)).toBe("exists")
+})
+
+/** Put a document into the backend that there was before. */
+function putIntoOld(id: string, text: string): void {
+  const doc = new Y.Doc()
+  doc.getText("text").insert(0, text)
+  old.documents.set(id, Y.encodeStateAsUpdate(doc))
+}
+
+const timesAsked = (id: string) => old.asked.filter((one) => one === id).length
+
+it("opens with what the old backend has, which it asks once, before anybody is answered", async () => {
+  const room = await openRoom()
+  putIntoOld(room.id, "written there")
+  await room.join()
+  await room.join()
+  expect([room.text(0), room.text(1)]).toEqual(["written there", "written there"])
+  expect(await archivedText(room.id)).toBe("written there")
+  room.type(0, ", and here")
+  await archives(room, "written there, and here")
+  // Another deployment, and the old backend still has what it had.
+  await room.wipe()
+  await room.join()
+  expect(room.text(2)).toBe("written there, and here")
+  expect(timesAsked(room.id)).toBe(1)
+})
+
+it("[A9] refuses with 503 while the old backend is away, and never starts empty", async () => {
+  const room = await openRoom()
+  putIntoOld(room.id, "exists")
+  old.isAway = true
+  const refused = await room.knock()
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toMatchObject({
+    error: "archive-unavailable",
+    message: "The old backend could not be asked",
+  })
+  old.isAway = false
+  await room.join()
+  expect(room.text(0)).toBe("exists")
+})
+
+it("[A7] does not bring back from the old backend what was deleted here", async () => {
+  const room = await openRoom()
+  putIntoOld(room.id, "soon gone")
+  await room.join()
+  expect(await room.remove()).toBe(true)
+  await room.wipe()
+  await room.join()
+  expect(room.text(1)).toBe("")
+  expect(timesAsked(room.id)).toBe(1)
 })
 
 it("deletes everywhere, and a flush that reaches the archive later does not revive it", async () => {

@@ -2,6 +2,7 @@
 import type { Registry } from "../../src/access/registry.ts"
 import type { Archive, ArchiveLookup, ArchivePage, IndexPage } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
+import { lazyArchive } from "../../src/archive/lazy.ts"
 import { routeDocuments } from "../../src/http/routes.ts"
 import { LIMITS, type Limits } from "../../src/limits.ts"
 import type { Peer } from "../../src/room/peer.ts"
@@ -36,6 +37,15 @@ export const faults = {
   segments: new Map<string, Uint8Array>(),
   /** How often a room was made or woke. */
   wakes: 0,
+}
+
+/** The backend that documents were in before: what it has, whether it is away, and for which it was asked. */
+export const old = { documents: new Map<string, Uint8Array>(), isAway: false, asked: [] as string[] }
+
+async function askOld(id: string): Promise<Uint8Array | null> {
+  old.asked.push(id)
+  if (old.isAway) throw new Error("the old backend is away")
+  return old.documents.get(id) ?? null
 }
 
 /** D1, wrapped: everything it does is real, faults come before it. */
@@ -74,7 +84,7 @@ function faultyArchive(archive: Archive): Archive {
 }
 
 export class Room extends YurtRoom<Env> {
-  readonly archive = faultyArchive(d1Archive(this.env.DB))
+  readonly archive = faultyArchive(lazyArchive(d1Archive(this.env.DB), askOld))
   readonly wake = ++faults.wakes
   override readonly limits: Limits = {
     ...LIMITS,
