@@ -80,6 +80,22 @@ export function checkOrigin(request: Request, settings: AccessSettings): { open:
   return { open }
 }
 
+/**
+ * Refuse a page of elsewhere as such, also where the server is closed to everybody but this machine: a page whose name
+ * turned out to be this machine's address has a foreign Host too, and would be told which key is missing.
+ *
+ * @throws SyncError "origin-refused"
+ * @source Model Context Protocol, Streamable HTTP: an Origin that is not valid is answered 403
+ */
+export function refuseForeignPage(request: Request, settings: AccessSettings): void {
+  const origin = request.headers.get("origin")
+  if (origin !== null && settings.OPEN_ON_LOCALHOST === "true" && !hasKey(settings) && !isLocalUrl(origin))
+    throw new SyncError(
+      "origin-refused",
+      `The origin ${origin} may not ask here: without a key only pages of localhost may.`,
+    )
+}
+
 /** The subprotocol to answer an upgrade with: "yurt" when the client offers it, else none. Never the token. */
 export function echoedProtocol(request: Request): "yurt" | null {
   return offeredProtocols(request).includes("yurt") ? "yurt" : null

@@ -4,7 +4,14 @@
  *
  * A resource is one file and one row here. `/docs/{id}` stands for `/parties/{party}/{id}` as well; WebSockets go there.
  */
-import { authorize, authorizeKnock, checkOrigin, corsHeaders, identify } from "../access/door.ts"
+import {
+  authorize,
+  authorizeKnock,
+  checkOrigin,
+  corsHeaders,
+  identify,
+  refuseForeignPage,
+} from "../access/door.ts"
 import { checkRevoked } from "../access/revocations.ts"
 import { type Grant, grantFor, type Need, OPEN_GRANT } from "../access/rights.ts"
 import { asSyncError, SyncError } from "../errors.ts"
@@ -94,6 +101,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
     for (const [name, value] of Object.entries(allow(resource))) refusal.headers.set(name, value)
     return refusal
   }
+  if (resource === mcp || resource === mcpOfAll) refuseForeignPage(request, env)
   const method = request.method === "HEAD" ? "GET" : request.method
   const limits = readLimits(env, options.limits)
   switch (resource.about) {

@@ -214,6 +214,13 @@ describe("over all documents", () => {
       'Bearer resource_metadata="https://yurt.example/.well-known/oauth-protected-resource/mcp"',
     ])
     expect((await ask("/mcp", { method: "GET" })).status).toBe(405)
+    // A page whose name has become this machine's address, at an open server.
+    const evil = { ...init, headers: { ...headers, host: "evil.example", origin: "http://evil.example" } }
+    for (const path of ["/mcp", "/docs/x/-/mcp"])
+      for (const host of ["evil.example", "localhost"])
+        expect(
+          (await routeDocuments(new Request(`http://${host}${path}`, evil), env, { agents: mcp })).status,
+        ).toBe(403)
     expect((await routeDocuments(new Request("http://localhost/mcp", init), env)).status).toBe(404)
     expect((await ask("/mcp", { ...init, body: ` [${body},${body}]` })).status).toBe(400)
     expect((await ask("/mcp", { ...init, body: "{" })).status).toBe(400)
