@@ -222,6 +222,7 @@ export class Connection {
   /** Back online, or seen again: end the wait for the next attempt, or see whether the open socket still lives. */
   readonly #retryNow = (): void => {
     if (isPageHidden()) return
+    this.#fallback?.hurry()
     if (this.#socket?.readyState === OPEN) this.#ping(PROBE_MS)
     else this.#endWait?.()
   }

@@ -22,9 +22,6 @@ const ABNORMAL = 1006
 /** The server says at once that it is there. An answer that has not begun by then is held back by something. A guess. */
 const BEGIN_MS = 5_000
 
-/** A question is answered after this long at the latest, ms; the server has a limit of its own, a little higher. */
-const WAIT_MS = 15_000
-
 /** What has brought nothing for this long, ms, is dead: the server breaks its silence every 15 s. */
 const SILENT_MS = 35_000
 
@@ -57,7 +54,8 @@ export class HttpSocket {
   onerror: ((event: unknown) => void) | null = null
   readonly #address: string
   readonly #way: Way
-  readonly #onFailure: (failure: Failure) => void
+  readonly #waitMs: number
+  readonly #onFailure: (failure: Failure, silentMs: number) => void
   readonly #headers: Record<string, string>
   readonly #abort = new AbortController()
   readonly #unsent: ChannelFrame[] = []
@@ -68,15 +66,21 @@ export class HttpSocket {
   /**
    * @param url of the document's socket
    * @param protocols those of the socket: `yurt`, and the token
-   * @param options.onFailure called before `onclose` where the room has said no word of an end
+   * @param options.waitMs of a poll: how long an answer may be silent
+   * @param options.onFailure called before `onclose` where the room has said no word of an end, which came after so much silence
    */
   constructor(
     url: string,
     protocols: readonly string[],
-    { way, onFailure }: { way: Way; onFailure: (failure: Failure) => void },
+    {
+      way,
+      waitMs = 0,
+      onFailure,
+    }: { way: Way; waitMs?: number; onFailure: (failure: Failure, silentMs: number) => void },
   ) {
     this.#address = url.replace(/^ws/, "http").replace(/(?=\?|$)/, "/-/frames")
     this.#way = way
+    this.#waitMs = waitMs
     this.#onFailure = onFailure
     this.#headers = { [SESSION_HEADER]: drawSession() }
     this.#useToken(protocols[1])
@@ -119,7 +123,7 @@ export class HttpSocket {
     }
     try {
       if (this.#way === "stream") await this.#follow(heard)
-      for (let waitMs = 0; this.#way === "poll" && this.readyState !== CLOSED; waitMs = WAIT_MS) {
+      for (let waitMs = 0; this.#way === "poll" && this.readyState !== CLOSED; waitMs = this.#waitMs) {
         const answer = await this.#ask({ [WAIT_HEADER]: String(waitMs) })
         this.#hear(await answer.text())
         heard()
@@ -222,7 +226,7 @@ export class HttpSocket {
       // Our requests bring the token too: from here on the fresh one.
       if (frame.type !== "message" || typeof frame.message === "string") continue
       const said = readFrame(frame.message)
-      if (said.type === "renewal") this.#useToken(new TextDecoder().decode(said.payload))
+      if (said.type === "renewal") this.#useToken(String.fromCharCode(...said.payload))
     }
     return taken
   }
@@ -243,7 +247,7 @@ export class HttpSocket {
 
   #fail(failure: Failure): void {
     if (this.readyState === CLOSED) return
-    this.#onFailure(failure)
+    this.#onFailure(failure, Date.now() - this.#heardAtMs)
     this.#end({ code: ABNORMAL, reason: failure })
   }
 

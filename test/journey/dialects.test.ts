@@ -14,11 +14,13 @@ import {
   textOf,
   type,
 } from "../kit/clients.ts"
+import { startHttpProxy } from "../kit/http-proxy.ts"
 import { setUpJourney } from "../kit/journey.ts"
 import { until } from "../kit/until.ts"
 import { testBundles } from "./bundles.ts"
 import { testHocuspocus } from "./hocuspocus.ts"
 import { testMixed } from "./mixed.ts"
+import { testNetworks } from "./networks.ts"
 import { testRights } from "./rights.ts"
 import { SECRET } from "./secret.ts"
 import { testYSweet } from "./y-sweet.ts"
@@ -42,6 +44,7 @@ describe.concurrent("beside each other", () => {
   testYSweet(locked)
   testRights(locked)
   testYjs14(journey, locked)
+  testNetworks(journey, locked)
 })
 
 testMixed(journey)
@@ -53,15 +56,21 @@ it("[D1] [D2] has everything of which it said that it is saved after a SIGKILL, 
   const manager = new DocumentManager(url.replace("http", "ys"))
   const theirs = openHocuspocusSocket(`${ws}/hocuspocus`)
   const ours = openSocket(docs)
-  journey.atEnd(() => theirs.destroy())
-  const [author, bundled, sweet, channel] = await enter(
+  const network = await startHttpProxy(url)
+  network.upgrades = 502
+  journey.atEnd(() => {
+    theirs.destroy()
+    void network.close()
+  })
+  const [author, bundled, sweet, channel, http] = await enter(
     openHocuspocus(`${ws}/hocuspocus/killed`),
     openHocuspocus(theirs, { name: "killed/bundled" }),
     openYSweet("killed-sweet", () => manager.getOrCreateDocAndToken("killed-sweet")),
     openProvider(ours, "killed/channel"),
+    openProvider(network.docs, "killed/http"),
   )
-  const ids = ["killed/bundled", "killed-sweet", "killed/channel"]
-  const others = [bundled, sweet, channel]
+  const ids = ["killed/bundled", "killed-sweet", "killed/channel", "killed/http"]
+  const others = [bundled, sweet, channel, http]
   let typed = 0
   let saved = 0
   author.provider.on("unsyncedChanges", ({ number }: { number: number }) => {
@@ -71,7 +80,8 @@ it("[D1] [D2] has everything of which it said that it is saved after a SIGKILL, 
   const isSaved = () =>
     bundled.provider.unsyncedChanges === 0 &&
     !sweet.provider.hasLocalChanges &&
-    !channel.provider.hasUnsavedChanges
+    !channel.provider.hasUnsavedChanges &&
+    !http.provider.hasUnsavedChanges
   for (const client of others) type(client, "before")
   await until(isSaved, "the others' is on disk")
   const typing = setInterval(() => {

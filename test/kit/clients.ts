@@ -196,7 +196,7 @@ export function openSocket(docs: string): Socket {
 export function openProvider(
   docs: string | Socket,
   id: string,
-  { token }: { token?: string } = {},
+  { token }: { token?: string | (() => string) } = {},
 ): Client & { readonly provider: Provider } {
   const doc = new Y.Doc()
   const refusals: string[] = []
