@@ -1,6 +1,8 @@
 /**
  * The past of a room: answers what is asked about it, and brings it back. Whatever changes the document is a change like
  * any other (H3): it goes through the intake, is seen live, has an author, and a version is made before it.
+ *
+ * A little longer than others: every question has its lines here, and the answers are in history/.
  */
 import * as Y from "yjs"
 import type { Grant } from "../access/rights.ts"
