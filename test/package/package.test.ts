@@ -52,6 +52,7 @@ beforeAll(async () => {
     "src/beside.ts": SAMPLES["beside.ts"]!,
     "src/server.ts": SAMPLES["server.ts"]!,
     "src/notes-room.ts": SAMPLES["notes-room.ts"]!,
+    "src/moving-room.ts": SAMPLES["moving-room.ts"]!,
     "src/entries.ts": ENTRIES.filter((entry) => !/client|react|offline/.test(entry))
       .map((entry, index) => `export * as entry${index} from "${entry}"\n`)
       .join(""),
