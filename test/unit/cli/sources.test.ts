@@ -8,6 +8,8 @@ import * as decoding from "lib0/decoding"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { WebSocketServer } from "ws"
 import * as Y from "yjs"
+import { writeHocuspocusS3 } from "../../../src/cli/layouts/hocuspocus-s3.ts"
+import { writeYSweet } from "../../../src/cli/layouts/y-sweet.ts"
 import { signS3 } from "../../../src/cli/s3.ts"
 import { openAddress } from "../../../src/cli/sources/address.ts"
 import { openHocuspocusS3 } from "../../../src/cli/sources/hocuspocus-s3.ts"
@@ -171,6 +173,27 @@ describe("stores in a bucket", () => {
       notes: "equal",
       "team-plan": "equal",
       empty: "equal",
+    })
+  })
+
+  it.each([
+    ["Hocuspocus", writeHocuspocusS3, openHocuspocusS3, "s3://bucket"],
+    ["Y-Sweet", writeYSweet, openYSweet, "s3://bucket/sweet/"],
+  ])("[D3] take what %s is to start from, and give it back", async (_, write, open, where) => {
+    const bucket = await opened(startBucket(new Map()))
+    const layout = await write(where, bucket.env)
+    for (const id of ["notes", "team-plan"]) {
+      expect(await layout.has(id)).toBe(false)
+      await layout.write(id, fixture("empty"))
+      await layout.write(id, fixture(id))
+      expect(await layout.has(id)).toBe(true)
+    }
+    // A longer name that begins alike is another document's.
+    expect(await layout.has("note")).toBe(false)
+    await layout.close()
+    expect(judge(await readAll(open, where, { settings: bucket.env }))).toEqual({
+      notes: "equal",
+      "team-plan": "equal",
     })
   })
 
