@@ -83,7 +83,7 @@ export class Archivist {
     this.#emit = parts.emit
     this.#keeper = parts.keeper
     this.#mover = parts.mover
-    this.outbox = new Outbox(parts.log, { limits: parts.limits, hasArchive: parts.archive !== null })
+    this.outbox = new Outbox(parts.log, { limits: parts.limits, archive: parts.archive?.name ?? null })
   }
 
   /** The archive can give documents back, so a room may start from it and drop its own copy. */

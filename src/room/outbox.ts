@@ -12,6 +12,8 @@ import type { Log } from "./log.ts"
 
 /** The stored state of an outbox. */
 export interface Ledger {
+  /** The archive that all of this is about, by its name; null: there is none. */
+  readonly archive: string | null
   /** What the archive holds, as far as this room knows: what a store may replace. null: nothing. */
   readonly held: Version | null
   /** This room's newest revision that the archive has confirmed; null where it has confirmed none. */
@@ -28,7 +30,7 @@ export interface Ledger {
   readonly error: string | null
 }
 
-const CLEAN: Ledger = {
+const CLEAN: Omit<Ledger, "archive"> = {
   held: null,
   archivedRevision: null,
   deleting: false,
@@ -45,12 +47,19 @@ export class Outbox {
   readonly #hasArchive: boolean
   #ledger: Ledger
 
-  constructor(log: Log, { limits, hasArchive }: { limits: Limits; hasArchive: boolean }) {
+  /** @param options.archive the archive's name; null: there is none */
+  constructor(log: Log, { limits, archive }: { limits: Limits; archive: string | null }) {
     this.#log = log
     this.#limits = limits
-    this.#hasArchive = hasArchive
+    this.#hasArchive = archive !== null
     const stored = log.noted<string>("archive")
-    this.#ledger = stored === null ? CLEAN : { ...CLEAN, ...(JSON.parse(stored) as Partial<Ledger>) }
+    // A ledger from before names were kept is about this one.
+    const ledger = { ...CLEAN, archive, ...(stored !== null && (JSON.parse(stored) as Partial<Ledger>)) }
+    // Documents land in another database than before, which has nothing of this one as far as anybody knows.
+    const isAnother = archive !== null && ledger.archive !== archive
+    this.#ledger = isAnother
+      ? { ...ledger, archive, held: null, archivedRevision: null, dueAtMs: null }
+      : ledger
   }
 
   /** The stored state. */

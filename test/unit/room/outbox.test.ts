@@ -47,9 +47,9 @@ class Notes {
   }
 }
 
-function openOutbox(notes = new Notes()): Outbox {
+function openOutbox(notes = new Notes(), archive = "d1"): Outbox {
   // reason: of a log an outbox uses these four members, and 10,000 databases would be another test.
-  return new Outbox(notes as unknown as Log, { limits: LIMITS, hasArchive: true })
+  return new Outbox(notes as unknown as Log, { limits: LIMITS, archive })
 }
 
 /** The most that fell into one second. */
@@ -68,6 +68,23 @@ it(`[A2] waits twice as long after each failure, to a ceiling, and half of it at
     expect(waitMs).toBeGreaterThanOrEqual(fullMs / 2)
     expect(waitMs).toBeLessThanOrEqual(fullMs)
   }
+})
+
+it("[A10] knows which archive has what: another one has nothing, and gets the document at once", () => {
+  const notes = new Notes()
+  openOutbox(notes).confirmed({ writer: "room", revision: 1 }, 1)
+  expect(openOutbox(notes).dirty).toBe(false)
+  const moved = openOutbox(notes, "postgres")
+  expect(moved.ledger).toMatchObject({ archive: "postgres", held: null, archivedRevision: null })
+  expect(moved.dueAtMs).toBeLessThanOrEqual(Date.now())
+  moved.confirmed({ writer: "room", revision: 1 }, 1)
+  expect(openOutbox(notes, "postgres").dirty).toBe(false)
+})
+
+it("[A10] takes a ledger from before archives were named to be about the one that is there", () => {
+  const notes = new Notes()
+  notes.note("archive", JSON.stringify({ held: { writer: "room", revision: 1 }, archivedRevision: 1 }))
+  expect(openOutbox(notes).dirty).toBe(false)
 })
 
 it("[A1] sets when a flush is due at the first edit, and later edits do not put it off", () => {
