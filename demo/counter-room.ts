@@ -1,7 +1,10 @@
+import { makeDesk } from "../src/admin.ts"
 import { Room } from "../src/index.ts"
 
 /** Every POST raises the number; every open page shows it. */
 export class Counter extends Room {
+  override readonly desk = makeDesk()
+
   override async onPost(): Promise<Response> {
     const n = await this.edit((doc) => {
       const counter = doc.getMap<number>("counter")

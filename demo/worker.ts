@@ -1,4 +1,5 @@
 /** The Worker of the demos: the deployable one, two rooms of its own, the pages, and where the edge saw a visitor. */
+import { admin, makeDesk } from "../src/admin.ts"
 import { mcp } from "../src/agent.ts"
 import { routeDocuments } from "../src/http/routes.ts"
 import { type Env as ServerEnv, Room as ServerRoom } from "../src/index.ts"
@@ -7,6 +8,7 @@ import { DRAWING_FORMATS } from "./draw-room.ts"
 
 import { answerGuest, type GuestSettings, sweepGuests } from "./guests.ts"
 
+export { Lookout } from "../src/admin.ts"
 export { Registry } from "../src/index.ts"
 export { Cart } from "./cart-room.ts"
 export { Counter } from "./counter-room.ts"
@@ -22,6 +24,7 @@ interface Env extends ServerEnv, GuestSettings {
 /** The room of texts, rich texts and drawings: it exports a drawing as SVG too. */
 export class Room extends ServerRoom {
   override readonly formats = DRAWING_FORMATS
+  override readonly desk = makeDesk()
 }
 
 export default {
@@ -33,7 +36,7 @@ export default {
     // The country the edge saw the request come from; the pages show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     if (pathname === "/guest") return answerGuest(request, env, Object.keys(PARTIES))
-    return routeDocuments(request, env, { parties: Object.keys(PARTIES), agents: mcp })
+    return routeDocuments(request, env, { parties: Object.keys(PARTIES), agents: mcp, admin })
   },
 
   /** Once a day, by the trigger in wrangler.toml: what guests have left behind. */

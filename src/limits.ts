@@ -438,6 +438,31 @@ export const LIMITS = {
   /** ... to this ceiling, ms. */
   registryRetryCeilingMs: 60_000,
 
+  // ---- what an operator sees (yurt/admin)
+  /** A room in which something happened reports it this long after the first of it, ms: a request and some rows. */
+  reportMs: 60_000,
+  /** What is counted between two reports is stored at most this often, ms: before an idle room leaves memory. */
+  reportKeepMs: 8_000,
+  /** How long it is kept who read, exported, restored, deleted, ms. 0: it is not written down. */
+  auditMs: 90 * 24 * 3_600_000,
+  /** Entries of the audit, of all documents together: some 200 MB. The oldest go first. */
+  auditEntries: 1_000_000,
+  /** Entries that wait in a room for its next report; further ones are only counted. */
+  auditWaiting: 1_000,
+  /** What rooms have used a day is kept so long, ms. */
+  usageMs: 90 * 24 * 3_600_000,
+  /** A room is billed as awake for this long after something happened, ms: its timers. A guess that fits what was measured. */
+  awakeTailMs: 1_000,
+  /** Operators who watch the frames of one room. */
+  frameWatchers: 4,
+  /** They are told this often, ms, of at most so many frames; the rest is counted. */
+  frameTickMs: 100,
+  framesShown: 200,
+  /** A person's documents, and documents to be flushed, that one request asks. @source Workers limits: 1,000 calls a request */
+  adminBatch: 50,
+  /** Documents that one search looks through; it goes on from there. */
+  adminSearch: 10_000,
+
   // ---- addresses
   /** A document's name, its party included, bytes of UTF-8. @source Durable Objects: very long names are lost on the way to the object */
   idBytes: 256,
@@ -465,7 +490,7 @@ const CEILINGS: { readonly [Name in keyof typeof LIMITS]?: number } = {
 }
 
 /** The numbers that may be 0. */
-const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockToleranceMs", "pastBytes"])
+const MAY_BE_ZERO: ReadonlySet<string> = new Set(["retentionMs", "clockToleranceMs", "pastBytes", "auditMs"])
 
 /** The numbers that may have a fraction. */
 const MAY_BE_FRACTIONS: ReadonlySet<string> = new Set([

@@ -267,6 +267,8 @@ export interface RoomRpc {
     ask: PastCalls[Verb]["ask"],
     grant: Grant,
   ): Promise<Answer<PastCalls[Verb]["answer"]>>
+  /** What an operator sees or does, by the verbs of "yurt/admin". Refuses with "not-found" where the room has no desk. */
+  operate(verb: string, ask: object, grant: Grant): Promise<Answer<object>>
   /**
    * What a peer without a socket of its own says (see wire/tunnel.ts). Refuses with "unavailable" where the session has
    * ended, "forbidden" where it is somebody else's.

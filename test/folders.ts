@@ -18,9 +18,11 @@ const ORDER: Order = {
   "index.ts": ["http", "room", "access", "archive"],
   "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
   "agent.ts": ["http", "agent", "rpc.ts", "errors.ts"],
-  host: ["http", "room", "access", "rpc.ts", "archive", "errors.ts"],
+  "admin.ts": ["admin", "http", "room"],
+  host: ["admin", "http", "room", "access", "rpc.ts", "archive", "errors.ts"],
   cli: ["token.ts", "access", "archive", "export", "limits.ts", "errors.ts"],
   "token.ts": ["access", "errors.ts"],
+  admin: ["http", "room", "access", "rpc.ts", "history", "wire", "placement.ts", "limits.ts", "errors.ts"],
   http: ["pipe", "access", "rpc.ts", "history", "agent", "import", "export", "limits.ts", "errors.ts"],
   room: [
     "access",

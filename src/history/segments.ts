@@ -289,6 +289,30 @@ export class Segments {
     this.#onDamage()
   }
 
+  /** The segments that can be read, by number. @param options.hereOnly leave out what stands in the archive */
+  readable({ hereOnly = false } = {}): number[] {
+    return this.#pieces(`kind = 'segment' AND damaged = 0 ${hereOnly ? "AND moved IS NULL" : ""}`).map(
+      ({ id }) => id,
+    )
+  }
+
+  /**
+   * Put other origins in the place of those of a segment; one that was moved out comes back.
+   * @param change gives the very same bytes where they stay
+   * @throws Away where it has to be fetched first
+   */
+  rewriteOrigins(id: number, change: (who: Uint8Array) => Uint8Array): void {
+    const [piece] = this.#pieces("id = ?", id)
+    if (piece === undefined) return
+    const commits = this.#tryReadSegment(piece)
+    const changed = commits.map((commit) => ({ ...commit, who: change(commit.who) }))
+    if (changed.every(({ who }, i) => who === commits[i]!.who)) return
+    this.#tables.write((sql) => {
+      this.#keepSegment(changed)
+      this.#drop(sql, piece)
+    })
+  }
+
   /** Forget all of it; what stands in the archive is to be removed there. */
   clear(): void {
     this.#tables.write((sql) => {

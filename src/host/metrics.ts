@@ -1,44 +1,50 @@
 /**
- * What an operator watches, as OpenMetrics text: counted from the events of all rooms, which plain workerd runs in one
- * isolate. Nothing is stored; counters begin at 0 with the process, as counters may.
+ * What an operator watches, of this process: counted from the events of all rooms, which plain workerd runs in one isolate.
+ * Nothing is stored; counters begin at 0 with the process, as counters may.
  */
+import type { Counts } from "../admin/counts.ts"
 import type { RoomEvent } from "../room/events.ts"
 
-/** The media type of OpenMetrics. @source OpenMetrics 1.0, "Protocol Negotiation" */
-export const METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+/** An idle room leaves memory after this, ms. @source workerd: a Durable Object without work is evicted after 10 s */
+const AWAKE_MS = 10_000
 
-/** Label → count. */
-type Counts = Map<string, number>
+/** What of the lookout's this process does not know: rooms that sleep, and what they are billed for. */
+const STORED =
+  /^yurt_(documents|document_bytes|waiting_updates|(requests|alarms|rows_read|rows_written|awake_seconds|cost_dollars)_total)$/
 
 /** Counts what happens in the rooms of this process. */
 export class Metrics {
-  readonly #startedAtMs: number
-  readonly #events: Counts = new Map()
-  readonly #refusals: Counts = new Map()
+  #startedAtMs: number | null = null
+  readonly #counts: Counts = {}
   /** Rooms with peers, and how many. Outlives a room's sleep. */
   readonly open: Map<string, number> = new Map()
+  /** Of each: how many of which sort. */
+  readonly #roles = new Map<string, Map<string, number>>()
+  /** When something was counted in a room last, ms since 1970. */
+  readonly #activeAtMs = new Map<string, number>()
   /** Rooms whose archive lacks something because the last attempt failed, and how many revisions. */
   readonly #lagging = new Map<string, number>()
   readonly #damaged = new Set<string>()
-  #committedBytes = 0
 
-  constructor(startedAtMs: number) {
-    this.#startedAtMs = startedAtMs
+  /** A request came. While a Worker is loaded its clock stands at 0, so the first one tells when it started. */
+  started(atMs: number): void {
+    this.#startedAtMs ??= atMs
+  }
+
+  /** Something was counted in a room: a sample of admin/counts.ts. */
+  count(document: string, sample: string, by: number): void {
+    this.#counts[sample] = (this.#counts[sample] ?? 0) + by
+    this.#activeAtMs.set(document, Date.now())
   }
 
   /** Take an event of a room into account. */
   note(document: string, event: RoomEvent): void {
-    count(this.#events, event.type)
     switch (event.type) {
       case "joined":
       case "left":
+        this.#passed(document, event)
         if (event.peers === 0) this.open.delete(document)
         else this.open.set(document, event.peers)
-        return
-      case "refused":
-        return count(this.#refusals, event.code)
-      case "committed":
-        this.#committedBytes += event.bytes
         return
       case "archive-failed":
         this.#lagging.set(document, event.lag)
@@ -55,55 +61,45 @@ export class Metrics {
         this.#damaged.delete(document)
         return
       default:
-        // Counted above.
+        // Counted by the room's desk.
         return
     }
   }
 
-  /** Everything, as OpenMetrics text. */
-  write(): string {
-    const peers = [...this.open.values()].reduce((sum, peers) => sum + peers, 0)
-    const lag = Math.max(0, ...this.#lagging.values())
+  /** Every sample by its name. @param stored what rooms have reported, those that sleep among them */
+  samples(stored: readonly (readonly [string, number])[] = []): [string, number][] {
+    const connections = new Map<string, number>()
+    for (const [document, roles] of this.#roles) {
+      if (!this.open.has(document)) continue
+      for (const [role, n] of roles) connections.set(role, (connections.get(role) ?? 0) + n)
+    }
+    const oldestMs = Date.now() - AWAKE_MS
+    for (const [document, atMs] of this.#activeAtMs) if (atMs < oldestMs) this.#activeAtMs.delete(document)
     return [
-      gauge("yurt_connections", "Sockets of peers that are open.", peers),
-      gauge("yurt_rooms_open", "Rooms with at least one peer.", this.open.size),
-      gauge(
-        "yurt_rooms_damaged",
-        "Rooms with something in quarantine that is not recovered.",
-        this.#damaged.size,
-      ),
-      gauge(
-        "yurt_rooms_lagging",
-        "Rooms whose last attempt to reach the archive failed.",
-        this.#lagging.size,
-      ),
-      gauge("yurt_archive_lag_revisions", "The most revisions that the archive lacks of one of them.", lag),
-      counter("yurt_events", "What happened in rooms, by event.", "event", this.#events),
-      counter("yurt_refused", "Frames and requests that rooms refused, by error.", "code", this.#refusals),
-      counter(
-        "yurt_committed_bytes",
-        "Bytes of updates that are on disk.",
-        null,
-        new Map([["", this.#committedBytes]]),
-      ),
-      gauge("process_start_time_seconds", "When the server started.", this.#startedAtMs / 1000),
-      "# EOF\n",
-    ].join("")
+      ...[...connections].filter(([, n]) => n > 0),
+      ["yurt_rooms_open", this.open.size],
+      ["yurt_rooms_awake", this.#activeAtMs.size],
+      ["yurt_rooms_damaged", this.#damaged.size],
+      ["yurt_rooms_lagging", this.#lagging.size],
+      ["yurt_archive_lag_revisions", Math.max(0, ...this.#lagging.values())],
+      ...stored.filter(([name]) => STORED.test(name)).map(([name, value]): [string, number] => [name, value]),
+      ...Object.entries(this.#counts),
+      ["process_start_time_seconds", (this.#startedAtMs ?? 0) / 1000],
+    ]
   }
-}
 
-function count(counts: Counts, label: string): void {
-  counts.set(label, (counts.get(label) ?? 0) + 1)
-}
-
-function gauge(name: string, help: string, value: number): string {
-  return `# TYPE ${name} gauge\n# HELP ${name} ${help}\n${name} ${value}\n`
-}
-
-/** @param label null: one count without a label. Labels are words of ours: nothing in them is to be escaped */
-function counter(name: string, help: string, label: string | null, counts: Counts): string {
-  const samples = [...counts].map(([value, count]) =>
-    label === null ? `${name}_total ${count}\n` : `${name}_total{${label}="${value}"} ${count}\n`,
-  )
-  return `# TYPE ${name} counter\n# HELP ${name} ${help}\n${samples.join("")}`
+  #passed(
+    document: string,
+    { type, peers, rights, dialect }: Extract<RoomEvent, { type: "joined" | "left" }>,
+  ): void {
+    if (peers === 0) {
+      this.#roles.delete(document)
+      return
+    }
+    const roles = this.#roles.get(document) ?? new Map<string, number>()
+    const role = `yurt_connections{rights="${rights}",dialect="${dialect}"}`
+    // A token that was renewed may have changed the rights in between.
+    roles.set(role, Math.max(0, (roles.get(role) ?? 0) + (type === "joined" ? 1 : -1)))
+    this.#roles.set(document, roles)
+  }
 }

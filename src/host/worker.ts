@@ -7,6 +7,10 @@ import { authorize } from "../access/door.ts"
 import { checkRevoked, type RegistryEnv } from "../access/revocations.ts"
 import { OPEN_GRANT } from "../access/rights.ts"
 import type { AccessSettings } from "../access/settings.ts"
+import { writeMetrics } from "../admin/counts.ts"
+import { makeDesk } from "../admin/desk.ts"
+import { findLookout, type LookoutEnv } from "../admin/reports.ts"
+import { admin, answerMetrics } from "../admin/routes.ts"
 import type { Archive, ArchivePage } from "../archive/archive.ts"
 import { chooseArchive } from "../archive/choose.ts"
 import { mirrorArchive } from "../archive/mirror.ts"
@@ -17,13 +21,14 @@ import { Room as YurtRoom } from "../room/room.ts"
 import { unwrap } from "../rpc.ts"
 import { type CatalogueRpc, catalogueArchive } from "./catalogue.ts"
 import { logLine } from "./log.ts"
-import { METRICS_TYPE, Metrics } from "./metrics.ts"
+import { Metrics } from "./metrics.ts"
 
 export { Registry } from "../access/registry.ts"
+export { Lookout } from "../admin/lookout.ts"
 export { Catalogue } from "./catalogue.ts"
 
 /** What the configuration of `yurt serve` binds. */
-export interface Env extends AccessSettings, RegistryEnv {
+export interface Env extends AccessSettings, RegistryEnv, LookoutEnv {
   readonly Room: DurableObjectNamespace<Room>
   readonly Catalogue: { getByName(name: string): CatalogueRpc }
   /** The least that is logged: debug, info, warn or error. */
@@ -40,12 +45,13 @@ const REFILLED_AT_ONCE = 256
 const CATALOGUE = "all"
 
 /** Plain workerd runs all rooms in this one isolate, so what is counted here is all there is, and outlives their sleep. */
-const metrics = new Metrics(Date.now())
+const metrics = new Metrics()
 let draining = false
 
 /** A document whose archive is the one that the environment names, else the catalogue. */
 export class Room extends YurtRoom<Env> {
   readonly archive: Archive | null = this.#chooseArchive()
+  override readonly desk = makeDesk({ count: (sample, by) => metrics.count(this.name, sample, by) })
 
   override onEvent(event: RoomEvent): void {
     metrics.note(this.name, event)
@@ -130,23 +136,26 @@ export class Control extends WorkerEntrypoint<Env> {
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
+    metrics.started(Date.now())
     if (!draining) {
       const isMetrics = request.method === "GET" && new URL(request.url).pathname === "/metrics"
-      return isMetrics ? answerMetrics(request, env) : routeDocuments(request, env)
+      return isMetrics ? measure(request, env) : routeDocuments(request, env, { admin })
     }
     const error = new SyncError("restarting", "The server starts anew; ask again.")
     return Response.json(error, { status: error.status, headers: { "retry-after": "2" } })
   },
 }
 
-/** `GET /metrics`, for an admin's token: how busy a server is, and what it refuses, is not for everybody. */
-async function answerMetrics(request: Request, env: Env): Promise<Response> {
+/**
+ * `GET /metrics`, for an admin's token: how busy a server is, and what it refuses, is not for everybody. What this process
+ * has counted is newer than what rooms have reported, so of the lookout's samples only those are taken that nobody counts.
+ */
+async function measure(request: Request, env: Env): Promise<Response> {
   try {
     const grant = await authorize(request, { id: null, rights: "admin" }, env)
     await checkRevoked(env, { grant, visit: null })
-    return new Response(metrics.write(), {
-      headers: { "content-type": METRICS_TYPE, "cache-control": "no-store" },
-    })
+    const stored = (await findLookout(env)?.samples()) ?? []
+    return answerMetrics(writeMetrics(metrics.samples(stored)))
   } catch (thrown) {
     const error = asSyncError(thrown)
     return Response.json(error, { status: error.status })

@@ -5,7 +5,7 @@
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { findRooms, type RoomNamespace } from "../rpc.ts"
-import type { DocumentAsk, DocumentsAsk } from "./resource.ts"
+import type { Ask, DocumentAsk, DocumentsAsk, Resource } from "./resource.ts"
 
 /** How a server of rooms is set up. */
 export interface RouteOptions {
@@ -26,6 +26,15 @@ export interface RouteOptions {
     answer(ask: DocumentAsk): Promise<Response>
     answerAll(ask: DocumentsAsk): Promise<Response>
   }
+  /** The operator's page and what it asks: `admin` of "yurt/admin". Without it nothing of that is there. */
+  readonly admin?: AdminOption
+}
+
+/** What "yurt/admin" adds to the routes. */
+export interface AdminOption {
+  readonly resources: readonly Resource[]
+  /** Somebody was revoked, or it was taken back: for the audit. */
+  note(ask: Ask, deed: "revoked" | "un-revoked", whom: string): Promise<void>
 }
 
 /** A room that a path names. */

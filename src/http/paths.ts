@@ -39,7 +39,11 @@ export function parsePath(pathname: string): Target {
   const sweet = /^\/(doc|d)\/(.+)\/(auth|as-update|update)$/s.exec(pathname)
   if (sweet !== null) return { path: `/${sweet[1]}/{id}/${sweet[3]}`, party: null, id: sweet[2]! }
   const match = /^\/(?:docs|parties\/([^/]+))\/(.*)$/s.exec(pathname)
-  if (match === null) return { path: pathname, party: null, id: null }
+  if (match === null) {
+    const [, item] = /^\/admin\/subjects\/(.+)$/s.exec(pathname) ?? []
+    if (item !== undefined) return { path: "/admin/subjects/{sub}", party: null, id: null, item }
+    return { path: pathname, party: null, id: null }
+  }
   const [, party = null, rest = ""] = match
   const at = rest.indexOf("/-/")
   if (at < 0) return { path: "/docs/{id}", party, id: rest }

@@ -14,6 +14,8 @@ export interface Ask {
   readonly limits: Limits
   /** null where the resource needs no rights. */
   readonly grant: Grant | null
+  /** Which of its things the path names, decoded; "" where it names none. */
+  readonly item: string
 }
 
 /** The same, about a document. */
@@ -22,8 +24,6 @@ export interface DocumentAsk extends Ask {
   readonly room: RoomRpc
   /** The document's name. */
   readonly name: string
-  /** Which of its things the path names, decoded; "" where it names none. */
-  readonly item: string
 }
 
 /** A request about documents that it names in its body: about those that the token covers. */

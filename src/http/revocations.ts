@@ -22,23 +22,29 @@ export const revocations: Resource = {
     },
     POST: {
       rights: "admin",
-      async answer({ request, env, limits }) {
-        const dismissal = await revoke(
-          env,
-          parseRevocation(await readBody(request, limits.bodyBytes), limits),
-        )
+      async answer(ask) {
+        const { request, env, limits, options } = ask
+        const who = parseRevocation(await readBody(request, limits.bodyBytes), limits)
+        const dismissal = await revoke(env, who)
+        await options.admin?.note(ask, "revoked", nameOf(who))
         return answerJson(dismissal, dismissal.failed === 0 ? 200 : 202)
       },
     },
     DELETE: {
       rights: "admin",
-      async answer({ url, env, limits }) {
+      async answer(ask) {
+        const { url, env, limits, options } = ask
         const who = revokedOf(Object.fromEntries(url.searchParams), limits)
         if (!(await restore(env, who))) throw new SyncError("not-found", "There is no such revocation.")
+        await options.admin?.note(ask, "un-revoked", nameOf(who))
         return new Response(null, { status: 204 })
       },
     },
   },
+}
+
+function nameOf(who: Revoked): string {
+  return "subject" in who ? who.subject : `token ${who.tokenId}`
 }
 
 /** @throws SyncError "bad-request" */

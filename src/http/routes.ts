@@ -62,6 +62,11 @@ const TABLE: ReadonlyMap<string, Resource> = new Map(RESOURCES.map((resource) =>
 /** Statuses worth another try, and after how many seconds. */
 const RETRY_AFTER_S: Readonly<Record<number, string>> = { 429: "10", 503: "5" }
 
+/** What is there, the operator's own where the server has been given them. */
+function resourceAt({ path }: Target, { admin }: RouteOptions): Resource | undefined {
+  return TABLE.get(path) ?? admin?.resources.find((resource) => resource.path === path)
+}
+
 /**
  * The whole HTTP and WebSocket face of a server of rooms. Always answers; never throws, never shows a stack.
  *
@@ -77,12 +82,13 @@ export async function routeDocuments(
   options: RouteOptions = {},
 ): Promise<Response> {
   try {
-    return finish(request, env, await answer(request, env, options))
+    return finish(request, { env, options }, await answer(request, env, options))
   } catch (thrown) {
     const error = asSyncError(thrown)
     if (error.code === "internal") console.error("routes:", error.cause ?? error)
     return (
-      refuseSocket(request, error) ?? finish(request, env, answerError(error, challengeFor(request, env)))
+      refuseSocket(request, error) ??
+      finish(request, { env, options }, answerError(error, challengeFor(request, env)))
     )
   }
 }
@@ -90,7 +96,7 @@ export async function routeDocuments(
 async function answer(request: Request, env: object, options: RouteOptions): Promise<Response> {
   const url = new URL(request.url)
   const target = parsePath(url.pathname)
-  const resource = TABLE.get(target.path)
+  const resource = resourceAt(target, options)
   // Before anything that could be refused: a page is shown no answer whose preflight was refused, not even why.
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: allow(resource) })
   if (resource === undefined) throw new SyncError("not-found", `Nothing is at ${url.pathname}.`)
@@ -109,7 +115,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       const { rights, answer } = resource.methods[method]!
       const need = { id: null, rights: rights ?? "admin" }
       const grant = rights === null ? null : await admit(request, { env, need, visit: null })
-      return answer({ request, url, env, options, limits, grant })
+      return answer({ request, url, env, options, limits, grant, item: decodeItem(target) })
     }
     case "document": {
       const { rights, opens, answer } = resource.methods[method]!
@@ -127,13 +133,13 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
         await limitRequests(env, claims, request)
         await checkRevoked(env, { grant: claims, visit: null })
       }
-      const ask = { request, url, env, options, limits, grant: null }
+      const ask = { request, url, env, options, limits, grant: null, item: "" }
       return resource.methods[method]!.answer({
         ...{ ...ask, claims },
         enter(document, rights) {
           const { name, rooms } = placeOf(targetOf(document), env, options)
           const grant = claims === null ? OPEN_GRANT : grantFor(claims, { id: name, rights })
-          return { ...ask, grant, room: rooms.getByName(name), name, item: "" }
+          return { ...ask, grant, room: rooms.getByName(name), name }
         },
       })
     }
@@ -259,10 +265,14 @@ function placeOf({ party, id }: Target, env: object, options: RouteOptions): Pla
 // ---- answers
 
 /** What every answer has. A 101 carries its socket: a copy with more headers would lose it. */
-function finish(request: Request, env: object, response: Response): Response {
+function finish(
+  request: Request,
+  { env, options }: { env: object; options: RouteOptions },
+  response: Response,
+): Response {
   if (response.status === 101) return response
   const headers = new Headers(response.headers)
-  const resource = TABLE.get(parsePath(new URL(request.url).pathname).path)
+  const resource = resourceAt(parsePath(new URL(request.url).pathname), options)
   const asked = request.headers.get("access-control-request-method")
   // Where nothing is, a page may ask by any method, and is told so.
   const methods = resource === undefined ? (asked === null ? [] : [asked]) : methodsOf(resource)

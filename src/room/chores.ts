@@ -2,6 +2,7 @@
 import type { Chore } from "./agenda.ts"
 import type { Archivist } from "./archivist.ts"
 import type { Crowd } from "./crowd.ts"
+import type { Desk } from "./desk.ts"
 import type { Dialogue } from "./dialogue.ts"
 import type { Idle } from "./idle.ts"
 import type { Intake } from "./intake.ts"
@@ -28,11 +29,25 @@ export function listChores<P extends Peer>(room: {
   readonly past: Past
   readonly mover: Mover
   readonly streams: Streams
+  readonly desk: Desk | null
   /** Drop the room's own storage. */
   readonly retire: () => Promise<void>
 }): Chore[] {
-  const { log, replica, crowd, knockers, intake, dialogue, archivist, idle, past, mover, streams, postbox } =
-    room
+  const {
+    log,
+    replica,
+    crowd,
+    knockers,
+    intake,
+    dialogue,
+    archivist,
+    idle,
+    past,
+    mover,
+    streams,
+    postbox,
+    desk,
+  } = room
   const now = (isDue: boolean): number | null => (isDue ? Date.now() : null)
   return [
     {
@@ -90,6 +105,7 @@ export function listChores<P extends Peer>(room: {
       dueAtMs: () => postbox.dueAtMs,
       run: () => postbox.flush(),
     },
+    ...(desk === null ? [] : [{ name: "report", dueAtMs: () => desk.dueAtMs, run: () => desk.report() }]),
     {
       name: "dehydrate",
       dueAtMs: () => now(replica.rests && crowd.peers.size === 0),
@@ -97,7 +113,10 @@ export function listChores<P extends Peer>(room: {
     },
     {
       name: "retire",
-      dueAtMs: () => (streams.size > 0 || postbox.dueAtMs !== null ? null : idle.retiresAtMs),
+      dueAtMs: () =>
+        streams.size > 0 || postbox.dueAtMs !== null || (desk !== null && desk.dueAtMs !== null)
+          ? null
+          : idle.retiresAtMs,
       run: () => room.retire(),
     },
   ]

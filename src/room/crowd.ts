@@ -19,6 +19,7 @@ import { dialectNamed } from "../wire/dialects.ts"
 import { yurt } from "../wire/y-websocket.ts"
 import type { Bearer } from "./authors.ts"
 import { Deliveries } from "./deliveries.ts"
+import type { Desk } from "./desk.ts"
 import type { Emit } from "./events.ts"
 import type { Knock } from "./knockers.ts"
 import { judgeSilence } from "./liveness.ts"
@@ -111,7 +112,9 @@ export class SocketPeer implements Peer {
 
   say(frame: Told): void {
     const message = this.dialect.write(frame)
-    if (message !== null) this.#crowd.send(this, message)
+    if (message === null) return
+    this.#crowd.desk?.said(this, frame, message.length)
+    this.#crowd.send(this, message)
   }
 }
 
@@ -120,6 +123,8 @@ export class Crowd {
   /** The peers that take part; sockets that are only kept open are not among them. */
   readonly peers: Set<SocketPeer> = new Set()
   readonly limits: Limits
+  /** Who sees every frame; null: nobody. */
+  readonly desk: Desk | null
   readonly #ctx: DurableObjectState
   readonly #emit: Emit
   readonly #presence: Presence<Speaker>
@@ -147,12 +152,14 @@ export class Crowd {
       limits: Limits
       emit: Emit
       presence: Presence<Speaker>
+      desk?: Desk | null
       onCame: (peer: SocketPeer) => void
       onLeft: (left: Left) => void
     },
   ) {
     this.#ctx = ctx
     this.limits = options.limits
+    this.desk = options.desk ?? null
     this.#emit = options.emit
     this.#presence = options.presence
     this.#onCame = options.onCame
@@ -185,7 +192,7 @@ export class Crowd {
     const peer = new SocketPeer(this, connection, { id: crypto.randomUUID(), grant, dialect })
     this.#add(peer)
     this.attach(peer)
-    this.#emit({ type: "joined", subject: grant.subject, peers: this.peers.size })
+    this.#emit({ type: "joined", subject: grant.subject, peers: this.peers.size, ...roleOf(peer) })
     return peer
   }
 
@@ -535,7 +542,7 @@ export class Crowd {
     }
     const announced = this.#presence.announcedBy(peer)
     const clients = this.#presence.leave(peer)
-    this.#emit({ type: "left", subject: peer.grant.subject, peers: this.peers.size })
+    this.#emit({ type: "left", subject: peer.grant.subject, peers: this.peers.size, ...roleOf(peer) })
     this.#onLeft({ clients, announced })
   }
 
@@ -577,6 +584,10 @@ export class Crowd {
     }
     return this.limits.attachMs
   }
+}
+
+function roleOf({ grant, dialect }: SocketPeer): { rights: Grant["rights"]; dialect: string } {
+  return { rights: grant.rights, dialect: dialect.name }
 }
 
 /** Send on a socket that may be gone, with its close event on the way. @returns whether it was sent */

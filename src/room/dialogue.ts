@@ -90,6 +90,7 @@ export class Dialogue {
       if (peer.standing !== "in") return this.#crowd.answer(peer)
       const said = peer.dialect.read(message)
       if (said === null) return
+      this.#crowd.desk?.heard(peer, said, message.length)
       const { document, type } = said
       if (document !== undefined) return this.#crowd.turnAway(peer, { document, type })
       this.#do(peer, said, now)

@@ -7,8 +7,8 @@ import type { Version } from "../history/versions.ts"
 
 /** One thing that happened in a room. Numbers of bytes are bytes, times are ms. */
 export type RoomEvent =
-  | { readonly type: "joined"; readonly subject: string | null; readonly peers: number }
-  | { readonly type: "left"; readonly subject: string | null; readonly peers: number }
+  | ({ readonly type: "joined" } & Passing)
+  | ({ readonly type: "left" } & Passing)
   /** A frame or request was answered with an error; `cause` where the fault is the server's. */
   | {
       readonly type: "refused"
@@ -56,6 +56,15 @@ export type RoomEvent =
   | { readonly type: "retired" }
   /** A chore of the alarm failed and comes again. */
   | { readonly type: "chore-failed"; readonly chore: string; readonly cause: unknown }
+
+/** Someone who comes or goes, and how many are here then. */
+interface Passing {
+  readonly subject: string | null
+  readonly peers: number
+  readonly rights: "read" | "write"
+  /** The name of what they speak. */
+  readonly dialect: string
+}
 
 /** Receives events. */
 export type Emit = (event: RoomEvent) => void

@@ -33,6 +33,8 @@ export interface Outlet<Peer> {
   encodePresence(clients: readonly number[]): Uint8Array
   /** The presence of these clients has changed: whoever follows without a socket is told. */
   moved?(clients: readonly number[]): void
+  /** A frame went out: to how many, and how many bytes in all. */
+  told?(frame: Told, sent: { readonly sends: number; readonly bytes: number }): void
 }
 
 /** Relays updates and awareness states to the peers of a room, gathered into ticks. */
@@ -120,6 +122,7 @@ export class FanOut<Peer> {
       cost.sends++
       cost.bytes += message.length
     }
+    this.#outlet.told?.(frame, cost)
   }
 
   #hasReceivers(sender: Peer | null): boolean {

@@ -64,6 +64,7 @@ export class Idle {
       this.#past.busy ||
       this.#archivist.outbox.dirty ||
       this.#log.damaged ||
+      this.#log.noted("read_only") !== null ||
       // A person may still want to look at what was set aside.
       this.#log.quarantined > 0 ||
       this.#replica.waiting.size > 0 ||

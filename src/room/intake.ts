@@ -47,6 +47,8 @@ export class Intake<P extends Peer> {
   readonly #commits: Throttle
   /** Judges again what waits and was put off. */
   readonly #looks: Throttle
+  /** An operator has made the document read-only: nothing but the archive's copy is taken. */
+  isLocked = false
   /** The outcome of the last commit. */
   #last: Commit = { kind: "committed", revision: 0 }
 
@@ -74,10 +76,11 @@ export class Intake<P extends Peer> {
   /**
    * Take an update: what of it is new is relayed, and committed at once when quiet, else with what comes within a window.
    * @param sender does not get its own back
-   * @throws SyncError as `Replica.receive`; pending-full where a part would have to wait and there is no room for it
+   * @throws SyncError forbidden while it is locked; as `Replica.receive`; pending-full where a part would have to wait and there is no room for it
    *   (the rest was taken); conflict where other content stands under the sender's own client id
    */
   take(update: Uint8Array, delivery: Delivery, sender: P | null): Received {
+    if (this.isLocked && delivery.archived !== true) throw locked()
     this.#verify(update, delivery)
     const replica = this.#replica
     if (replica.isNearlyFull(update.length) && this.commit().kind === "committed") replica.compact()
@@ -100,6 +103,7 @@ export class Intake<P extends Peer> {
     origin: Origin,
     { bytes = null, client = null }: { bytes?: number | null; client?: number | null } = {},
   ): Result {
+    if (this.isLocked) throw locked()
     const isTight = bytes !== null && this.#replica.isNearlyFull(bytes)
     if (isTight && this.commit().kind === "committed") this.#replica.compact()
     const { result, update } = this.#replica.edit(change, origin, { foreign: bytes !== null, client })
@@ -213,6 +217,10 @@ export class Intake<P extends Peer> {
       this.#authors.verified(client, { owner: subject, end, known: this.#replica.clockOf(client) })
     }
   }
+}
+
+function locked(): SyncError {
+  return new SyncError("forbidden", "An operator has made this document read-only.")
 }
 
 function unavailable(cause: unknown): SyncError {

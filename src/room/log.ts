@@ -186,6 +186,20 @@ export class Log {
     })
   }
 
+  /** Put other origins in the place of those in the log. @param change gives the very same bytes where they stay */
+  rewriteOrigins(change: (who: Uint8Array) => Uint8Array): void {
+    this.#write(() => {
+      for (const row of this.#database.sql<HeadRow>(`SELECT ${HEAD_COLUMNS} FROM log WHERE part = 0`)) {
+        const who = originsIn(row)
+        const changed = change(who)
+        if (changed === who) continue
+        const clocks = row.clocks === null ? null : new Uint8Array(row.clocks)
+        const checksum = headChecksum(clocks, changed)
+        this.#database.sql("UPDATE log SET who = ?, head_crc = ? WHERE id = ?", changed, checksum, row.id)
+      }
+    })
+  }
+
   /** The commits of some rows of the log, or what is wrong with one. */
   #gatherCommits(
     where = "",

@@ -16,6 +16,7 @@ import { Authors } from "./authors.ts"
 import { Changes } from "./changes.ts"
 import { listChores } from "./chores.ts"
 import { Crowd, type SocketPeer } from "./crowd.ts"
+import type { Desk } from "./desk.ts"
 import { Dialogue } from "./dialogue.ts"
 import type { Emit } from "./events.ts"
 import { FanOut } from "./fan-out.ts"
@@ -41,6 +42,8 @@ export interface Host {
   readonly ctx: DurableObjectState
   readonly limits: Limits
   readonly archive: Archive | null
+  /** What an operator sees; null: nothing. */
+  readonly desk: Desk | null
   /** Who is told what happens; null: nobody. */
   readonly receiver: Receiver | null
   readonly emit: Emit
@@ -84,11 +87,12 @@ export interface Parts {
   readonly idle: Idle
   readonly agenda: Agenda
   readonly past: Past
+  readonly desk: Desk | null
 }
 
 /** Make the parts of a room that wakes, from its storage and the attachments of its sockets. */
 export function assemble(host: Host): Parts {
-  const { name, ctx, limits, archive, emit } = host
+  const { name, ctx, limits, archive, emit, desk } = host
   const log = new Log(ctx.storage, limits, () => emit({ type: "past-damaged" }))
   const presence = new Presence<Speaker>(limits, {
     subjectOf: ({ grant }) => grant.subject,
@@ -116,6 +120,7 @@ export function assemble(host: Host): Parts {
     limits,
     emit,
     presence,
+    desk,
     onCame: ({ grant }) => {
       if (grant.rights === "write") past.history.persons.meet(grant)
     },
@@ -131,6 +136,7 @@ export function assemble(host: Host): Parts {
       send: (peer, message) => crowd.send(peer, message),
       encodePresence: (clients) => presence.encode(clients),
       moved: (clients) => streams.moved(clients),
+      ...(desk !== null && { told: (frame, sent) => desk.told(frame, sent) }),
     },
     limits,
   )
@@ -155,6 +161,7 @@ export function assemble(host: Host): Parts {
       },
     },
   })
+  intake.isLocked = log.noted("read_only") !== null
   const aside = new Aside(replica, limits)
   const mover = new Mover(name, { archive, log, aside, limits, emit })
   const past: Past = new Past({ log, replica, intake, limits, emit, aside, mover })
@@ -237,6 +244,7 @@ export function assemble(host: Host): Parts {
     past,
     mover,
     streams,
+    desk,
     retire: host.retire,
   })
   const agenda: Agenda = new Agenda(ctx.storage, { chores, limits, emit })
@@ -249,7 +257,7 @@ export function assemble(host: Host): Parts {
   if (replica.waiting.size > 0 && crowd.peers.size === 0) intake.lookAgain()
   // After a deploy or a crash nobody has taken large states off the shelf.
   if (crowd.peers.size === 0) log.clearShelf()
-  return {
+  const parts: Parts = {
     log,
     replica,
     presence,
@@ -270,5 +278,8 @@ export function assemble(host: Host): Parts {
     idle,
     agenda,
     past,
+    desk,
   }
+  desk?.sit(parts)
+  return parts
 }

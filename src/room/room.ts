@@ -44,6 +44,7 @@ import {
 } from "../rpc.ts"
 import { yurt } from "../wire/y-websocket.ts"
 import { closeQuietly, type SocketPeer } from "./crowd.ts"
+import type { Desk, DeskKit } from "./desk.ts"
 import { EventCounts, logEvent, type RoomEvent } from "./events.ts"
 import { assemble, type Parts } from "./parts.ts"
 import { BY_SERVER } from "./past-rights.ts"
@@ -75,6 +76,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   /** The room's numbers: the defaults, and what variables change. Override with `readLimits(this.env, { … })`. */
   readonly limits: Limits = readLimits(this.env)
+
+  /** What an operator sees and does here: `desk` of "yurt/admin". null: nothing of it, and it weighs nothing. */
+  readonly desk: DeskKit | null = null
 
   /** The formats of an export. Override with `{ ...FORMATS, mine: { mediaType, write } }`. */
   readonly formats: Readonly<Record<string, Format>> = FORMATS
@@ -181,8 +185,9 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return answer(async () => {
       const { name, format } = chooseFormat({ name: want.format, accept: want.accept }, this.formats)
       await this.#ready()
-      const { replica, intake, log, archivist, past } = this.#room
+      const { replica, intake, log, archivist, past, desk } = this.#room
       if (!replica.exists) return null
+      desk?.did("exported", grant ?? null)
       if (want.at !== undefined && want.at !== null) {
         const { at } = want
         const revision = await past.reading(() => past.revisionAt(at, grant))
@@ -221,7 +226,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   ): Promise<Answer<{ revision: number; waiting?: true }>> {
     return answer(async () => {
       await this.#ready()
-      const { intake, changes } = this.#room
+      const { intake, changes, desk } = this.#room
       changes.check(conditions)
       const { subject, roots } = grant
       this.#room.past.history.persons.meet(grant)
@@ -237,6 +242,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         null,
       )
       const revision = intake.commitOrThrow()
+      desk?.did("wrote", grant)
       await this.ctx.storage.sync()
       return waits === null ? { revision } : { revision, waiting: true }
     })
@@ -248,6 +254,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       else await this.#begun()
       const { changes, past } = this.#room
       const changed = await past.reading(() => changes.make(request, grant, conditions))
+      this.#room.desk?.did("wrote", grant)
       await this.ctx.storage.sync()
       return changed
     })
@@ -260,6 +267,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       const { agents, past } = this.#room
       past.history.persons.meet(grant)
       const answered = await past.reading(() => agents.call(name, given as Json, grant, key))
+      this.#room.desk?.did("used a tool", grant)
       await this.ctx.storage.sync()
       return answered as ToolArguments
     })
@@ -277,7 +285,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     })
   }
 
-  remove(_grant: Grant): Promise<Answer<boolean>> {
+  remove(grant: Grant): Promise<Answer<boolean>> {
     return answer(async () => {
       // An archived copy that does not load opens for nobody, and can still be deleted.
       const isReadable = await this.#ready().then(
@@ -294,6 +302,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         return false
       }
       replica.erase()
+      this.#room.desk?.did("deleted", grant)
       // In the same turn: whatever fails below, the archive's copy must not come back.
       if (this.archive !== null) outbox.note({ deleting: true, dueAtMs: Date.now() })
       authors.reread()
@@ -364,7 +373,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     ask: PastCalls[Verb]["ask"],
     grant: Grant,
   ): Promise<Answer<PastCalls[Verb]["answer"]>> {
-    return answer(() => this.#askPast(verb, ask, grant))
+    return answer(async () => {
+      const answered = await this.#askPast(verb, ask, grant)
+      this.#room.desk?.did(verb === "restore" || verb === "rollback" ? "restored" : "saw the past", grant)
+      return answered
+    })
   }
 
   async #askPast<Verb extends keyof PastCalls>(
@@ -392,8 +405,15 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return answer(() => this.#room.tunnels.collect(session, waitMs, grant))
   }
 
+  operate(verb: string, ask: object, grant: Grant): Promise<Answer<object>> {
+    return answer(async () => {
+      await this.#ready()
+      return this.#desk.operate(verb, ask, grant)
+    })
+  }
+
   async dismiss(who: Revoked): Promise<void> {
-    const { crowd, knockers, streams, agents } = this.#room
+    const { crowd, knockers, streams, agents, desk } = this.#room
     this.#dismissals = [...this.#recentDismissals(), { who, atMs: Date.now() }]
     knockers.dismiss((grant) => isMeant(who, grant))
     for (const peer of [...crowd.peers]) {
@@ -401,6 +421,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     }
     streams.close((grant) => isMeant(who, grant), new SyncError("unauthorized", "This token was revoked"))
     agents.seats.dismiss((grant) => isMeant(who, grant))
+    desk?.dismiss((grant) => isMeant(who, grant))
   }
 
   async drain(): Promise<number> {
@@ -456,7 +477,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   override onConnect(connection: Connection, { request }: ConnectionContext): void {
     const { crowd, dialogue, knockers, agenda, idle } = this.#room
-    const grant = decodeGrant(request)
+    const grant = this.#worthNow(decodeGrant(request))
     idle.stir()
     if (grant !== null && offersYurt(request)) dialogue.greet(crowd.admit(connection, grant, yurt))
     else knockers.knock(connection, { grant, isHocuspocus: request.headers.get(DIALECT_HEADER) !== null })
@@ -524,6 +545,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
   }
 
   override async onAlarm(): Promise<void> {
+    this.#room.desk?.asked("alarms")
     await this.#room.agenda.run()
   }
 
@@ -533,12 +555,21 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     if (grant === null) throw new SyncError("unauthorized", "A stream needs its token in the request")
     await this.#begun()
     this.#checkStillWelcome(grant)
+    // No id has a segment `-`, so only the Worker's own route is spelled like this.
+    if (new URL(request.url).pathname.endsWith("/-/watch")) return this.#desk.watch(grant)
     this.#room.idle.stir()
     this.#room.outbox.doubt()
     return this.#room.streams.open(request, grant)
   }
 
   // ---- the parts
+
+  /** @throws SyncError not-found where the class names no desk */
+  get #desk(): Desk {
+    const { desk } = this.#room
+    if (desk !== null) return desk
+    throw new SyncError("not-found", 'This room has no desk: give its class desk = desk, of "yurt/admin".')
+  }
 
   /** The parts of this room. Made at the first event, because a subclass's fields are set after our constructor. */
   get #room(): Parts {
@@ -552,6 +583,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
       ctx: this.ctx,
       limits: this.limits,
       archive: this.archive,
+      desk: this.desk?.seat({ name: this.name, ctx: this.ctx, env: this.env, limits: this.limits }) ?? null,
       receiver: this.#receiver,
       emit: (event) => this.#emit(event),
       seed: (signal) => this.seed(signal),
@@ -587,7 +619,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
    * @throws SyncError archive-unavailable: a room never starts empty over a document that exists
    */
   #ready(): Promise<void> {
-    const { replica, crowd, archivist, intake } = this.#room
+    const { replica, crowd, archivist, intake, desk } = this.#room
+    desk?.asked("requests")
     // Peers are let in only after the archive was asked.
     if (replica.holds || crowd.peers.size > 0) return this.#opening ?? DONE
     this.#opening ??= archivist
@@ -619,7 +652,12 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     await checkRevoked(this.env, { grant, visit: { binding, name: this.name } })
     this.#checkStillWelcome(grant)
     await this.#begun()
-    return grant
+    return this.#worthNow(grant)
+  }
+
+  /** What a grant is worth while an operator holds the document read-only: who writes is a reader until then. */
+  #worthNow<Maybe extends Grant | null>(grant: Maybe): Maybe {
+    return grant !== null && this.#room.intake.isLocked ? { ...grant, rights: "read" } : grant
   }
 
   /** Take a fresh token for an open socket. Verifying is asynchronous; meanwhile the old grant holds. */
@@ -667,6 +705,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   #emit(event: RoomEvent): void {
     this.#counts.add(event)
+    this.#parts?.desk?.note(event)
     if (this.#receiver !== null && this.#parts !== null) {
       this.#parts.postbox.note(event)
       this.#parts.agenda.arm()

@@ -7,6 +7,7 @@ import { freePort } from "../kit/port.ts"
 import { startPostgres } from "../kit/postgres.ts"
 import { bundledWorker, SelfHosted } from "../kit/self-hosted.ts"
 import { until } from "../kit/until.ts"
+import { launchBrowser } from "./browser.ts"
 
 const SECRET = "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u"
 
@@ -147,11 +148,11 @@ describe("[D2] a server of one's own", () => {
     const response = await get("/metrics")
     expect(response.headers.get("content-type")).toContain("application/openmetrics-text")
     const text = await response.text()
-    expect(text).toMatch(/^yurt_connections 1$/m)
+    expect(text).toMatch(/^yurt_connections\{rights="write",dialect="yurt"\} 1$/m)
     expect(text).toMatch(/^yurt_events_total{event="committed"} [1-9]/m)
     ours.leave()
     await until(
-      async () => (await (await get("/metrics")).text()).includes("\nyurt_connections 0\n"),
+      async () => (await (await get("/metrics")).text()).includes("\nyurt_rooms_open 0\n"),
       "it has left",
     )
     const reader = await mintToken({ subject: "bo", docs: [{ id: "*", rights: "read" }] }, { secret: SECRET })
@@ -249,3 +250,60 @@ describe("[R1] a server that would serve nobody, or everybody, does not start", 
 function typed(args: string[], env: Record<string, string>): Promise<Ran> {
   return runYurt([...args, `--worker=${bundledWorker()}`], { folder: server.data, env })
 }
+
+describe("[O1] the operator's page", () => {
+  it("[O1] [R4] shows and moves a room under a token that stays in its tab, and runs nothing that a document holds", async () => {
+    const id = `<img src=x onerror="document.title='run'">`
+    const ours = enter(openProvider(server.docs, id, { token }))
+    type(ours, "<script>document.title='run'</script>")
+    await ours.provider.whenSaved()
+    await until(async () => (await (await get("/docs")).text()).includes("onerror"), "it is listed")
+    const browser = await launchBrowser()
+    try {
+      const page = await browser.newPage()
+      const wrong: string[] = []
+      page.on("console", (message) => message.type() === "error" && wrong.push(message.text()))
+      page.on("pageerror", (error) => wrong.push(String(error)))
+      await page.goto(`${server.url}/admin`)
+      await page.getByLabel("A token with the right").waitFor()
+      // The list was asked for without a token.
+      wrong.length = 0
+      await page.getByLabel("A token with the right").fill(token)
+      await page.getByRole("button", { name: "Sign in" }).click()
+      await page.getByRole("searchbox").fill("onerror")
+      await page.getByRole("link", { name: id }).click()
+      await page.getByRole("cell", { name: "ada" }).waitFor()
+      await page.getByRole("button", { name: "Watch" }).click()
+      await page.getByText("live", { exact: true }).waitFor()
+      type(ours, "more")
+      await page.locator(".frames .in", { hasText: "update" }).first().waitFor()
+      await page
+        .locator(".card", { hasText: "Document" })
+        .getByRole("button", { name: "Show" })
+        .first()
+        .click()
+      await page.locator(".tree", { hasText: "<script>" }).waitFor()
+      await page.getByRole("button", { name: "Make read-only" }).click()
+      await page.getByRole("button", { name: "Allow changes" }).waitFor()
+      await until(() => ours.losses.length > 0 && ours.synced, "its people come back")
+      type(ours, "refused")
+      await page.getByRole("button", { name: "Allow changes" }).click()
+      await page.getByRole("button", { name: "Make read-only" }).waitFor()
+      await ours.provider.whenSaved()
+      expect(await textAt(encodeURIComponent(id))).toContain("refused")
+      await page.getByRole("button", { name: "Delete" }).click()
+      await page.getByRole("dialog").getByRole("textbox").fill(id)
+      await page.getByRole("button", { name: "Delete for good" }).click()
+      await page.getByRole("heading", { name: "Documents" }).waitFor()
+      expect((await get(`/docs/${encodeURIComponent(id)}`)).status).toBe(404)
+      expect(await page.title()).toBe("Yurt · admin")
+      expect(page.url()).not.toContain(token.slice(0, 20))
+      expect(
+        await page.evaluate(() => [localStorage.length, document.cookie, sessionStorage.length]),
+      ).toEqual([0, "", 1])
+      expect(wrong).toEqual([])
+    } finally {
+      await browser.close()
+    }
+  })
+})

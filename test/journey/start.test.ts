@@ -116,6 +116,15 @@ it("serves the documentation at /docs-site, which is no document", async () => {
 })
 
 // What each resource promises is tested in test/room/rest.test.ts; this is about the server that `npm start` runs.
+it("has the operator's page, which asks for no token on this machine", async () => {
+  const page = await fetch(`${url}/admin`)
+  expect(page.headers.get("content-type")).toContain("text/html")
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'none'")
+  const listed = await fetch(`${url}/admin/documents?only=reported`)
+  expect(await listed.json()).toMatchObject({ source: "reports" })
+  expect((await fetch(`${url}/metrics`)).headers.get("content-type")).toContain("openmetrics")
+})
+
 it("makes a document by PATCH, shows it, says how it is, lists it and deletes it", async () => {
   const response = await fetch(`${url}${documentPath("patched")}`, {
     method: "PATCH",

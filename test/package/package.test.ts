@@ -53,6 +53,7 @@ beforeAll(async () => {
     "src/server.ts": SAMPLES["server.ts"]!,
     "src/notes-room.ts": SAMPLES["notes-room.ts"]!,
     "src/moving-room.ts": SAMPLES["moving-room.ts"]!,
+    "src/operated.ts": SAMPLES["operated.ts"]!,
     "src/entries.ts": ENTRIES.filter((entry) => !/client|react|offline/.test(entry))
       .map((entry, index) => `export * as entry${index} from "${entry}"\n`)
       .join(""),

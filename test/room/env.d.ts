@@ -9,6 +9,8 @@ declare namespace Cloudflare {
     readonly Seeded: DurableObjectNamespace<import("./worker.ts").Seeded>
     readonly Retiring: DurableObjectNamespace<import("./worker.ts").Retiring>
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
+    readonly Watched: DurableObjectNamespace<import("./worker.ts").Watched>
+    readonly Lookout: DurableObjectNamespace<import("../../src/admin.ts").Lookout>
     readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>
   }
 }

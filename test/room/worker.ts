@@ -1,5 +1,7 @@
 /** The Worker under test: the real one, with an archive whose faults a test can order. */
+
 import type { Registry } from "../../src/access/registry.ts"
+import { type AnalyticsPoint, type Lookout, makeDesk } from "../../src/admin.ts"
 import type { Archive, ArchiveLookup, ArchivePage, IndexPage } from "../../src/archive/archive.ts"
 import { d1Archive } from "../../src/archive/d1.ts"
 import { lazyArchive } from "../../src/archive/lazy.ts"
@@ -21,9 +23,12 @@ export interface Env {
   readonly Moving: DurableObjectNamespace<Moving>
   readonly Seeded: DurableObjectNamespace<Seeded>
   readonly Registry: DurableObjectNamespace<Registry>
+  readonly Watched: DurableObjectNamespace<Watched>
+  readonly Lookout: DurableObjectNamespace<Lookout>
 }
 
 export { Registry } from "../../src/access/registry.ts"
+export { Lookout } from "../../src/admin.ts"
 
 /** What the archive does next: fail this many calls, or hang in all of them until released. And what happened so far. */
 export const faults = {
@@ -167,6 +172,30 @@ export class Seeded extends Room {
   override seed(): Seed | null | Promise<Seed | null> {
     seeding.asked.push(this.name)
     return seeding.give()
+  }
+}
+
+/** What rooms have written to Analytics Engine, which is not on this machine. */
+export const points: AnalyticsPoint[] = []
+
+/** A room with a desk, which reports soon. */
+export class Watched extends Room {
+  override readonly limits: Limits = {
+    ...LIMITS,
+    commitWindowMs: 15,
+    flushMs: 300,
+    reportMs: 50,
+    frameTickMs: 5,
+  }
+  override readonly desk = makeDesk()
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(
+      ctx,
+      Object.assign({}, env, {
+        ANALYTICS: { writeDataPoint: (point: AnalyticsPoint) => points.push(point) },
+      }),
+    )
   }
 }
 

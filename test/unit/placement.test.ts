@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
 import { findRegistries } from "../../src/access/revocations.ts"
+import { findLookout } from "../../src/admin/reports.ts"
 import type { Placement } from "../../src/placement.ts"
 import { findOwnBinding, findRooms } from "../../src/rpc.ts"
 
@@ -18,11 +19,15 @@ it.each<[Placement, string]>([
   [{ JURISDICTION: "eu" }, "eu notes near whoever asks"],
   [{ LOCATION_HINT: "weur" }, "anywhere notes weur"],
   [{ JURISDICTION: "eu", LOCATION_HINT: "weur" }, "eu notes weur"],
-])("[R6] makes rooms and registries where the variables want them: %o", (placement, expected) => {
-  const env = { Room: namespace(), Registry: namespace(), ...placement }
-  expect(findRooms(env, "Room")?.getByName("notes")).toBe(expected)
-  expect(findRegistries(env)?.getByName("notes")).toBe(expected)
-})
+])(
+  "[R6] makes rooms, registries and the lookout where the variables want them: %o",
+  (placement, expected) => {
+    const env = { Room: namespace(), Registry: namespace(), Lookout: namespace() as never, ...placement }
+    expect(findRooms(env, "Room")?.getByName("notes")).toBe(expected)
+    expect(findRegistries(env)?.getByName("notes")).toBe(expected)
+    expect(findLookout(env)).toBe(expected.replace("notes", "all"))
+  },
+)
 
 it("a room in a jurisdiction finds the binding it is reached by", () => {
   const env = { Room: namespace(), JURISDICTION: "eu", LOCATION_HINT: "weur" }

@@ -18,7 +18,7 @@ export interface ServerConfig {
 /**
  * The Durable Objects, by class. The unique keys decide where the storage is: who changes one loses what is stored.
  */
-const CLASSES = ["Room", "Registry", "Catalogue"]
+const CLASSES = ["Room", "Registry", "Catalogue", "Lookout"]
 
 /** The configuration as workerd reads it; the Worker is the file `worker.js` beside it. */
 export function writeConfig({ address, control, rooms, variables, memoryMb }: ServerConfig): string {

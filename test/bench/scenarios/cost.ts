@@ -5,9 +5,9 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises"
+import { dollars } from "../../../src/admin/prices.ts"
 import { textOf, typing } from "../edits.ts"
 import { connectAll, disconnectAll } from "../load-client.ts"
-import { dollars } from "../prices.ts"
 import { mustServe, type Outcome, type Scenario, type Setting } from "../scenario.ts"
 import { startServer } from "../servers.ts"
 import { mapReading, type Reading, readMeter, since } from "./meter-reading.ts"

@@ -1,5 +1,6 @@
 /** Parts of the past that stand in the archive (H6): they are read like others, and the present needs none of them (D7). */
 import { beforeEach, describe, expect, it } from "vitest"
+import { renameOrigins } from "../../../src/admin/person.ts"
 import type { Limits } from "../../../src/limits.ts"
 import { recordedEdits } from "../../kit/session.ts"
 import { authorOf, OWNERS, Paper, updatesOf } from "./paper.ts"
@@ -57,6 +58,24 @@ function expected(): string[] {
 const kept = () => [...segments.keys()].sort()
 
 describe("[H6] the past that was moved out", () => {
+  it("forgets whose it was where somebody is erased, and nothing else", async () => {
+    await room.mover.run()
+    const rename = (who: Uint8Array) => renameOrigins(who, "bob", "erased")
+    room.log.rewriteOrigins(rename)
+    room.log.tables.write((sql) => sql("UPDATE owner SET subject = 'erased' WHERE subject = 'bob'"))
+    const { past } = room.log
+    expect(past.readable().length).toBeGreaterThan(past.readable({ hereOnly: true }).length)
+    for (const id of past.readable()) await room.past.reading(() => past.rewriteOrigins(id, rename))
+    room.restart()
+    for (const [revision, text] of states) expect(await textAt(revision)).toBe(text)
+    const { spans } = await room.past.answerAside("blame", { root: "text", at: null }, ADMIN)
+    expect(spans.map(({ text }) => text).join("")).toBe(paper.text)
+    expect(JSON.stringify(spans)).toContain('"erased"')
+    expect(JSON.stringify(spans)).not.toContain('"bob"')
+    await room.mover.run()
+    expect(kept()).toEqual(expected())
+  })
+
   it("leaves no more here than its budget, and every state, author and way back as it was", async () => {
     expect(room.mover.isDue).toBe(true)
     await room.mover.run()

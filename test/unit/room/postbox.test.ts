@@ -91,7 +91,7 @@ describe("a postbox", () => {
     const room = new Room()
     room.commit()
     room.commit()
-    room.box.note({ type: "joined", subject: "ada", peers: 1 })
+    room.box.note({ type: "joined", subject: "ada", peers: 1, rights: "write", dialect: "yurt" })
     expect(room.box.dueAtMs).toBeGreaterThan(Date.now())
     await room.box.flush()
     expect(heard).toMatchObject([
@@ -108,7 +108,7 @@ describe("a postbox", () => {
   it("[D2] goes on after a failure and after a kill, in order, and loses nothing", async () => {
     const room = new Room()
     room.commit()
-    room.box.note({ type: "left", subject: "ada", peers: 0 })
+    room.box.note({ type: "left", subject: "ada", peers: 0, rights: "write", dialect: "yurt" })
     answers = [500]
     await expect(room.box.flush()).rejects.toMatchObject({ code: "unavailable" })
     room.commit()
@@ -161,7 +161,14 @@ describe("a postbox", () => {
 
   it("[B1] keeps no more than fits one stored value", async () => {
     const room = new Room({ eventsLength: 1_000 } as unknown as Partial<typeof LIMITS>)
-    for (let i = 0; i < 20; i++) room.box.note({ type: "joined", subject: `${i}`.repeat(50), peers: 1 })
+    for (let i = 0; i < 20; i++)
+      room.box.note({
+        type: "joined",
+        subject: `${i}`.repeat(50),
+        peers: 1,
+        rights: "write",
+        dialect: "yurt",
+      })
     expect(String(room.notes.get("events")).length).toBeLessThan(1_200)
     await room.box.flush()
     expect(heard.at(-1)!.data.subject).toBe("19".repeat(50))
@@ -170,7 +177,8 @@ describe("a postbox", () => {
 
   it("[B1] keeps so many, and counts what it had to drop", async () => {
     const room = new Room({ eventsKept: 3 } as unknown as Partial<typeof LIMITS>)
-    for (let i = 0; i < 5; i++) room.box.note({ type: "joined", subject: `${i}`, peers: 1 })
+    for (let i = 0; i < 5; i++)
+      room.box.note({ type: "joined", subject: `${i}`, peers: 1, rights: "write", dialect: "yurt" })
     await room.box.flush()
     expect(heard.map(({ data }) => data.subject)).toEqual(["2", "3", "4"])
     expect(room.box.status.dropped).toBe(2)
