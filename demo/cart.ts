@@ -6,12 +6,14 @@ import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { type Cart, changeCart, PRODUCTS, readCart, type Sku } from "./cart-items.ts"
+import source from "./cart-items.ts?raw"
 import { picture } from "./cart-pictures.ts"
 import { el, find } from "./element.ts"
 import { showHeader } from "./header.ts"
 import { openDocument, page, requestUrl, roomsUrl, startDocument } from "./page.ts"
 import { claims, watchRights } from "./rights.ts"
 import { snippet } from "./snippet.ts"
+import { showSource } from "./source-button.ts"
 
 const OWNER = "cart-owner"
 
@@ -60,6 +62,7 @@ function openShop(id: string): void {
     for (const id of ["shelf", "order"]) find<HTMLFieldSetElement>(id).disabled = readOnly
   })
   showHeader(provider, { title: "Cart" })
+  showSource("cart-items.ts", source)
 }
 
 /** The lines of the cart. A product keeps its elements while it is in the cart, so that its buttons keep the focus. */

@@ -3,6 +3,7 @@ import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { Board } from "./board.ts"
+import source from "./draw.ts?raw"
 import { followPointer } from "./draw-input.ts"
 import { showPointers } from "./draw-pointers.ts"
 import { inkOnScreen, showTools } from "./draw-tools.ts"
@@ -12,6 +13,7 @@ import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
 import { page, roomsUrl } from "./page.ts"
 import { watchRights } from "./rights.ts"
+import { showSource } from "./source-button.ts"
 import { Drawing, writeStroke } from "./strokes.ts"
 
 const doc = new Y.Doc()
@@ -23,6 +25,7 @@ const tools = showTools(find("tools"), { doc, drawing, board })
 followPointer(board, drawing, tools)
 showPointers(board, provider.awareness)
 showHeader(provider, { title: "Drawing" })
+showSource("draw.ts", source)
 greet(provider, (hello) => {
   for (const stroke of yurt()) writeStroke(hello.getArray("strokes"), stroke)
 })

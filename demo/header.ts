@@ -5,6 +5,7 @@
  */
 import type { Provider } from "../src/client/provider.ts"
 import { el, find } from "./element.ts"
+import { keepInList } from "./known-documents.ts"
 import { page } from "./page.ts"
 import { listPeople } from "./people.ts"
 import { peopleButton } from "./people-button.ts"
@@ -17,9 +18,13 @@ import { differFrom, me, watchMe } from "./visitor.ts"
 /**
  * Fill the page's `<header id="bar">` and keep it true.
  * @param options.title what kind of page this is
+ * @param options.name what the document calls itself; default: nothing, and it goes by its id
  * @param options.introduces the editor of this page publishes the visitor (Lexical does, without a `user` around it)
  */
-export function showHeader(provider: Provider, options: { title: string; introduces?: boolean }): void {
+export function showHeader(
+  provider: Provider,
+  options: { title: string; name?: () => string; introduces?: boolean },
+): void {
   document.title = `${page.docId} · ${options.title} · Yurt`
   const voice = el("p", { class: "unseen", role: "status", "aria-live": "polite" })
   const say = (sentence: string): void => voice.replaceChildren(sentence)
@@ -54,6 +59,7 @@ export function showHeader(provider: Provider, options: { title: string; introdu
     peopleButton(provider, say),
     shareButton(say),
   )
+  keepInList(provider, { kind: options.title, name: options.name })
 }
 
 /** Tell the others who the visitor is, and go on telling it. */

@@ -1,10 +1,15 @@
 /**
  * The start page. Its miniatures are the pages themselves, and get the page's token. Where the server asks for a
- * token and the page has none, it says how to make one, in place of five pages that are all refused.
+ * token and the page has none, it says how to make one, in place of pages that are all refused.
  */
+import { addressOf, listEntries } from "./document-list.ts"
 import { find } from "./element.ts"
+import { knownDocuments, watchKnownDocuments } from "./known-documents.ts"
 import { isLocal, page } from "./page.ts"
 import { snippet } from "./snippet.ts"
+
+/** As many of one's documents are on the start page; all of them are in documents.html. */
+const RECENT = 4
 
 // A server on this machine lets nobody else in, a phone in the same network included.
 find("elsewhere").hidden = isLocal()
@@ -12,9 +17,29 @@ find("elsewhere").hidden = isLocal()
 if (page.token !== undefined && !page.isGuest) passOn(page.token)
 else if (!page.isGuest && (await asksForToken())) explain()
 
+showRecent()
+watchKnownDocuments(showRecent)
+
+/** What was open here last. The documents of this page itself are in view already. */
+function showRecent(): void {
+  const own = knownDocuments().filter(({ id }) => !id.startsWith("hello-"))
+  const entries = own.map(({ page, id, name, kind, at }) => ({
+    href: addressOf(page, id),
+    name: name || id,
+    kind,
+    id,
+    at,
+  }))
+  find("recent").replaceChildren(...listEntries(entries.slice(0, RECENT)))
+  find("all").replaceChildren(own.length > RECENT ? `Your ${own.length} documents` : "Your documents")
+  find("yours").hidden = own.length === 0
+}
+
 function passOn(token: string): void {
   for (const frame of document.querySelectorAll("iframe")) frame.src = withToken(frame.src, token)
-  for (const link of document.querySelectorAll<HTMLAnchorElement>("#minis a"))
+  for (const link of document.querySelectorAll<HTMLAnchorElement>(
+    "#minis a, #all, footer a[href^=documents]",
+  ))
     link.href = withToken(link.href, token)
 }
 

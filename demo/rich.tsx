@@ -19,13 +19,16 @@ import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { find } from "./element.ts"
+import { firstBlock } from "./first-line.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
 import { showInvitation } from "./invitation.ts"
 import { page, roomsUrl } from "./page.ts"
+import source from "./rich.tsx?raw"
 import { writeGreeting } from "./rich-greeting.ts"
 import { isLink, Toolbar } from "./rich-toolbar.tsx"
 import { OwnUndo } from "./rich-undo.ts"
+import { showSource } from "./source-button.ts"
 import { me } from "./visitor.ts"
 
 const doc = new Y.Doc()
@@ -105,6 +108,11 @@ function Editor() {
 }
 
 createRoot(find("editor")).render(<Editor />)
-showHeader(provider, { title: "Rich text", introduces: true })
+showHeader(provider, {
+  title: "Rich text",
+  name: () => firstBlock(doc.get("root", Y.XmlText)),
+  introduces: true,
+})
 showInvitation(provider)
+showSource("rich.tsx", source)
 greet(provider, writeGreeting)

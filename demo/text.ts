@@ -9,11 +9,14 @@ import { Provider } from "../src/client/provider.ts"
 import { collaboration } from "./codemirror-collaboration.ts"
 import { look } from "./codemirror-look.ts"
 import { find } from "./element.ts"
+import { firstLine } from "./first-line.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
 import { showHistory } from "./history-panel.ts"
 import { showInvitation } from "./invitation.ts"
 import { page, roomsUrl } from "./page.ts"
+import { showSource } from "./source-button.ts"
+import source from "./text.ts?raw"
 
 const GREETING = `# Write with me
 
@@ -40,11 +43,12 @@ const view = new EditorView({
   ],
 })
 
-showHeader(provider, { title: "Text" })
+showHeader(provider, { title: "Text", name: () => firstLine(text.toString()) })
 if (!page.mini) {
   showHistory(provider, { root: "text" })
   showInvitation(provider)
 }
+showSource("text.ts", source)
 // Whoever asks for a new text wants to write.
 if (page.asked === null && !page.mini) view.focus()
 greet(provider, (hello) => hello.getText("text").insert(0, GREETING))

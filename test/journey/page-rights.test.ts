@@ -47,7 +47,7 @@ async function open(who: BrowserContext, name: string, docId: string, token: str
 }
 
 describe("the start page", () => {
-  it("says how to make a token in place of five refusals", async () => {
+  it("says how to make a token in place of refusals", async () => {
     const page = await ana.newPage()
     await page.goto(`${server.url}/`)
     await page.getByText("This server asks for a token").waitFor()
@@ -56,7 +56,7 @@ describe("the start page", () => {
     await page.close()
   })
 
-  it("gives its token to the five pages", async () => {
+  it("gives its token to the pages", async () => {
     const page = await ana.newPage()
     await page.goto(`${server.url}/#token=${await tokenFor("write", "*", ...parties)}`)
     await page.frameLocator('iframe[title="Text, live"]').getByText("Write with me").waitFor()

@@ -217,10 +217,12 @@ it("writes with a stock y-websocket client on the other side", async () => {
   await first.close()
 })
 
-it("shows all five as live miniatures on the start page, and works offline after the first load", async () => {
+it("shows all as live miniatures on the start page, and works offline after the first load", async () => {
   const page = await bo.newPage()
   await page.goto(`${server.url}/`)
-  await until(async () => (await page.locator("iframe").count()) === 5, "there are five miniatures")
+  const demos = page.locator("#minis article")
+  expect(await demos.locator("iframe").count()).toBe(await demos.count())
+  await demos.locator("iframe").nth(5).waitFor()
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}))
   await page.goto(`${server.url}/text.html?doc=first-load`)
   await isSaved(page)
