@@ -5,13 +5,8 @@
  * each frame anew. So a drawing of a thousand strokes costs as much per frame as the one stroke that is drawn.
  */
 import { el } from "./element.ts"
-import { type Bounds, boundsOfAll, type Drawing, type Sketch } from "./strokes.ts"
-
-/** A place of the drawing, px at zoom 1. */
-export interface Place {
-  readonly x: number
-  readonly y: number
-}
+import { type Bounds, boundsOfAll, type Place } from "./geometry.ts"
+import type { Drawing, Sketch } from "./strokes.ts"
 
 /** A stroke that has not grown for this long is finished, ms. */
 const FINISHED_AFTER_MS = 400
@@ -111,7 +106,7 @@ export class Board {
 
   /** Show the whole drawing, never larger than it was drawn. */
   fit(): void {
-    const bounds = boundsOfAll(this.#drawing.sketches)
+    const bounds = boundsOfAll(this.#drawing.pieces)
     if (bounds === undefined) {
       this.#look({ x: 0, y: 0, zoom: 1 })
       return

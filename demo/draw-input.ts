@@ -7,8 +7,11 @@
  *
  * Once a stylus was seen, fingers only pan, because a palm rests on the glass while its hand draws.
  */
-import type { Board, Place } from "./board.ts"
+import type { Board } from "./board.ts"
+import type { Selection } from "./draw-select.ts"
 import type { Tools } from "./draw-tools.ts"
+import { isTyping } from "./element.ts"
+import type { Gesture, Place } from "./geometry.ts"
 import { page } from "./page.ts"
 import type { Drawing, Sketch } from "./strokes.ts"
 
@@ -17,14 +20,15 @@ const ERASER_PX = 8
 /** A second finger within this time means that the first was not meant to draw, ms. */
 const SECOND_FINGER_MS = 250
 
-/** One gesture under way; its points are places of the drawing. */
-interface Gesture {
-  move(events: readonly PointerEvent[]): void
-  end(): void
-}
-
-/** Follow all pointers on the board from now on. @param tools the present choice, read when a gesture begins */
-export function followPointer(board: Board, drawing: Drawing, tools: Tools): void {
+/**
+ * Follow all pointers on the board from now on.
+ * @param parts.tools the present choice, read when a gesture begins
+ */
+export function followPointer(
+  board: Board,
+  parts: { drawing: Drawing; tools: Tools; selection: Selection },
+): void {
+  const { drawing, tools, selection } = parts
   const { element } = board
   const fingers = new Map<number, Place>()
   let gesture: { readonly pointerId: number; readonly startedAt: number; readonly hand: Gesture } | null =
@@ -33,6 +37,8 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
   let spaceDown = false
 
   element.addEventListener("pointerdown", (event) => {
+    // Into the words of a note.
+    if (isTyping(event)) return
     event.preventDefault()
     element.focus({ preventScroll: true })
     // The focus ring is for keyboard users, but a browser also draws it when a script sets the focus.
@@ -79,7 +85,7 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
 
   addEventListener("keydown", (event) => {
     delete element.dataset.held
-    if (event.target instanceof HTMLInputElement && event.target.type === "text") return
+    if (isTyping(event)) return
     if (event.code === "Space" && event.target === element) {
       spaceDown = true
       element.classList.add("panning")
@@ -101,6 +107,8 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
       tools.locked ||
       (stylusSeen && event.pointerType === "touch")
     if (pans) return panFrom(event)
+    const made = selection.begin(event)
+    if (made !== null) return made
     const erases = tools.tool === "eraser" || (event.buttons & 32) !== 0
     return erases ? eraseFrom(event) : drawFrom(event)
   }
@@ -150,6 +158,11 @@ export function followPointer(board: Board, drawing: Drawing, tools: Tools): voi
           if (sketch.isNear(x, y, ERASER_PX / board.zoom)) hit.add(sketch)
       }
       drawing.erase(hit)
+      const places = events.map(({ offsetX, offsetY }) => board.placeAt({ x: offsetX, y: offsetY }))
+      const things = drawing.things.list.filter((thing) =>
+        places.some(({ x, y }) => thing.isNear(x, y, ERASER_PX / board.zoom)),
+      )
+      if (things.length > 0) drawing.things.erase(things)
     }
     erase([event])
     return { move: erase, end: () => {} }

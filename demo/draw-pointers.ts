@@ -1,8 +1,9 @@
 /** Pointers on the board: those of the others are shown with their names, and the visitor's own is published. */
 
 import type { ProviderAwareness } from "../src/client/provider.ts"
-import type { Board, Place } from "./board.ts"
+import type { Board } from "./board.ts"
 import { el, icon } from "./element.ts"
+import type { Place } from "./geometry.ts"
 import { readVisitor } from "./people.ts"
 
 /** A moving pointer is published at most this often, ms. */

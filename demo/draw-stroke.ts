@@ -14,6 +14,17 @@ export interface Stroke {
   readonly points: readonly number[]
 }
 
+/**
+ * The points of a stroke that somebody has moved since it was drawn.
+ * @param at by how much, px: `[x, y]`; anything else is no move
+ */
+export function shiftPoints(points: readonly number[], at: unknown): readonly number[] {
+  const [x, y] = Array.isArray(at) ? (at as unknown[]) : []
+  if (!Number.isSafeInteger(x) || !Number.isSafeInteger(y)) return points
+  const shift = [10 * (x as number), 10 * (y as number), 0]
+  return points.map((number, index) => number + shift[index % 3]!)
+}
+
 /** The outline of a stroke as a polygon, px. Empty when it has no point. */
 export function strokeOutline({ points, width }: Pick<Stroke, "points" | "width">): [x: number, y: number][] {
   const inputs: [number, number, number][] = []

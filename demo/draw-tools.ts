@@ -2,11 +2,14 @@
 import type * as Y from "yjs"
 import type { Board } from "./board.ts"
 import { toSvg } from "./draw-svg.ts"
-import { el, icon } from "./element.ts"
+import { el, icon, isTyping } from "./element.ts"
+import { boundsOfAll } from "./geometry.ts"
 import { page } from "./page.ts"
-import { boundsOfAll, type Drawing } from "./strokes.ts"
+import type { Drawing } from "./strokes.ts"
+import { KINDS, type Kind } from "./things.ts"
+import { thingToSvg } from "./things-svg.ts"
 
-type Tool = "pen" | "eraser" | "hand"
+type Tool = "pen" | "eraser" | "hand" | "select" | Kind
 
 /** The visitor's present choice of tool. */
 export interface Tools {
@@ -16,6 +19,9 @@ export interface Tools {
   /** Whether the drawing cannot be changed, only looked at. */
   readonly locked: boolean
   lock(locked: boolean): void
+  choose(tool: Tool): void
+  /** Told when the visitor takes another colour. */
+  onColor: ((color: string) => void) | null
 }
 
 /** The inks: as the document keeps them, what they are called, and as a dark screen shows them. */
@@ -35,6 +41,12 @@ const WIDTHS = [
 ] as const
 
 const TOOLS: Record<Tool, { says: string; key: string; paths: string[] }> = {
+  select: { says: "Select and move", key: "v", paths: ["M6 3.5l12.5 8-5.5 1.3-3 5.2z"] },
+  box: { says: "Box", key: "b", paths: ["M4.5 6h15v12h-15z"] },
+  ellipse: { says: "Ellipse", key: "o", paths: ["M12 6c4.5 0 8 2.7 8 6s-3.5 6-8 6-8-2.7-8-6 3.5-6 8-6z"] },
+  arrow: { says: "Arrow", key: "a", paths: ["M5 19L19 5", "M11 5h8v8"] },
+  text: { says: "Text", key: "t", paths: ["M5 7V5h14v2", "M12 5v14", "M9.5 19h5"] },
+  note: { says: "Note", key: "n", paths: ["M5 5h14v9l-5 5H5z", "M14 19v-5h5"] },
   pen: { says: "Pen", key: "p", paths: ["M4 20l1-4L16.5 4.5l3 3L8 19z", "M14 7l3 3"] },
   eraser: { says: "Eraser", key: "e", paths: ["M9 19h11", "M4.5 14.5l9-9 6 6-7.5 7.5h-3z", "M9 10l6 6"] },
   hand: {
@@ -67,6 +79,7 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
     color: INKS[0][0] as string,
     width: WIDTHS[1][0] as number,
     locked: false,
+    onColor: null as ((color: string) => void) | null,
   }
 
   const choose = (tool: Tool): void => {
@@ -78,7 +91,13 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
     const { says, key, paths } = TOOLS[tool]
     return iconButton(says, `${says} (${key})`, paths, () => choose(tool))
   }
-  const toolButtons = { pen: toolButton("pen"), eraser: toolButton("eraser"), hand: toolButton("hand") }
+  const toolButtons = {
+    select: toolButton("select"),
+    pen: toolButton("pen"),
+    eraser: toolButton("eraser"),
+    hand: toolButton("hand"),
+    ...(Object.fromEntries(KINDS.map((kind) => [kind, toolButton(kind)])) as Record<Kind, HTMLButtonElement>),
+  }
 
   const colors = INKS.map(([color, name]) => {
     const radio = el("input", { type: "radio", name: "ink", value: color, title: name, "aria-label": name })
@@ -87,7 +106,8 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
     radio.checked = color === chosen.color
     radio.addEventListener("change", () => {
       chosen.color = color
-      if (chosen.tool !== "pen") choose("pen")
+      chosen.onColor?.(color)
+      if (chosen.tool === "eraser" || chosen.tool === "hand") choose("pen")
     })
     return radio
   })
@@ -104,13 +124,13 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
 
   const undo = iconButton(
     "Undo",
-    "Take back my last stroke (Ctrl Z)",
+    "Take back my last change (Ctrl Z)",
     ["M9 8H15a5 5 0 0 1 0 10H8", "M9 8l4-4M9 8l4 4"],
     () => drawing.undo(),
   )
   const redo = iconButton(
     "Redo",
-    "Draw it again (Ctrl Shift Z)",
+    "Do it again (Ctrl Shift Z)",
     ["M15 8H9a5 5 0 0 0 0 10h7", "M15 8l-4-4M15 8l-4 4"],
     () => drawing.redo(),
   )
@@ -160,7 +180,7 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
   })
 
   bar.append(
-    group("Tools", toolButtons.pen, toolButtons.eraser, toolButtons.hand),
+    group("Tools", ...Object.values(toolButtons)),
     group("Colour", ...colors),
     group("Width", ...widths),
     group("History", undo, redo),
@@ -178,15 +198,15 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
   showZoom()
 
   addEventListener("keydown", (event) => {
-    if (event.target instanceof HTMLInputElement && event.target.type === "text") return
+    if (isTyping(event)) return
     const key = event.key.toLowerCase()
     const isCommand = event.ctrlKey || event.metaKey
     const act = isCommand
       ? { z: () => (event.shiftKey ? drawing.redo() : drawing.undo()), y: () => drawing.redo() }[key]
       : {
-          p: () => choose("pen"),
-          e: () => choose("eraser"),
-          h: () => choose("hand"),
+          ...Object.fromEntries(
+            Object.entries(TOOLS).map(([tool, { key }]) => [key, () => choose(tool as Tool)]),
+          ),
           "+": () => board.zoomBy(1.25),
           "=": () => board.zoomBy(1.25),
           "-": () => board.zoomBy(1 / 1.25),
@@ -198,11 +218,13 @@ export function showTools(bar: HTMLElement, parts: { doc: Y.Doc; drawing: Drawin
             arrowdown: () => board.pan(0, -60),
           }),
         }[key]
-    if (act === undefined) return
+    // A reader has the hand alone.
+    if (act === undefined || (chosen.locked && !isCommand && /^[a-z]$/.test(key))) return
     event.preventDefault()
     act()
   })
   return Object.assign(chosen, {
+    choose,
     lock(locked: boolean) {
       chosen.locked = locked
       bar.classList.toggle("locked", locked)
@@ -240,8 +262,8 @@ function svgOf(doc: Y.Doc): Blob {
 }
 
 /** The drawing on white, two px a px, painted with the shapes that the board has worked out already. */
-function pngOf(drawing: Drawing): Promise<Blob> {
-  const { left, top, right, bottom } = boundsOfAll(drawing.sketches) ?? {
+async function pngOf(drawing: Drawing): Promise<Blob> {
+  const { left, top, right, bottom } = boundsOfAll(drawing.pieces) ?? {
     left: 0,
     top: 0,
     right: 1,
@@ -254,6 +276,16 @@ function pngOf(drawing: Drawing): Promise<Blob> {
   context.fillStyle = "#ffffff"
   context.fillRect(0, 0, canvas.width, canvas.height)
   context.setTransform(scale, 0, 0, scale, (PNG_MARGIN - left) * scale, (PNG_MARGIN - top) * scale)
+  const things = drawing.things.list.map(({ look }) => thingToSvg(look))
+  if (things.length > 0) {
+    const around = `x="${left}" y="${top}" width="${right - left}" height="${bottom - top}"`
+    const view = `width="${right - left}" height="${bottom - top}" viewBox="${left} ${top} ${right - left} ${bottom - top}"`
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${view}><rect fill="#ffffff" ${around}/>${things.join("")}</svg>`
+    const image = new Image()
+    image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`
+    await image.decode()
+    context.drawImage(image, left, top, right - left, bottom - top)
+  }
   for (const { color, path } of drawing.sketches) {
     context.fillStyle = color
     context.fill(path)

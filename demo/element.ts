@@ -38,6 +38,13 @@ export function find<Type extends HTMLElement = HTMLElement>(id: string): Type {
   return found as Type
 }
 
+/** Whether an event is about words that are being written, so that its keys are letters and its clicks move the caret. */
+export function isTyping({ target }: Event): boolean {
+  return (
+    target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && target.type === "text")
+  )
+}
+
 function fill<Target extends Element>(element: Target, attributes: Attributes, children: Child[]): Target {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value)

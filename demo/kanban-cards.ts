@@ -10,8 +10,8 @@
  * moves would make two cards. A position is a fraction written as a string, and there is always another one between two.
  */
 import * as Y from "yjs"
-import { pick } from "./made-up.ts"
 import { mayUndo } from "./own-words.ts"
+import { positionBetween } from "./position.ts"
 import { seed } from "./seed.ts"
 
 /** A column as it is shown, with its cards in order. */
@@ -36,10 +36,6 @@ const FIRST_COLUMNS = [
   ["done", "Done"],
 ] as const
 
-/** In the order of their code units, in which strings are compared. */
-const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-/** Two cards that come to one place at the same moment differ in these. */
-const RANDOM_DIGITS = 3
 /** A longer position was not made here, and counts as none. */
 const POSITION_CHARACTERS = 500
 
@@ -158,30 +154,6 @@ export class Cards {
 /** Write the columns a board begins with. */
 export function writeColumns(doc: Y.Doc): void {
   doc.getArray("columns").push(FIRST_COLUMNS.map(([id, title]) => columnMap(id, title)))
-}
-
-/**
- * A position between two others, different each time.
- * @param before "" where there is none
- */
-export function positionBetween(before: string, after?: string): string {
-  let upper = after
-  let position = ""
-  for (let index = 0; ; index++) {
-    const low = index < before.length ? DIGITS.indexOf(before[index]!) : 0
-    const high = upper !== undefined && index < upper.length ? DIGITS.indexOf(upper[index]!) : DIGITS.length
-    if (high - low > 1) {
-      // Beyond the last one a small step, so that a list that grows at its end has short positions for long.
-      const step = upper === undefined ? 1 : Math.floor((high - low) / 2)
-      position += DIGITS[low + step]
-      break
-    }
-    position += DIGITS[low]
-    // Smaller than `after` from this digit on.
-    if (high > low) upper = undefined
-  }
-  for (let digit = 0; digit < RANDOM_DIGITS; digit++) position += pick([...DIGITS].slice(1))
-  return position
 }
 
 function columnMap(id: string, title: string): Y.Map<unknown> {

@@ -263,8 +263,11 @@ export class CardBoard {
 
   #fill(face: HTMLElement, { id, text }: Card): void {
     const words = text.toString()
-    face.firstElementChild!.textContent = words || "Empty card"
-    face.ariaLabel = words || "Empty card"
+    const shown = words || "Empty card"
+    if (face.ariaLabel !== shown) {
+      face.firstElementChild!.textContent = shown
+      face.ariaLabel = shown
+    }
     face.classList.toggle("empty", words === "")
     face.classList.toggle("held", this.#held?.id === id)
   }

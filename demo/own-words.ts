@@ -9,9 +9,9 @@ import * as Y from "yjs"
  * @param self the visitor's client id
  */
 export function mayUndo(item: Y.Item, self: number): boolean {
-  const isProperty = item.parentSub !== null && (item.parent as Y.AbstractType<unknown>)._item !== null
-  // One that replaced another goes, and the other comes back. A first one goes with its map.
-  if (isProperty) return item.left !== null
+  const parent = item.parent as Y.AbstractType<unknown>
+  // Properties stay where their map has to. Yjs has brought back older ones by now, and with them taken the newer away.
+  if (item.parentSub !== null && parent._item !== null) return !hasWordsOfOthers(parent, self)
   return !(item.content instanceof Y.ContentType) || !hasWordsOfOthers(item.content.type, self)
 }
 

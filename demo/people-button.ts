@@ -26,10 +26,15 @@ export function peopleButton(provider: Provider, say: (sentence: string) => void
   document.body.append(panel)
 
   const news = announceTo(say)
+  let shown = ""
   const update = (): void => {
     const people = listPeople(provider.awareness)
     const others = people.filter(({ isMe }) => !isMe)
     const room = narrowScreen.matches ? FACES.narrow : FACES.wide
+    // Presence changes with every move of a pointer. A face that is made anew under a finger takes the click with it.
+    const next = JSON.stringify([room, people])
+    if (next === shown) return
+    shown = next
     faces.replaceChildren(
       ...people.slice(0, room).map(face),
       people.length > room ? el("span", { class: "face more" }, `+${people.length - room}`) : "",

@@ -2,18 +2,14 @@
  * A drawing in a document: a Y.Array "strokes" of Y.Maps `{id, color, width, points}`.
  *
  * `points` is a Y.Array of integers, three a point: x and y in tenths of a px, pressure 0–1000. One push an
- * animation frame is one small update, and Yjs keeps a run of pushes as one item.
+ * animation frame is one small update, and Yjs keeps a run of pushes as one item. Who moves a stroke sets `at`, by how
+ * much in px. What lies beside the strokes is in things.ts.
  */
 import * as Y from "yjs"
-import { outlinePath, type Stroke, strokeOutline } from "./draw-stroke.ts"
-
-/** A box, px of the drawing. */
-export interface Bounds {
-  readonly left: number
-  readonly top: number
-  readonly right: number
-  readonly bottom: number
-}
+import { outlinePath, type Stroke, shiftPoints, strokeOutline } from "./draw-stroke.ts"
+import type { Bounds, Place } from "./geometry.ts"
+import { mayUndo } from "./own-words.ts"
+import { type Thing, Things } from "./things.ts"
 
 /** What changed, for whoever shows the drawing. */
 export interface Change {
@@ -29,22 +25,31 @@ const WIDTH_LIMIT = 200
 /** One stroke of the document. Its shape is worked out when it is needed and kept until it grows. */
 export class Sketch {
   readonly map: Y.Map<unknown>
-  readonly color: string
   readonly width: number
   #shape: { path: Path2D; bounds: Bounds } | null = null
 
   constructor(map: Y.Map<unknown>) {
-    const color = map.get("color")
     const width = map.get("width")
     this.map = map
-    this.color = typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color) ? color : "#1f1b18"
     this.width = typeof width === "number" && width > 0 ? Math.min(width, WIDTH_LIMIT) : 1
+  }
+
+  get color(): string {
+    const color = this.map.get("color")
+    return typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color) ? color : "#1f1b18"
   }
 
   get points(): readonly number[] {
     const points = this.map.get("points")
     const numbers: unknown[] = points instanceof Y.Array ? points.toArray() : []
-    return numbers.every(Number.isSafeInteger) ? (numbers as number[]) : []
+    return numbers.every(Number.isSafeInteger) ? shiftPoints(numbers as number[], this.map.get("at")) : []
+  }
+
+  /** By how much it was moved since it was drawn. */
+  get at(): Place {
+    const at = this.map.get("at")
+    const [x, y] = Array.isArray(at) ? (at as unknown[]) : []
+    return typeof x === "number" && typeof y === "number" ? { x, y } : { x: 0, y: 0 }
   }
 
   get path(): Path2D {
@@ -55,7 +60,7 @@ export class Sketch {
     return this.#work().bounds
   }
 
-  /** Its points have changed. */
+  /** Its points or its place have changed. */
   grow(): void {
     this.#shape = null
   }
@@ -85,6 +90,7 @@ export class Sketch {
 
 /** All strokes of a document, the changes that can be made to them, and their undo. */
 export class Drawing {
+  readonly things: Things
   readonly #doc: Y.Doc
   readonly #strokes: Y.Array<unknown>
   readonly #undo: Y.UndoManager
@@ -96,8 +102,13 @@ export class Drawing {
   constructor(doc: Y.Doc) {
     this.#doc = doc
     this.#strokes = doc.getArray("strokes")
+    this.things = new Things(doc, this)
     // Undo takes back only changes made through this object; a step lasts from one `beginStep` to the next.
-    this.#undo = new Y.UndoManager(this.#strokes, { trackedOrigins: new Set([this]), captureTimeout: 1e9 })
+    this.#undo = new Y.UndoManager([this.#strokes, this.things.map], {
+      trackedOrigins: new Set([this]),
+      captureTimeout: 1e9,
+      deleteFilter: (item) => mayUndo(item, doc.clientID),
+    })
     this.#strokes.observeDeep((events) => this.#changed(events))
     this.#list()
   }
@@ -105,6 +116,11 @@ export class Drawing {
   /** Bottom to top. */
   get sketches(): readonly Sketch[] {
     return this.#sketches
+  }
+
+  /** All that can be selected, bottom to top. */
+  get pieces(): readonly (Thing | Sketch)[] {
+    return [...this.things.list, ...this.#sketches]
   }
 
   get canUndo(): boolean {
@@ -195,18 +211,6 @@ export function writeStroke(
   map.set("points", points)
   points.push([...numbers])
   strokes.push([map])
-}
-
-/** The smallest box around all of these, px; undefined where there are none. */
-export function boundsOfAll(sketches: readonly Sketch[]): Bounds | undefined {
-  if (sketches.length === 0) return undefined
-  const all = sketches.map(({ bounds }) => bounds)
-  return {
-    left: Math.min(...all.map(({ left }) => left)),
-    top: Math.min(...all.map(({ top }) => top)),
-    right: Math.max(...all.map(({ right }) => right)),
-    bottom: Math.max(...all.map(({ bottom }) => bottom)),
-  }
 }
 
 function boundsOf(outline: readonly (readonly [x: number, y: number])[]): Bounds {

@@ -1,7 +1,8 @@
 /** The board of cards: what moves are, and what becomes of two at once. */
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
-import { Cards, positionBetween } from "../../../demo/kanban-cards.ts"
+import { Cards } from "../../../demo/kanban-cards.ts"
+import { positionBetween } from "../../../demo/position.ts"
 
 /** Two people with the same board; `meet` brings both to the same state. */
 function twoPeople(...words: string[]) {
