@@ -2,6 +2,7 @@
 import type { Provider } from "../src/client/provider.ts"
 import { el } from "./element.ts"
 import { openDocument, requestHeaders, requestUrl } from "./page.ts"
+import { readable } from "./reason.ts"
 
 /** Close codes that say which way leads on. @source src/errors.ts */
 const UNAUTHORIZED = 4401
@@ -34,7 +35,7 @@ export function showRefusals(provider: Provider): void {
     else if (code === UNAUTHORIZED || code === FORBIDDEN) show(closed, RELOAD)
     else show(closed, RELOAD, START_ANEW)
   })
-  provider.on("refused", ({ reason }) => show(`Not taken: ${reason}`, RELOAD))
+  provider.on("refused", ({ reason }) => show(`Not taken: ${readable(reason)}`, RELOAD))
   provider.on("sync", (synced) => {
     if (synced) banner.hidden = true
   })

@@ -28,14 +28,19 @@ export class Room extends ServerRoom {
 }
 
 export default {
-  fetch(request: Request, env: Env): Response | Promise<Response> {
-    const { pathname } = new URL(request.url)
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname, search } = new URL(request.url)
     if (pathname === "/") return env.ASSETS.fetch(new URL("/index.html", request.url))
     if (/^\/docs-site\/?$/.test(pathname))
       return Response.redirect(new URL("/docs-site/index.html", request.url).href)
     // The country the edge saw the request come from; the pages show it as a flag.
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     if (pathname === "/guest") return answerGuest(request, env, Object.keys(PARTIES))
+    // A person who leaves out the ending means the page.
+    if (request.headers.get("sec-fetch-mode") === "navigate" && /^\/[a-z-]+$/.test(pathname)) {
+      const page = new URL(`${pathname}.html${search}`, request.url)
+      if ((await env.ASSETS.fetch(page, { method: "HEAD" })).ok) return Response.redirect(page.href)
+    }
     return routeDocuments(request, env, { parties: Object.keys(PARTIES), agents: mcp, admin })
   },
 

@@ -94,6 +94,17 @@ describe("a stranger", () => {
     const url = server.url.replace("127.0.0.1", "demos.localhost")
     const ana = await openVisitor(browser, { name: "Ana", color: "#0369a1" })
     const bo = await openVisitor(browser, { name: "Bo", color: "#0f766e" })
+    // They come from somewhere. Ana's fonts have flags, which are one glyph for two letters; Bo's have none.
+    for (const [who, perLetter] of [
+      [ana, 0.5],
+      [bo, 1],
+    ] as const) {
+      await who.route("**/where", (route) => route.fulfill({ json: { country: "DE" } }))
+      await who.addInitScript((perLetter) => {
+        CanvasRenderingContext2D.prototype.measureText = (text) =>
+          ({ width: [...text].length > 1 ? 2 * perLetter : 1 }) as TextMetrics
+      }, perLetter)
+    }
     const page = await ana.newPage()
     await page.goto(url)
     await page.frameLocator('iframe[title="Text, live"]').getByText("Write with me").waitFor()
@@ -107,6 +118,10 @@ describe("a stranger", () => {
     const friend = await bo.newPage()
     await friend.goto(page.url())
     await friend.getByText("hello from a stranger").waitFor()
+    // A flag that would be two letters cut off is none; the country's name is in the list.
+    await page.locator(".faces .face").nth(1).locator(".flag", { hasText: "🇩🇪" }).waitFor()
+    await friend.locator(".names .country", { hasText: /^Germany$/ }).waitFor({ state: "attached" })
+    expect(await friend.locator(".flag").count()).toBe(0)
     await ana.close()
     await bo.close()
 

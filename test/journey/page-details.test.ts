@@ -465,6 +465,14 @@ describe("ids", () => {
     await page.close()
   })
 
+  it("opens a page whose ending somebody left out", async () => {
+    const page = await ana.newPage()
+    await page.goto(`${server.url}/counter?doc=${newId()}`)
+    await isSaved(page)
+    expect(new URL(page.url()).pathname).toBe("/counter.html")
+    await page.close()
+  })
+
   it("takes ids as people write them, over the socket and over HTTP", async () => {
     const page = await open(ana, "counter", encodeURIComponent(`Müller/Angebot 3 @${newId()}`))
     await page.click("#raise")

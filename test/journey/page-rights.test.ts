@@ -119,13 +119,15 @@ describe("a page that the room has closed", () => {
     await page.click(".cm-content")
     await page.keyboard.type("soon gone")
     await isSaved(page)
-    const deleted = await fetch(`${server.url}/docs/doomed`, {
-      method: "DELETE",
-      headers: { authorization: `Bearer ${token}` },
-    })
+    const headers = { authorization: `Bearer ${token}` }
+    const deleted = await fetch(`${server.url}/docs/doomed`, { method: "DELETE", headers })
     expect(deleted.ok).toBe(true)
     await page.getByText("This document was deleted").waitFor()
     expect(await page.locator(".cm-content").getAttribute("contenteditable")).toBe("false")
+    // The copy that this browser has kept brings nothing back.
+    await page.reload()
+    await page.getByText("This document was deleted").waitFor()
+    expect((await fetch(`${server.url}/docs/doomed`, { headers })).status).toBe(404)
     await page.click("text=Start a new one")
     await isSaved(page)
     expect(new URL(page.url()).searchParams.get("doc")).not.toBe("doomed")

@@ -223,6 +223,8 @@ it("shows all as live miniatures on the start page, and works offline after the 
   const demos = page.locator("#minis article")
   expect(await demos.locator("iframe").count()).toBe(await demos.count())
   await demos.locator("iframe").nth(5).waitFor()
+  // A server that lets nobody in but this machine does not speak of phones.
+  expect(await page.locator("#elsewhere").isVisible()).toBe(false)
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}))
   await page.goto(`${server.url}/text.html?doc=first-load`)
   await isSaved(page)

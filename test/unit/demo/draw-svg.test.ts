@@ -127,3 +127,54 @@ it("a stroke's path goes round its outline and is closed", () => {
   expect(path).toBe("M0 0q0 0 5 0 5 0 5 5 0 5.1 -5 0Z")
   expect(outlinePath(strokeOutline({ points: [], width: 8 }))).toBe("")
 })
+
+describe("things on the board", () => {
+  /** A drawing without a stroke, as a server meets it. */
+  function lay(things: Record<string, Record<string, unknown>>, words: Record<string, string> = {}): Y.Doc {
+    const written = new Y.Doc()
+    for (const [id, look] of Object.entries(things)) {
+      const map = new Y.Map<unknown>(Object.entries(look))
+      map.set("text", new Y.Text(words[id] ?? ""))
+      written.getMap("things").set(id, map)
+    }
+    const loaded = new Y.Doc()
+    Y.applyUpdate(loaded, Y.encodeStateAsUpdate(written))
+    return loaded
+  }
+  const box = { kind: "box", at: [10, 20], size: [100, 50], color: "#1d5fd0", layer: "A" }
+
+  it("are in the picture, below the ink, the lowest layer first", () => {
+    const doc = lay({ over: { ...box, kind: "note", layer: "B" }, under: box }, { over: "bread <&> salt" })
+    const stroke = new Y.Map<unknown>(Object.entries({ color: "#112233", width: 8, at: [1000, 0] }))
+    stroke.set("points", Y.Array.from([0, 0, 500, 500, 0, 500]))
+    doc.getArray("strokes").push([stroke])
+    const svg = toSvg(doc)
+    const order = ["stroke=", "fill-opacity", "&lt;&amp;>", "<path"].map((part) => svg.indexOf(part))
+    expect(order).toEqual(order.toSorted((a, b) => a - b))
+    expect(order[0]).toBeGreaterThan(0)
+    // The stroke was moved by 1000 px since it was drawn.
+    const [left = 0, , width = 0] = viewBox(svg) ?? []
+    expect([left, left + width > 1050]).toEqual([10 - 16, true])
+  })
+
+  it("by someone hostile are no markup and no number that is none", () => {
+    const svg = toSvg(
+      lay(
+        {
+          good: box,
+          script: { ...box, color: '"><script>' },
+          far: { ...box, at: [1e300, 0] },
+          nan: { ...box, size: [Number.NaN, "9"] },
+          kind: { ...box, kind: "script" },
+          list: { ...box, at: 7 },
+          layer: { ...box, layer: {} },
+        },
+        { good: "\u0000]]><script>\u0007" },
+      ),
+    )
+    expect(svg).not.toContain("<script")
+    expect(svg).not.toMatch(/NaN|Infinity|e\+/)
+    expect([...svg].every((letter) => letter === "\n" || letter >= " ")).toBe(true)
+    expect([...svg.matchAll(/<rect /g)]).toHaveLength(3)
+  })
+})
