@@ -25,9 +25,3 @@ export function boundsOfAll(pieces: readonly { readonly bounds: Bounds }[]): Bou
     bottom: Math.max(...all.map(({ bottom }) => bottom)),
   }
 }
-
-/** One gesture of a pointer on the board, under way. */
-export interface Gesture {
-  move(events: readonly PointerEvent[]): void
-  end(): void
-}

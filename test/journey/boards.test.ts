@@ -38,6 +38,8 @@ async function open(who: BrowserContext, path: string): Promise<Page> {
   return page
 }
 
+const openBoth = (path: string) => Promise.all([open(ana, path), open(cem, path)])
+
 /** The words of the cards, column by column. */
 function cardsOf(page: Page): Promise<string[]> {
   return page
@@ -59,7 +61,7 @@ const card = (page: Page, words: string) => page.getByRole("group", { name: word
 
 describe("cards", () => {
   it("merges two moves of one card and the words written in it meanwhile, and undoes one's own alone", async () => {
-    const [first, second] = await Promise.all([ana, cem].map((who) => open(who, "kanban.html?doc=supper")))
+    const [first, second] = await openBoth("kanban.html?doc=supper")
     await first.locator("#title").fill("Supper on Friday")
     await addCard(first, "bread")
     await addCard(first, "tea")
@@ -150,7 +152,7 @@ describe("the drawing", () => {
   }
 
   it("has shapes, notes and strokes that two people put, write in, move and undo", async () => {
-    const [first, second] = await Promise.all([ana, cem].map((who) => open(who, "draw.html?doc=plan")))
+    const [first, second] = await openBoth("draw.html?doc=plan")
     await first.keyboard.press("b")
     await drag(first, [300, 200], [500, 300])
     await expect.poll(() => things(second)).toEqual(["Box"])
@@ -208,9 +210,12 @@ describe("the drawing", () => {
 
   const places = (page: Page) =>
     page
-      .locator<HTMLElement>(".thing")
+      .locator(".thing")
       .evaluateAll((all) =>
-        all.map(({ style }) => ({ x: Number.parseInt(style.left, 10), y: Number.parseInt(style.top, 10) })),
+        (all as HTMLElement[]).map(({ style }) => ({
+          x: Number.parseInt(style.left, 10),
+          y: Number.parseInt(style.top, 10),
+        })),
       )
 })
 

@@ -71,6 +71,49 @@ const scenes: Record<string, Scene> = {
       await line("Green", (t) => [-140 + 60 * t, 150 - 30 * Math.cos(t * 9)])
     },
   },
+  board: {
+    path: "draw.html",
+    arrives: '[aria-label="The drawing: 0 strokes, 4 things"]',
+    act: async (page) => {
+      const { width, height } = page.viewportSize() ?? { width: 0, height: 0 }
+      const put = async (
+        tool: string,
+        color: string,
+        x: number,
+        y: number,
+        words?: string,
+      ): Promise<void> => {
+        await page.keyboard.press("Escape")
+        await page.check(`[aria-label="${color}"]`)
+        await page.click(`[aria-label="${tool}"]`)
+        await page.mouse.click(width / 2 + x, height / 2 + y)
+        if (words !== undefined) await page.keyboard.type(words)
+        await page.keyboard.press("Escape")
+      }
+      await put("Box", "Blue", -180, -120)
+      await put("Arrow", "Ink", -10, -70)
+      await put("Note", "Amber", -180, 20, "Bring a chair. مرحبا")
+      await put("Text", "Red", 40, 60, "Supper on Friday")
+    },
+  },
+  cards: {
+    path: "kanban.html",
+    arrives: "text=Find eight chairs",
+    act: async (page) => {
+      await page.fill("#title", "Supper on Friday")
+      for (const [column, words] of [
+        [0, "Ask Ana about the map"],
+        [0, "Order bread, salt and a great deal of tea"],
+        [2, "Pick a date: Friday"],
+        [1, "Find eight chairs"],
+      ] as const) {
+        await page.click(`.column:nth-of-type(${column + 1}) .add`)
+        await page.keyboard.type(words)
+        await page.keyboard.press("Enter")
+      }
+    },
+  },
+  documents: { path: "documents.html", arrives: "h1", act: async () => {} },
   counter: {
     path: "counter.html",
     arrives: "output:text-is('3')",
@@ -154,6 +197,10 @@ async function person(
   return page
 }
 
+function isDocument(scene: string): boolean {
+  return scene !== "start" && scene !== "documents"
+}
+
 function fault(what: string): void {
   process.exitCode = 1
   console.error(what)
@@ -171,15 +218,15 @@ try {
       for (const dark of [false, true]) {
         const shot = `${name}-${size}${dark ? "-dark" : ""}`
         const address = new URL(scene.path, `${base}/`)
-        if (name !== "start") address.searchParams.set("doc", `${shot}-${run}`)
+        if (isDocument(name)) address.searchParams.set("doc", `${shot}-${run}`)
         const first = await person(browser, { size: "desk", dark, name: "Ana Lima", color: "#0369a1" })
         const second = await person(browser, { size, dark, name: "Bo", color: "#c2410c" })
         await Promise.all([first.goto(address.href), second.goto(address.href)])
-        if (name !== "start") await Promise.all([isSaved(first), isSaved(second)])
+        if (isDocument(name)) await Promise.all([isSaved(first), isSaved(second)])
         await scene.act(first)
         await second.waitForSelector(scene.arrives)
         // Presence and carets follow the text by a frame or two.
-        await second.waitForTimeout(name === "start" ? 2500 : 600)
+        await second.waitForTimeout(isDocument(name) ? 600 : 2500)
         await second.screenshot({ path: join(folder, `${shot}.png`), fullPage: scene.whole === true })
         console.log(shot)
         await Promise.all([first.context().close(), second.context().close()])
