@@ -122,8 +122,12 @@ export class CardBoard {
       const hadFocus = sheet.contains(document.activeElement)
       sheet.remove()
       face.classList.remove("open")
+      // Opened, and nothing written.
+      const isEmpty = card.text.length === 0 && !this.#locked
+      const next = isEmpty ? neighbourOf(face) : face
+      if (isEmpty) this.#cards.remove(id)
       this.#show()
-      if (hadFocus) face.focus()
+      if (hadFocus) next?.focus()
     }
     const discard = (): void => {
       const next = neighbourOf(face)

@@ -114,6 +114,9 @@ describe("cards", () => {
     expect(await cardsOf(page)).toEqual(["one", "two", ""])
     await page.keyboard.press("Escape")
     expect(await cardsOf(page)).toEqual(["one, two", "", ""])
+    // Opened, and nothing written: it is gone.
+    await addCard(page, "")
+    expect(await cardsOf(page)).toEqual(["one, two", "", ""])
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
     await card(page, "one").tap()
     await page.getByRole("textbox", { name: "The card’s text" }).waitFor()
@@ -209,14 +212,12 @@ describe("the drawing", () => {
   })
 
   const places = (page: Page) =>
-    page
-      .locator(".thing")
-      .evaluateAll((all) =>
-        (all as HTMLElement[]).map(({ style }) => ({
-          x: Number.parseInt(style.left, 10),
-          y: Number.parseInt(style.top, 10),
-        })),
-      )
+    page.locator(".thing").evaluateAll((all) =>
+      (all as HTMLElement[]).map(({ style }) => ({
+        x: Number.parseInt(style.left, 10),
+        y: Number.parseInt(style.top, 10),
+      })),
+    )
 })
 
 describe("one's documents", () => {
