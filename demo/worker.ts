@@ -37,7 +37,8 @@ export default {
     if (pathname === "/where") return Response.json({ country: request.cf?.country ?? null })
     if (pathname === "/guest") return answerGuest(request, env, Object.keys(PARTIES))
     // A person who leaves out the ending means the page.
-    if (request.headers.get("sec-fetch-mode") === "navigate" && /^\/[a-z-]+$/.test(pathname)) {
+    const wantsPage = request.headers.get("accept")?.includes("text/html") === true
+    if (wantsPage && /^\/[a-z-]+$/.test(pathname)) {
       const page = new URL(`${pathname}.html${search}`, request.url)
       if ((await env.ASSETS.fetch(page, { method: "HEAD" })).ok) return Response.redirect(page.href)
     }
