@@ -87,7 +87,12 @@ function newServer(about: string): McpServer {
 function register(server: McpServer, { request }: Ask, tool: ToolOfAll, act: Act): void {
   const { name, title, description, input, writes } = tool
   const inputSchema = fromJsonSchema<ToolArguments>(input as Parameters<typeof fromJsonSchema>[0])
-  const annotations = { readOnlyHint: !writes, destructiveHint: false, openWorldHint: false }
+  const annotations = {
+    // A reader is shown the past; a writer may bring it back by the same tool.
+    readOnlyHint: !writes && name !== "history",
+    destructiveHint: ["edit", "undo", "history"].includes(name),
+    openWorldHint: false,
+  }
   server.registerTool(name, { title, description, inputSchema, annotations }, async (given) => {
     try {
       // Who of 2025 calls a tool does not say again who it is: its HTTP client does.

@@ -8,7 +8,7 @@ import { inlineText } from "../export/blocks.ts"
 import type { Budget } from "../export/budget.ts"
 import { blocksToMarkdown } from "../export/markdown.ts"
 import { findRoot, findRoots } from "../export/roots.ts"
-import { isSharedType, liveItems, plainText, type SharedType } from "../export/shared-types.ts"
+import { isSharedType, liveItems, type SharedType } from "../export/shared-types.ts"
 import { readLexical, readXml } from "../export/tree.ts"
 import { readBlocks } from "../export/tree-blocks.ts"
 import { EDITOR_ROOTS, type Editor } from "../import/editors.ts"
@@ -27,6 +27,8 @@ export interface AgentBlock {
   readonly handle: string
   /** The element; null for a line of a plain text. */
   readonly element: SharedType | null
+  /** Of a line its letters; an object in it is U+FFFC. "" for elements. */
+  readonly letters: string
   /** Which one it is, and where in the holder's list it stands, and how long it is there. */
   readonly index: number
   readonly place: number
@@ -81,21 +83,20 @@ export function findBlock(doc: Y.Doc, { editor, holder }: AgentText, handle: str
 }
 
 /** A block as Markdown. */
-export function showBlock({ holder, editor }: AgentText, block: AgentBlock, budget: Budget): string {
-  if (block.element === null) return plainText(holder).slice(block.place, block.place + block.length)
+export function showBlock({ editor }: AgentText, block: AgentBlock, budget: Budget): string {
+  if (block.element === null) return block.letters
   const tree = editor === "lexical" ? readLexical(block.element, budget) : readXml(block.element, budget)
   return blocksToMarkdown(readBlocks([tree]), budget).trimEnd()
 }
 
 /** Of a heading its level and text; null for other blocks. */
 export function headingOf(
-  { holder, editor }: AgentText,
+  { editor }: AgentText,
   block: AgentBlock,
   budget: Budget,
 ): { level: number; text: string } | null {
   if (block.element === null) {
-    const line = plainText(holder).slice(block.place, block.place + block.length)
-    const [, marks, text] = /^(#{1,6}) +(.*?)#*$/.exec(line) ?? []
+    const [, marks, text] = /^(#{1,6}) +(.*?)#*$/.exec(block.letters) ?? []
     return marks === undefined ? null : { level: marks.length, text: text!.trim() }
   }
   const tree = editor === "lexical" ? readLexical(block.element, budget) : readXml(block.element, budget)
@@ -106,8 +107,8 @@ export function headingOf(
 /** The letters of a block, in stretches that one edit can be in. */
 export function spansOf({ holder }: AgentText, block: AgentBlock): Span[] {
   if (block.element !== null) return spansIn(block.element)
-  const letters = plainText(holder).slice(block.place, block.place + block.length)
-  return [{ holder, letters, places: Array.from({ length: letters.length }, (_, i) => block.place + i) }]
+  const { letters, place } = block
+  return [{ holder, letters, places: Array.from({ length: letters.length }, (_, i) => place + i) }]
 }
 
 /** The end of the letters of a block, where what is written on goes; null where it has none. */
@@ -149,7 +150,7 @@ function listElements(holder: SharedType): AgentBlock[] {
     if (item.content instanceof Y.ContentType) {
       const element = item.content.type as SharedType
       const handle = writeHandle(item.id.client, item.id.clock)
-      blocks.push({ handle, element, index: blocks.length, place, length: 1 })
+      blocks.push({ handle, element, letters: "", index: blocks.length, place, length: 1 })
     }
     place += item.length
   }
@@ -159,29 +160,32 @@ function listElements(holder: SharedType): AgentBlock[] {
 /** A line of no letters is known by the newline that ends it; the last one by the end of the text. */
 function listLines(holder: SharedType): AgentBlock[] {
   const blocks: AgentBlock[] = []
-  let [place, start] = [0, 0]
+  let [place, start, line] = [0, 0, ""]
   let handle: string | null = null
+  const add = (known: string): void => {
+    blocks.push({
+      ...{ handle: known, element: null, letters: line },
+      ...{ index: blocks.length, place: start, length: line.length },
+    })
+  }
   for (const { content, countable, id, length } of liveItems(holder)) {
     if (!countable) continue
     const letters = content instanceof Y.ContentString ? content.str : "\ufffc".repeat(length)
-    for (let i = 0; i < length; i++) {
-      handle ??= writeHandle(id.client, id.clock + i)
-      if (letters[i] !== "\n") continue
-      const end = place + i
-      blocks.push({ handle, element: null, index: blocks.length, place: start, length: end - start })
-      start = end + 1
-      handle = null
+    for (let at = 0; at < length; ) {
+      handle ??= writeHandle(id.client, id.clock + at)
+      const newline = letters.indexOf("\n", at)
+      const end = newline < 0 ? length : newline
+      line += letters.slice(at, end)
+      at = end
+      if (newline < 0) break
+      add(handle)
+      at = newline + 1
+      start = place + at
+      ;[line, handle] = ["", null]
     }
     place += length
   }
-  if (place > start || blocks.length === 0)
-    blocks.push({
-      handle: handle ?? "end",
-      element: null,
-      index: blocks.length,
-      place: start,
-      length: place - start,
-    })
+  if (place > start || blocks.length === 0) add(handle ?? "end")
   return blocks
 }
 

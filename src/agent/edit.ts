@@ -6,7 +6,7 @@
 import * as Y from "yjs"
 import { asSyncError, SyncError } from "../errors.ts"
 import { type Json, valueToJson } from "../export/json.ts"
-import { mapEntries, plainText } from "../export/shared-types.ts"
+import { mapEntries } from "../export/shared-types.ts"
 import { writeForEditor } from "../import/editors.ts"
 import { readMarkdown } from "../import/markdown.ts"
 import { differText } from "../json/difference.ts"
@@ -14,7 +14,7 @@ import { readLexicalNode, writeLexical } from "../json/lexical.ts"
 import { applyPatch, type ChangeOptions } from "../json/patch.ts"
 import { isObject } from "../json/plain.ts"
 import { readNode, writeChildren } from "../json/tree.ts"
-import { deleteKey, deleteText, insertText, setKey } from "../json/types.ts"
+import { deleteKey, deleteText, insertText, lengthOf, setKey } from "../json/types.ts"
 import {
   type AgentBlock,
   type AgentText,
@@ -150,15 +150,17 @@ function replaceQuote(
 ): Outcome {
   if (quote === "") throw new SyncError("bad-request", "quote is some words that stand in the text.")
   const named = handle === undefined ? null : findBlock(doc, text, handle)
-  const own = named === null ? [] : placesOf(text, named, quote)
-  const all = own.length > 0 ? own : listBlocks(text).flatMap((block) => placesOf(text, block, quote))
+  const { agentMatches } = options.limits
+  const own = named === null ? [] : placesOf(text, [named], { quote, most: agentMatches })
+  const all = own.length > 0 ? own : placesOf(text, listBlocks(text), { quote, most: agentMatches })
   const [only] = all
   if (only === undefined || all.length > 1) {
     const current = named === null ? {} : { current: showBlock(text, named, options.budget) }
-    const { agentMatches } = options.limits
-    const candidates = all.slice(0, agentMatches).flatMap(({ block }) => matchesIn(text, block, quote))
+    const blocks = new Set(all.map(({ block }) => block))
+    const candidates = [...blocks].flatMap((block) => matchesIn(text, block, quote))
+    const places = all.length > agentMatches ? `more than ${agentMatches}` : all.length
     throw new Conflict(
-      all.length === 0 ? "the quote stands nowhere" : `the quote stands in ${all.length} places`,
+      all.length === 0 ? "the quote stands nowhere" : `the quote stands in ${places} places`,
       {
         ...current,
         ...(candidates.length > 0 && { candidates: dropRepeated(candidates).slice(0, agentMatches) }),
@@ -177,13 +179,23 @@ interface Found {
   readonly at: number
 }
 
-function placesOf(text: AgentText, block: AgentBlock, quote: string): Found[] {
-  return spansOf(text, block).flatMap((span) => {
-    const found: Found[] = []
-    for (let at = span.letters.indexOf(quote); at >= 0; at = span.letters.indexOf(quote, at + quote.length))
-      found.push({ block, span, at })
-    return found
-  })
+/** Where a quote stands. @returns one more than `most` at most: a letter may stand everywhere */
+function placesOf(
+  text: AgentText,
+  blocks: readonly AgentBlock[],
+  { quote, most }: { quote: string; most: number },
+): Found[] {
+  const found: Found[] = []
+  for (const block of blocks) {
+    for (const span of spansOf(text, block)) {
+      for (let at = span.letters.indexOf(quote); at >= 0; ) {
+        found.push({ block, span, at })
+        if (found.length > most) return found
+        at = span.letters.indexOf(quote, at + quote.length)
+      }
+    }
+  }
+  return found
 }
 
 function editSpan(
@@ -216,8 +228,7 @@ function dropRepeated(matches: readonly Match[]): Match[] {
 
 function replaceBlock(text: AgentText, block: AgentBlock, markdown: string, options: EditOptions): Outcome {
   if (block.element === null) {
-    const there = plainText(text.holder).slice(block.place, block.place + block.length)
-    for (const { at, remove, insert } of differText(there, markdown).toReversed()) {
+    for (const { at, remove, insert } of differText(block.letters, markdown).toReversed()) {
       insertText(text.holder, block.place + at + remove, insert)
       deleteText(text.holder, block.place + at, remove)
     }
@@ -246,7 +257,7 @@ function insert(
 function remove(text: AgentText, block: AgentBlock, options: EditOptions): void {
   if (text.editor !== "text") return write(text, [], { from: block.index, to: block.index + 1 }, options)
   const { holder } = text
-  const isLast = block.place + block.length === plainText(holder).length
+  const isLast = block.place + block.length === lengthOf(holder)
   // A line goes with the newline that ends it, the last one with the newline before it.
   if (!isLast) deleteText(holder, block.place, block.length + 1)
   else {
@@ -267,7 +278,7 @@ function move(
   if (target?.handle === from.handle) return { status: "applied", handle: from.handle }
   const to = target === null ? 0 : target.index + 1
   if (from.element === null) {
-    const line = plainText(text.holder).slice(from.place, from.place + from.length)
+    const line = from.letters
     if (target === null) insertText(text.holder, 0, `${line}\n`)
     else insertText(text.holder, target.place + target.length, `\n${line}`)
   } else {

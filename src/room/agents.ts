@@ -77,14 +77,14 @@ export class Agents<P extends Peer> {
     if (once === null || !tool.writes) return this.#act(tool.name, given, grant)
     const before = this.#repeats.begin(once, { subject: grant.subject, asked: JSON.stringify([name, given]) })
     if (before !== null) return before
-    const { revision } = this.#log.state
+    let isDone = false
     try {
       const answer = this.#act(tool.name, given, grant)
-      // The one that the commit has written had the revision before it was known to have gone well.
       this.#repeats.answerWith(() => answer)
+      isDone = true
       return answer
     } finally {
-      this.#repeats.end({ hasCommitted: this.#log.state.revision !== revision })
+      this.#repeats.end({ isDone })
     }
   }
 
@@ -138,7 +138,7 @@ export class Agents<P extends Peer> {
     const results = this.#change(grant, { bytes, dryRun: given.dryRun === true }, (doc, options) => {
       const outcomes = editDocument(doc, given.operations, { ...options, root, mayCopy })
       caret = caretOf(doc, root, outcomes, options.budget)
-      return outcomes as unknown as Json
+      return (revision) => ({ revision, results: outcomes as unknown as Json })
     })
     // Who has done nothing has no place in the text.
     if (caret !== null && given.dryRun !== true)
@@ -158,33 +158,35 @@ export class Agents<P extends Peer> {
     const written = this.#change(grant, { bytes: text.length, dryRun: false }, (doc, options) => {
       const end = appendText(doc, { root, handle, stream, text: text.toWellFormed() }, options)
       caret = end.caret
-      return { handle: end.handle, stream: end.stream }
+      return (revision) => ({ revision, handle: end.handle, stream: end.stream })
     })
     this.#appear(grant, { caret, status: null, forMs: given.done === true ? 0 : this.#limits.agentShownMs })
-    const { results, ...rest } = written as { results: { [name: string]: Json } }
-    return { ...rest, ...results }
+    return written
   }
 
-  /** Change the document as this agent; the answer is kept with the commit where the call has a key. */
+  /**
+   * Change the document as this agent; the answer is kept with the commit where the call has a key.
+   * @param act does it, and gives what is answered once the revision is known
+   */
   #change(
     grant: Grant,
     { bytes, dryRun }: { bytes: number; dryRun: boolean },
-    act: (doc: Y.Doc, options: Parameters<Parameters<Changes<P>["run"]>[0]>[1]) => Json,
+    act: (doc: Y.Doc, options: Parameters<Parameters<Changes<P>["run"]>[0]>[1]) => (revision: number) => Json,
   ): Json {
-    let results: Json = null
+    let answer: (revision: number) => Json = () => null
     try {
       this.#changes.run(
         (doc, options) => {
-          results = act(doc, options)
+          answer = act(doc, options)
           if (dryRun) throw new DryRun()
-          this.#repeats.answerWith((revision) => ({ revision, results }))
+          this.#repeats.answerWith(answer)
         },
         { grant, bytes, nested: null, known: true, client: this.#handOf(grant), origin: agentOrigin(grant) },
       )
     } catch (thrown) {
       if (!(thrown instanceof DryRun)) throw thrown
     }
-    return { revision: this.#intake.commitOrThrow(), results }
+    return answer(this.#intake.commitOrThrow())
   }
 
   #show(given: Arguments, root: string | null, grant: Grant): Json {

@@ -14,6 +14,8 @@ interface Call {
   readonly asked: string
   /** What it will be answered, once the revision is known. */
   answer: ((revision: number) => Json) | null
+  /** A commit has it. */
+  isWritten: boolean
 }
 
 /** Answers that are kept: rows of the log's notes, and one note that lists them with their times. */
@@ -50,7 +52,7 @@ export class Repeats {
         throw new SyncError("conflict", "Something else was asked under this idempotency key.")
       }
     }
-    this.#call = { row, asked: digest, answer: null }
+    this.#call = { row, asked: digest, answer: null, isWritten: false }
     return null
   }
 
@@ -62,7 +64,8 @@ export class Repeats {
   /** Write the answer of the call under way; called inside the commit's transaction. */
   write(): void {
     const call = this.#call
-    if (call?.answer == null) return
+    if (call?.answer == null || call.isWritten) return
+    call.isWritten = true
     const { repeats, repeatMs, repeatLength } = this.#limits
     const now = Date.now()
     const value = JSON.stringify({
@@ -80,11 +83,13 @@ export class Repeats {
     this.#log.note(call.row, value)
   }
 
-  /** The call has ended. Where it has committed nothing, its answer is written now. @param hasCommitted `write` was called */
-  end({ hasCommitted }: { hasCommitted: boolean }): void {
+  /**
+   * The call has ended. An answer that no commit has is written now, in the turn of the commit: both hold or neither.
+   * @param isDone it has gone well; else it is forgotten, and may be tried again
+   */
+  end({ isDone }: { isDone: boolean }): void {
     try {
-      if (!hasCommitted && this.#call?.answer != null && this.#log.exists)
-        this.#log.transact(() => this.write())
+      if (isDone && this.#log.exists) this.#log.transact(() => this.write())
     } finally {
       this.#call = null
     }

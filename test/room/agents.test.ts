@@ -137,6 +137,35 @@ describe("an agent", () => {
     expect(await use(room, "edit", nothing)).toEqual(await use(room, "edit", nothing))
   })
 
+  it("[G3] answers a call that comes again as it was answered, and does again what had failed", async () => {
+    const room = await openWith("text")
+    const { revision } = (await room.status())!
+    const written = await use(room, "write", { text: " Once." }, SCRIBE, "w")
+    expect(await use(room, "write", { text: " Once." }, SCRIBE, "w")).toEqual(written)
+    expect((await markdown(room)).split("Once.")).toHaveLength(2)
+    // An undo that is asked for again takes back nothing of what came in between.
+    const undone = await use(room, "undo", { since: revision }, SCRIBE, "u")
+    await use(room, "write", { text: " Later." })
+    expect(await use(room, "undo", { since: revision }, SCRIBE, "u")).toEqual(undone)
+    expect(await markdown(room)).toContain("Later.")
+    // What the document refused was not done, whatever it would have been answered.
+    const narrow: Grant = { ...SCRIBE, roots: ["text"] }
+    const given = {
+      operations: [
+        { op: "insert_after", text: "half" },
+        { op: "insert_after", text: "x", root: "other" },
+      ],
+    }
+    for (let i = 0; i < 2; i++)
+      await expect(use(room, "edit", given, narrow, "f")).rejects.toMatchObject({ code: "forbidden" })
+    await room.damage("create trigger full before insert on log begin select raise(abort, 'no space'); end")
+    await expect(use(room, "write", { text: " Full." }, SCRIBE, "d")).rejects.toThrow()
+    await room.damage("drop trigger full")
+    await use(room, "write", { text: " Full." }, SCRIBE, "d")
+    expect((await markdown(room)).split("Full.")).toHaveLength(2)
+    expect(await markdown(room)).not.toContain("half")
+  })
+
   it("tries an edit and changes nothing", async () => {
     const room = await openWith("text")
     const before = await markdown(room)
