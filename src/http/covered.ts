@@ -26,6 +26,8 @@ export async function listCovered(
   { claims, env, options, limits }: DocumentsAsk,
   { prefix, cursor, limit }: { prefix: string; cursor: string | null; limit: number },
 ): Promise<Covered> {
+  // A database may take none of them, and no name has any.
+  if (/\p{Cc}/u.test(prefix)) throw new SyncError("bad-request", "No name holds a control character.")
   const patterns = claims?.docs.map(({ id }) => id) ?? null
   const ranges = patterns === null ? [rangeOf({ start: prefix, isExact: false })] : rangesOf(patterns, prefix)
   const { rooms } = findPlace(env, { party: null, id: INDEX_ROOM }, options)

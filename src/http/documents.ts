@@ -35,7 +35,7 @@ export async function createDocument(
 ): Promise<object> {
   const document = readText(given, "document") ?? ""
   const { grant, room, name } = ask.enter(document, "write")
-  const markdown = (readText(given, "markdown") ?? "").toWellFormed()
+  const markdown = readText(given, "markdown") ?? ""
   if (markdown.trim() === "")
     throw new SyncError("bad-request", "A document of nothing is none: say what is in it.")
   const body = new TextEncoder().encode(markdown)
@@ -87,5 +87,5 @@ export async function searchDocuments(ask: DocumentsAsk, given: ToolArguments): 
 function readText(given: ToolArguments, name: string): string | null {
   const value = given[name] ?? null
   if (value !== null && typeof value !== "string") throw new SyncError("bad-request", `${name} is a string.`)
-  return value
+  return value?.toWellFormed() ?? null
 }

@@ -137,7 +137,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       return resource.methods[method]!.answer({
         ...{ ...ask, claims },
         enter(document, rights) {
-          const { name, rooms } = placeOf(targetOf(document), env, options)
+          const { name, rooms } = placeOf(targetOf(document.toWellFormed()), env, options)
           const grant = claims === null ? OPEN_GRANT : grantFor(claims, { id: name, rights })
           return { ...ask, grant, room: rooms.getByName(name), name }
         },

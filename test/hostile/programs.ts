@@ -139,6 +139,18 @@ export const PROGRAMS: readonly Row[] = [
     status: "x".repeat(100_000),
     handle: "__proto__",
   })),
+  http("a hundred calls of MCP in one request", "400 bad-request", (target) => ({
+    ...{ method: "POST", path: `/docs/${target.id}/-/mcp` },
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+    body: JSON.stringify(
+      new Array(100).fill({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "read" } }),
+    ),
+  })),
+  http("a call of MCP that nests without end", "400", (target) => ({
+    ...{ method: "POST", path: `/docs/${target.id}/-/mcp` },
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+    body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${"[".repeat(100_000)}`,
+  })),
   tool("arguments that are a list", "400 bad-request", "read", () => []),
   tool("a tool that is a method of every object", "404 not-found", "toString", () => ({})),
   http("a stream after what is no revision", "400 bad-request", {

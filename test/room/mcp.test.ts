@@ -158,6 +158,8 @@ describe("over all documents", () => {
     }
     for (const cursor of ["x", "-1:", "0:a\u0000", "0:a\nb"])
       expect(await call("list", { cursor })).toBe("bad-request")
+    expect(await call("list", { prefix: "a\u0000" })).toBe("bad-request")
+    expect((await call("list", { prefix: "\ud800" })).documents).toEqual([])
     const found = await call("search", { query: "word" })
     expect(found.documents.map(({ document }: Answered) => document)).toEqual([`${base}-a`, `${base}-c`])
     for (const document of [`${base}-b`, "/main/x", "nope"])
@@ -165,7 +167,7 @@ describe("over all documents", () => {
     const operations = [{ op: "insert_after", text: "x" }]
     expect(await call("edit", { document: `${base}-a`, operations })).toBe("forbidden")
     expect(await call("create", { document: `${base}-b2`, markdown: "x" })).toBe("forbidden")
-    for (const document of ["", "a/../b", "a\u0000"])
+    for (const document of ["", "a/../b", "a\u0000", "-", "\ud800"])
       expect(["bad-id", "forbidden"]).toContain(await call("read", { document }))
     expect(await call("create", { document: `${base}-c1`, markdown: " " })).toBe("bad-request")
   })
