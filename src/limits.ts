@@ -185,6 +185,8 @@ export const LIMITS = {
   // ---- sockets over HTTP
   /** A request for what has come is answered after this long, ms, with nothing: proxies end what is silent for half a minute. */
   collectMs: 20_000,
+  /** One answer brings no more than this, bytes, but for one message that is longer. @source Workers RPC limits: 32 MiB */
+  collectBytes: 4 * MB,
   /** Whoever has not asked for so long, ms, has gone. */
   mailboxMs: 30_000,
 

@@ -66,7 +66,7 @@ export class HttpSocket {
   /**
    * @param url of the document's socket
    * @param protocols those of the socket: `yurt`, and the token
-   * @param options.waitMs of a poll: how long an answer may be silent
+   * @param options.waitMs of a poll: how long an answer may be silent; at least 1
    * @param options.onFailure called before `onclose` where the room has said no word of an end, which came after so much silence
    */
   constructor(
@@ -74,9 +74,9 @@ export class HttpSocket {
     protocols: readonly string[],
     {
       way,
-      waitMs = 0,
+      waitMs,
       onFailure,
-    }: { way: Way; waitMs?: number; onFailure: (failure: Failure, silentMs: number) => void },
+    }: { way: Way; waitMs: number; onFailure: (failure: Failure, silentMs: number) => void },
   ) {
     this.#address = url.replace(/^ws/, "http").replace(/(?=\?|$)/, "/-/frames")
     this.#way = way

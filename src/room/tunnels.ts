@@ -64,6 +64,7 @@ export class Tunnels {
 
   /** Keep the client's end of a peer's socket in a mailbox. */
   keep(session: string, { socket, grant }: { socket: WebSocket; grant: Grant }): void {
+    this.#drop(session)
     const { subject } = grant
     const mailbox: Mailbox = {
       ...{ socket, subject, messages: [], isClosed: false, answer: () => {}, idle: undefined },
@@ -104,9 +105,16 @@ export class Tunnels {
           resolve()
         }
       })
-    if (mailbox.isClosed) this.#mailboxes.delete(session)
+    const { messages } = mailbox
+    let bytes = 0
+    const rest = messages.findIndex(({ length }, i) => {
+      bytes += length
+      return i > 0 && bytes > this.#limits.collectBytes
+    })
+    const taken = messages.splice(0, rest < 0 ? messages.length : rest)
+    if (mailbox.isClosed && messages.length === 0) this.#mailboxes.delete(session)
     else this.#expect(session, mailbox)
-    return mailbox.messages.splice(0)
+    return taken
   }
 
   #expect(session: string, mailbox: Mailbox): void {

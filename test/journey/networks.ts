@@ -1,6 +1,14 @@
 /** Our provider on networks that let no WebSocket through, against the real server: tests for dialects.test.ts. */
 import { expect, it } from "vitest"
-import { cursorsOf, isSame, openProvider, openWebsocketProvider, textOf, type } from "../kit/clients.ts"
+import {
+  cursorsOf,
+  isSame,
+  openProvider,
+  openSocket,
+  openWebsocketProvider,
+  textOf,
+  type,
+} from "../kit/clients.ts"
 import { type HttpProxy, startHttpProxy } from "../kit/http-proxy.ts"
 import type { Journey } from "../kit/journey.ts"
 import { claimsOf, signToken } from "../kit/tokens.ts"
@@ -62,6 +70,21 @@ export function testNetworks(journey: Journey, locked: Journey): void {
       expect(proxy.opened).toBeGreaterThan(1)
     })
   }
+
+  it("[C3] carries the documents of a Socket each for itself, and goes back to the one socket", async () => {
+    const proxy = await startNetwork(journey, { upgrades: 502 })
+    const socket = openSocket(proxy.docs)
+    const ids = ["networks/a", "networks/b"]
+    const pages = await journey.enter(...ids.map((id) => openProvider(socket, id)))
+    expect(pages.map(({ provider }) => provider.transport)).toEqual(["stream", "stream"])
+    for (const [i, page] of pages.entries()) type(page, `text ${i}`)
+    await Promise.all(pages.map(({ provider }) => provider.whenSaved()))
+    proxy.upgrades = null
+    proxy.cut()
+    await until(() => pages.every(({ provider }) => provider.transport === "websocket"), "they are back")
+    await until(() => pages.every(({ synced }) => synced), "and synced")
+    expect([socket.size, pages.map(textOf)]).toEqual([2, ["text 0", "text 1"]])
+  })
 
   const tokenOf = (rights: "read" | "write", exp?: number) =>
     signToken(SECRET, {

@@ -167,6 +167,20 @@ it.concurrent("runs that Worker, and saves in it what a page's provider wrote", 
     const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=json`)
     expect(await exported.json()).toEqual({ text: "hello" })
     await tryCommands(port)
+    // As in Node 20: what the provider loads then is in the package as well.
+    page.write({
+      "plain.mjs": `
+        delete globalThis.WebSocket
+        import * as Y from "yjs"
+        import { Provider } from "yurt/client"
+        const doc = new Y.Doc()
+        const provider = new Provider("ws://127.0.0.1:${port}/docs", "plain", doc)
+        doc.getText("text").insert(0, "hello")
+        await provider.whenSaved()
+        console.log(provider.transport)
+        provider.destroy()`,
+    })
+    expect((await page.run("./plain.mjs")).trim()).toBe("stream")
   })
 })
 

@@ -41,6 +41,7 @@ class Tunneller extends DocumentClient {
     super()
     const socket = new HttpSocket(`wss://yurt.example/docs/${encodeURIComponent(id)}`, ["yurt", token], {
       way,
+      waitMs: 5_000,
       onFailure: () => {},
     })
     this.socket = socket
@@ -231,6 +232,31 @@ it("[R3] counts what comes in one request as it counts frames", async () => {
   await until(() => mallory.closed, "Mallory is out")
   expect(mallory.closed).toMatchObject({ code: 1013 })
   expect(await room.happened("refused")).toBe(1)
+})
+
+it("[B1] keeps one mailbox for a session, and answers with what it has, some at a time", async () => {
+  const room = await openRoom()
+  const token = await sign(room.id)
+  const headers = by("f".repeat(32), { "yurt-wait": "0" })
+  await (await ask(room, token, { headers })).text()
+  await (await ask(room, token, { headers })).text()
+  await until(async () => (await room.connections()) === 1, "the first one's socket is closed")
+  const writer = await room.join()
+  for (let i = 0; i < 6; i++) {
+    room.type(writer, "x".repeat(1024 * 1024))
+    await room.merge(new Uint8Array([0, 0]))
+  }
+  const next = async () =>
+    (await ask(room, token, { headers: by("f".repeat(32), { "yurt-wait": "1000" }) })).text()
+  let [largest, total] = [0, 0]
+  await until(async () => {
+    const { length } = await next()
+    largest = Math.max(largest, length)
+    total += length
+    return total > 6 * 1024 * 1024
+  }, "all of it has come")
+  // In base64 a third more.
+  expect(largest).toBeLessThan(5.5 * 1024 * 1024)
 })
 
 it("[B1] [B2] knows nobody by a name that two sockets have", async () => {

@@ -1,4 +1,4 @@
-/** React Native: a `window` without `addEventListener`, no `document`, and few of a browser's globals. */
+/** Outside a page: React Native has a `window` without `addEventListener` and few of a browser's globals, a worker has no `window`. */
 import { fileURLToPath } from "node:url"
 import { createContext, Script } from "node:vm"
 import { build } from "esbuild"
@@ -8,7 +8,7 @@ import type * as Yjs from "yjs"
 import type { Provider } from "../../../src/client/provider.ts"
 import { onDisk, record, relay, running, text, token, type, when } from "./vocabulary.ts"
 
-/** What an app finds besides the language; no Event, MessageEvent, BroadcastChannel, Buffer, atob, TextDecoder. */
+/** What an app finds besides the language in React Native; no Event, MessageEvent, BroadcastChannel, Buffer, atob, TextDecoder. */
 const GLOBALS = {
   setTimeout,
   clearTimeout,
@@ -22,7 +22,17 @@ const GLOBALS = {
   WebSocket,
 }
 
-it("[C7] constructs, syncs and saves with default options and React Native's globals", async () => {
+/** What there is besides, and how the global object is called. */
+const PLACES: readonly [string, Record<string, unknown>, string][] = [
+  ["React Native", {}, "window"],
+  [
+    "a worker",
+    { navigator: { userAgent: "" }, EventTarget, Event, BroadcastChannel, TextDecoder, TextEncoder, atob },
+    "self",
+  ],
+]
+
+it.each(PLACES)("[C7] constructs, syncs and saves with default options in %s", async (_, globals, name) => {
   const server = await relay()
   const { outputFiles } = await build({
     stdin: {
@@ -36,11 +46,11 @@ it("[C7] constructs, syncs and saves with default options and React Native's glo
     platform: "browser",
     write: false,
   })
-  const context = createContext({ ...GLOBALS })
-  new Script("globalThis.window = globalThis").runInContext(context)
+  const context = createContext({ ...GLOBALS, ...globals })
+  new Script(`globalThis.${name} = globalThis`).runInContext(context)
   new Script(outputFiles[0]?.text ?? "").runInContext(context)
   expect(
-    new Script("[typeof Event, typeof Buffer, typeof window.addEventListener]").runInContext(context),
+    new Script("[typeof document, typeof Buffer, typeof globalThis.addEventListener]").runInContext(context),
   ).toEqual(Array(3).fill("undefined"))
   const app = context.app as { Provider: typeof Provider; Y: typeof Yjs }
   const page = new app.Provider(server.url, "notes", new app.Y.Doc(), {
