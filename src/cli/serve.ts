@@ -4,6 +4,8 @@
  * This process starts workerd, passes its log on, and sees it off: on SIGTERM or SIGINT the rooms commit what they have
  * taken and send everyone away (1012), and workerd ends. By itself it would wait for its last socket. Where workerd ends
  * without being asked, so does this process, with 1: whoever started it (systemd, Docker) starts it again.
+ *
+ * With `--cluster` it is one of several, over a bucket: see serve/cluster.ts.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -17,9 +19,18 @@ import type { AccessSettings } from "../access/settings.ts"
 import type { ArchiveEnv } from "../archive/choose.ts"
 import { SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
+import {
+  CLUSTER_WORKERD,
+  checkAlone,
+  explainEnd,
+  explainLine,
+  HANDOVER_MS,
+  KeyFile,
+  readCluster,
+} from "./serve/cluster.ts"
 import { writeConfig } from "./serve/config.ts"
 import { askControl } from "./serve/control.ts"
-import { isAnother, nameArchive, noteFilled } from "./serve/filled.ts"
+import { nameArchive } from "./serve/filled.ts"
 import { takeLock } from "./serve/lock.ts"
 import { findWorkerd } from "./serve/workerd.ts"
 import { MAKE_SECRET, readSettings, type Settings } from "./settings.ts"
@@ -27,6 +38,7 @@ import { type Command, CommandError, give, readArgs, readNumber } from "./termin
 
 const usage = `yurt serve --data DIR [--port 8787] [--host 127.0.0.1] [--env FILE] [--memory MB]
            [--drain-seconds 10] [--worker FILE]
+           [--cluster s3://BUCKET/PREFIX --node HOST:PORT [--node-listen HOST:PORT]]
   --data           the folder of the documents; made where it is missing
   --port           0 takes a free one
   --host           0.0.0.0 for every network of this machine. Put a proxy with TLS in front
@@ -34,8 +46,14 @@ const usage = `yurt serve --data DIR [--port 8787] [--host 127.0.0.1] [--env FIL
   --memory         the most that all rooms together take, MB
   --drain-seconds  how long SIGTERM waits for the rooms before it ends them; nothing acknowledged is lost either way
   --worker         a bundled Worker of your own, with the classes of ours
+  --cluster        experimental: one of several servers, with the documents in a bucket that speaks S3, and not in --data,
+                   which each has for itself. Needs workerd ${CLUSTER_WORKERD}
+  --node           where the other nodes reach this one, in a private network: they talk in the clear
+  --node-listen    where it listens for them, if that is another address: 0.0.0.0:7000 in a container
 Variables: AUTH_SECRET or another key, ALLOWED_ORIGINS, POSTGRES_URL, WEBHOOK_URL, LEGACY_URL,
-           LOG_LEVEL, LIMIT_…`
+           LOG_LEVEL, LIMIT_…
+of a cluster: CLUSTER_KEY (32 bytes or more, the same for all), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
+AWS_CREDENTIALS_FILE, AWS_REGION, AWS_ENDPOINT_URL`
 
 /** What reaches the Worker of the environment. */
 const VARIABLES =
@@ -44,8 +62,14 @@ const VARIABLES =
 /** Variables by which documents land in a database, or come from one. */
 const ARCHIVED = ["ARCHIVE", "POSTGRES_URL", "WEBHOOK_URL", "LEGACY_URL"]
 
-/** After the rooms have gone, workerd has this long to end by itself, ms. */
+/** After the rooms have gone, workerd has this long to end by itself, ms; a node hands them over before. */
 const GRACE_MS = 1_500
+
+/** A new archive that could not be filled is tried again after this long, ms. In a cluster it takes 20 s to miss a node. */
+const REFILL_AGAIN_MS = 30_000
+
+/** Lines of workerd's that are kept, to say why it ended. */
+const KEPT_LINES = 20
 
 /** `yurt serve` */
 export const serve: Command = {
@@ -55,23 +79,31 @@ export const serve: Command = {
     const options = readOptions(args)
     const settings = readSettings(options.env)
     const names = Object.keys(settings).filter((name) => VARIABLES.test(name) && settings[name]?.trim())
+    const cluster = readCluster(usage, options.cluster, settings)
     await checkSettings(Object.fromEntries(names.map((name) => [name, settings[name]!])), options.host)
-    const { binary, version } = findWorkerd()
+    const { binary, version } = findWorkerd(cluster === null ? undefined : CLUSTER_WORKERD)
     const data = resolve(options.data)
     for (const folder of ["rooms", "server"]) makeFolder(join(data, folder))
     const lock = await takeLock(data)
     const socketFolder = mkdtempSync(join(tmpdir(), "yurt-"))
     const control = join(socketFolder, "control")
     try {
+      if (cluster !== null) await checkAlone(cluster)
+      const key = cluster === null ? null : new KeyFile(socketFolder, cluster)
       copyFileSync(options.worker, join(data, "server/worker.js"))
       const config = join(data, "server/config.capnp")
       const { host, port, memoryMb } = options
       const address = `${host.includes(":") ? `[${host}]` : host}:${port}`
       writeFileSync(
         config,
-        writeConfig({ address, control, rooms: join(data, "rooms"), variables: names, memoryMb }),
+        writeConfig({
+          ...{ address, control, rooms: join(data, "rooms"), variables: names, memoryMb },
+          cluster: cluster === null ? null : { ...cluster, keyFile: key!.path },
+        }),
       )
-      const child = spawn(binary, ["serve", "--control-fd=3", config], {
+      // The key's file is named by its whole path.
+      const nodeArgs = cluster === null ? [] : ["--experimental", "--import-path=/"]
+      const child = spawn(binary, ["serve", "--control-fd=3", ...nodeArgs, config], {
         // A group of its own: Ctrl-C reaches this process alone, which then sees workerd off.
         detached: true,
         stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -82,13 +114,22 @@ export const serve: Command = {
       process.once("exit", () => child.kill("SIGKILL"))
       // Who reads the log may go: the server stays.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-      passLog(child.stdout!, "info")
-      passLog(child.stderr!, "error")
+      const said: string[] = []
+      passLog(child.stdout!, "info", said)
+      passLog(child.stderr!, "error", said)
       watchListening(child.stdio[3] as Readable, (port) => {
-        give(logLine("info", { event: "listening", port, workerd: version, data }))
-        void refill({ data, control, archive: nameArchive(settings) })
+        key?.remove()
+        const place = cluster === null ? {} : { node: cluster.node, bucket: cluster.bucket }
+        give(logLine("info", { event: "listening", port, workerd: version, data, ...place }))
+        if (cluster !== null && version !== CLUSTER_WORKERD)
+          give(logLine("error", { event: "untried-workerd", workerd: version, tried: CLUSTER_WORKERD }))
+        void refill(control, nameArchive(settings))
       })
-      await untilOver(child, { control, drainMs: options.drainSeconds * 1000 })
+      await untilOver(child, {
+        ...{ control, drainMs: options.drainSeconds * 1000 },
+        graceMs: GRACE_MS + (cluster === null ? 0 : HANDOVER_MS),
+        explain: () => (cluster === null ? null : explainEnd(said, { bucket: cluster.bucket, settings })),
+      })
     } finally {
       lock.release()
       rmSync(socketFolder, { recursive: true, force: true })
@@ -107,6 +148,9 @@ function readOptions(args: string[]) {
       memory: { type: "string" },
       "drain-seconds": { type: "string", default: "10" },
       worker: { type: "string" },
+      cluster: { type: "string" },
+      node: { type: "string" },
+      "node-listen": { type: "string" },
     },
   })
   const { data, host, env, memory } = values
@@ -124,6 +168,7 @@ function readOptions(args: string[]) {
     env,
     worker,
     memoryMb,
+    cluster: { bucket: values.cluster, node: values.node, listen: values["node-listen"] },
     port: readNumber(usage, { name: "port", text: values.port, min: 0, max: 65_535 }),
     drainSeconds: readNumber(usage, {
       name: "drain-seconds",
@@ -181,11 +226,14 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Pass workerd's output on: lines of JSON as they are, others as a line of JSON. */
-function passLog(stream: Readable, level: "info" | "error"): void {
+/** Pass workerd's output on: lines of JSON as they are, others as a line of JSON. The newest of those are kept in `said`. */
+function passLog(stream: Readable, level: "info" | "error", said: string[]): void {
   createInterface({ input: stream }).on("line", (line) => {
     if (line.trim() === "") return
-    give(line.startsWith('{"time":') ? line : logLine(level, { event: "output", message: line }))
+    if (line.startsWith('{"time":')) return give(line)
+    said.push(line)
+    if (said.length > KEPT_LINES) said.shift()
+    give(logLine(level, explainLine(line) ?? { event: "output", message: line }))
   })
 }
 
@@ -203,55 +251,52 @@ function watchListening(stream: Readable, onListening: (port: number | undefined
 }
 
 /** Where documents land in another database than before, write all of them there. A start that is cut off begins again. */
-async function refill({
-  data,
-  control,
-  archive,
-}: {
-  data: string
-  control: string
-  archive: string
-}): Promise<void> {
-  if (!isAnother(data, archive)) return
+async function refill(control: string, archive: string): Promise<void> {
   try {
-    const { documents = 0, failed = 0 } = await askControl(control, "/refill", null)
-    if (failed === 0) noteFilled(data, archive)
+    const { documents = 0, failed = 0 } = await askControl(control, `/refill?archive=${archive}`, null)
     if (documents > 0)
       give(logLine(failed === 0 ? "info" : "error", { event: "refilled", documents, failed }))
   } catch (thrown) {
     give(logLine("error", { event: "refill-failed", message: String(thrown) }))
+    setTimeout(() => void refill(control, archive), REFILL_AGAIN_MS).unref()
   }
 }
 
 /**
  * Resolves once the server has gone because it was asked to.
- * @throws CommandError "failed" where it ended by itself
+ * @throws CommandError where it ended by itself: what `explain` makes of it, else "failed"
  */
 async function untilOver(
   child: ChildProcess,
-  { control, drainMs }: { control: string; drainMs: number },
+  {
+    explain,
+    ...leaving
+  }: { control: string; drainMs: number; graceMs: number; explain: () => CommandError | null },
 ): Promise<void> {
-  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>
+  // Not "exit", which comes before its last words.
+  const exit = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>
   let asked = 0
   const go = () => {
     asked++
     // Asked twice: at once.
     if (asked > 1) child.kill("SIGKILL")
-    else void seeOff(child, { control, drainMs })
+    else void seeOff(child, leaving)
   }
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const
   for (const signal of signals) process.on(signal, go)
   const [code, signal] = await exit
   for (const signal of signals) process.off(signal, go)
   if (asked === 0)
-    throw new CommandError("failed", `workerd ended by itself: ${signal ?? `exit code ${code}`}.`)
+    throw (
+      explain() ?? new CommandError("failed", `workerd ended by itself: ${signal ?? `exit code ${code}`}.`)
+    )
   give(logLine("info", { event: "stopped" }))
 }
 
 /** Let the rooms go, then workerd. */
 async function seeOff(
   child: ChildProcess,
-  { control, drainMs }: { control: string; drainMs: number },
+  { control, drainMs, graceMs }: { control: string; drainMs: number; graceMs: number },
 ): Promise<void> {
   const startedAtMs = Date.now()
   try {
@@ -262,6 +307,6 @@ async function seeOff(
     give(logLine("error", { event: "drain-failed", message: String(thrown) }))
   }
   child.kill("SIGTERM")
-  const timer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS)
+  const timer = setTimeout(() => child.kill("SIGKILL"), graceMs)
   child.once("exit", () => clearTimeout(timer))
 }

@@ -2,7 +2,7 @@
  * The catalogue: which documents this server holds, for a server without a database. The rooms' own storage is all
  * there is of the documents; what is kept here is a line about each, so that they can be listed.
  *
- * One Durable Object for all. A room tells it at most every 30 s, as it would tell an archive.
+ * One Durable Object for all, and all nodes of a cluster. A room tells it at most every 30 s, as it would tell an archive.
  */
 import { DurableObject } from "cloudflare:workers"
 import type { Archive, ArchiveEntry, ArchivePage, IndexPage } from "../archive/archive.ts"
@@ -13,6 +13,9 @@ import { SyncError } from "../errors.ts"
 export interface CatalogueRpc {
   note(entry: ArchiveEntry): Promise<void>
   strike(id: string): Promise<void>
+  /** Which archive has everything, as one word; null: none is known to. */
+  filled(): Promise<string | null>
+  noteFilled(archive: string): Promise<void>
   list(page: IndexPage): Promise<ArchivePage>
 }
 
@@ -35,6 +38,14 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
     this.#sql.exec("DELETE FROM entry WHERE id = ?", id)
   }
 
+  async filled(): Promise<string | null> {
+    return this.ctx.storage.kv.get<string>("filled") ?? null
+  }
+
+  async noteFilled(archive: string): Promise<void> {
+    this.ctx.storage.kv.put("filled", archive)
+  }
+
   async list(page: IndexPage): Promise<ArchivePage> {
     const { limit } = page
     const { from, not, before } = pageRange(page)
@@ -52,8 +63,9 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
 /**
  * The catalogue in the place of an archive: it takes notes and gives nothing back, so rooms never start from it, and never
  * drop their own copy for it.
+ * @param find asked each time: a stub whose object failed, or was on a node that died, stays broken
  */
-export function catalogueArchive(catalogue: CatalogueRpc): Archive {
+export function catalogueArchive(find: () => CatalogueRpc): Archive {
   return {
     name: "catalogue",
     keeps: "readable",
@@ -62,13 +74,13 @@ export function catalogueArchive(catalogue: CatalogueRpc): Archive {
     },
     async store(id, { revision, update, updatedAtMs }) {
       const updatedAt = new Date(updatedAtMs).toISOString()
-      await catalogue.note({ id, revision, bytes: update.length, updatedAt })
+      await find().note({ id, revision, bytes: update.length, updatedAt })
       return "stored"
     },
     async remove(id) {
-      await catalogue.strike(id)
+      await find().strike(id)
       return "stored"
     },
-    list: (page) => catalogue.list(page),
+    list: (page) => find().list(page),
   }
 }

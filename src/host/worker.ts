@@ -33,6 +33,8 @@ export interface Env extends AccessSettings, RegistryEnv, LookoutEnv {
   readonly Catalogue: { getByName(name: string): CatalogueRpc }
   /** The least that is logged: debug, info, warn or error. */
   readonly LOG_LEVEL?: string
+  /** In a cluster: this node as the others reach it. */
+  readonly Node?: { fetch(url: string): Promise<Response> }
   /** "none": documents are listed nowhere either. */
   readonly ARCHIVE?: string
 }
@@ -44,7 +46,10 @@ const REFILLED_AT_ONCE = 256
 /** The name of the one catalogue. */
 const CATALOGUE = "all"
 
-/** Plain workerd runs all rooms in this one isolate, so what is counted here is all there is, and outlives their sleep. */
+/**
+ * Plain workerd runs all rooms in this one isolate, so what is counted here is all there is, and outlives their sleep. In a
+ * cluster it is what this node's rooms do.
+ */
 const metrics = new Metrics()
 let draining = false
 
@@ -61,7 +66,7 @@ export class Room extends YurtRoom<Env> {
 
   #chooseArchive(): Archive | null {
     if (this.env.ARCHIVE === "none") return null
-    const catalogue = catalogueArchive(this.env.Catalogue.getByName(CATALOGUE))
+    const catalogue = catalogueArchive(() => this.env.Catalogue.getByName(CATALOGUE))
     const archive = chooseArchive(this.env)
     // The catalogue is kept beside a database as well: by it everything is found again when the database is another one.
     return archive === null ? catalogue : mirrorArchive(archive, catalogue)
@@ -72,13 +77,15 @@ export class Room extends YurtRoom<Env> {
  * The operator's own door: bound to a socket that only the machine's owner can open.
  *
  * - `POST /drain`: no request and no socket is taken from now on; what was taken is committed, and everyone is sent away.
- * - `POST /refill`: every document is written to the archive again, whatever the archive is thought to hold.
+ * - `POST /refill?archive=NAME`: every document is written to the archive again, whatever the archive is thought to hold;
+ *   nothing is done where the archive of this name has been filled before.
  */
 export class Control extends WorkerEntrypoint<Env> {
   override async fetch(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url)
+    const { pathname, searchParams } = new URL(request.url)
     if (request.method === "POST" && pathname === "/drain") return Response.json(await this.#drain())
-    if (request.method === "POST" && pathname === "/refill") return Response.json(await this.#refill())
+    if (request.method === "POST" && pathname === "/refill")
+      return Response.json(await this.#refill(searchParams.get("archive") ?? ""))
     return Response.json(new SyncError("not-found", "The control door has POST /drain and /refill."), {
       status: 404,
     })
@@ -96,8 +103,9 @@ export class Control extends WorkerEntrypoint<Env> {
     return { rooms: names.length, peers, failed }
   }
 
-  async #refill(): Promise<{ documents: number; failed: number }> {
+  async #refill(archive: string): Promise<{ documents: number; failed: number }> {
     const catalogue = this.env.Catalogue.getByName(CATALOGUE)
+    if ((await catalogue.filled()) === archive) return { documents: 0, failed: 0 }
     let documents = 0
     let failed = 0
     for (let cursor: string | null = null; ; ) {
@@ -110,8 +118,10 @@ export class Control extends WorkerEntrypoint<Env> {
           if (archivedRevision === null) throw new Error("the archive did not take it")
         },
       )
-      if (page.cursor === null) return { documents, failed }
       cursor = page.cursor
+      if (cursor !== null) continue
+      if (failed === 0) await catalogue.noteFilled(archive)
+      return { documents, failed }
     }
   }
 
@@ -138,12 +148,29 @@ export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     metrics.started(Date.now())
     if (!draining) {
-      const isMetrics = request.method === "GET" && new URL(request.url).pathname === "/metrics"
-      return isMetrics ? measure(request, env) : routeDocuments(request, env, { admin })
+      const pathname = request.method === "GET" ? new URL(request.url).pathname : null
+      if (pathname === "/metrics") return measure(request, env)
+      if (pathname === "/ready" && env.Node !== undefined) return answerReady(env.Node)
+      return routeDocuments(request, env, { admin })
     }
     const error = new SyncError("restarting", "The server starts anew; ask again.")
     return Response.json(error, { status: error.status, headers: { "retry-after": "2" } })
   },
+}
+
+/**
+ * `GET /ready` of a node: whether it belongs to the cluster. No room is asked, as a server by itself would: the room may be on
+ * a node that has just died, and then every node would say that it is not ready.
+ */
+async function answerReady(node: NonNullable<Env["Node"]>): Promise<Response> {
+  // Its own port has gone where it is about to end.
+  const works = await node.fetch("http://node/ready").then(
+    ({ ok }) => ok,
+    () => false,
+  )
+  const status = works ? "ok" : "unavailable"
+  const headers = { "cache-control": "no-store" }
+  return Response.json({ status, rooms: status, archive: null }, { status: works ? 200 : 503, headers })
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Every fault. */
 import { CARRYING } from "./carrying.ts"
+import { clusterFaults } from "./cluster.ts"
 import { DAMAGE } from "./damage.ts"
 import { DATABASES } from "./databases.ts"
 import { DELETIONS } from "./deletions.ts"
@@ -16,7 +17,7 @@ import { STORAGE } from "./storage.ts"
 /** Lanes can be played side by side: those in the last one strike the database that all rounds share. */
 export const LANES: readonly (readonly Fault[])[] = [
   [...KILLS, ...CARRYING, ...REVOKING, ...PAST],
-  [...STORAGE, ...NETWORK, ...GAPS, ...READERS],
+  [...clusterFaults(10), ...STORAGE, ...NETWORK, ...GAPS, ...READERS],
   [...DAMAGE, ...DELETIONS, ...DEPLOYMENTS, ...DATABASES],
 ]
 

@@ -1,12 +1,14 @@
 /**
- * The long run: `npm run faults -- [--rounds N] [--seed S] [--auth open|tokens] [name…]`.
+ * The long run: `npm run faults -- [--rounds N] [--seed S] [--auth open|tokens] [--cluster] [name…]`.
  *
  * Plays every fault whose name holds one of the words given, N rounds each (by default as many as the fault says) with
- * tokens and as many open, and prints a table. Exits with 1 when an invariant was broken; `--seed` with the number printed plays a round again.
+ * tokens and as many open, and prints a table. Exits with 1 when an invariant was broken; `--seed` with the number printed plays a round again. `--cluster`
+ * plays those of a cluster alone, in real time and not in a tenth of it, and prints what was measured.
  */
 import { parseArgs } from "node:util"
 import { seedOfRun } from "../kit/random.ts"
 import { FAULTS } from "./all.ts"
+import { clusterFaults, tellFigures } from "./cluster.ts"
 import type { Auth } from "./harness.ts"
 import { AUTHS, playRound } from "./play.ts"
 import { closeShared, type Fault } from "./round.ts"
@@ -16,6 +18,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string" },
     seed: { type: "string", default: String(seedOfRun()) },
     auth: { type: "string" },
+    cluster: { type: "boolean", default: false },
   },
   allowPositionals: true,
 })
@@ -23,7 +26,7 @@ const { values, positionals } = parseArgs({
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 
 const seed = Number(values.seed)
-const chosen = FAULTS.filter(
+const chosen = (values.cluster ? clusterFaults(1) : FAULTS).filter(
   ({ name }) =>
     positionals.length === 0 || positionals.some((word) => name.toLowerCase().includes(word.toLowerCase())),
 )
@@ -39,6 +42,8 @@ for (const fault of chosen) {
 }
 await closeShared()
 console.log(`\n${table.join("\n")}`)
+if (values.cluster)
+  console.log(["", "| measured, ms | times | p50 | most |", "|---|---|---|---|", ...tellFigures()].join("\n"))
 process.exit()
 
 /** Play all rounds of a fault with people who come in this way; a line of the table. */

@@ -1,7 +1,7 @@
 /** `yurt serve` for tests: the command as it is typed, on a folder that outlives it. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { freePort } from "./port.ts"
@@ -39,17 +39,29 @@ export function bundledWorker(): string {
   return bundle
 }
 
+/** What makes a server one of several. */
+export interface NodeOptions {
+  /** A bucket and who may use it, as variables. */
+  readonly bucket: Readonly<Record<string, string>>
+  /** The cluster's times, 20 s of a lease among them, are divided by this. */
+  readonly timeDivisor: number
+  /** Something between it and the others: by which port they reach the one that it listens on. */
+  readonly behind?: (port: number) => Promise<number>
+}
+
 /** A server on a folder and a port that stay the same over its lives. */
 export class SelfHosted {
   readonly port: number
   readonly data: string
   readonly #env: Readonly<Record<string, string>>
+  readonly #args: readonly string[]
   #child: ChildProcess | null = null
   #output = ""
 
-  private constructor(port: number, env: Readonly<Record<string, string>>) {
+  private constructor(port: number, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
     this.port = port
     this.#env = env
+    this.#args = args
     this.data = mkdtempSync(join(tmpdir(), "yurt-data-"))
   }
 
@@ -58,6 +70,22 @@ export class SelfHosted {
     const server = new SelfHosted(await freePort(), env)
     await server.start()
     return server
+  }
+
+  /** A node of a cluster over this bucket, on the workerd that clusters need. It is not started. */
+  static async node(
+    env: Readonly<Record<string, string>>,
+    { bucket, timeDivisor, behind = async (port) => port }: NodeOptions,
+  ): Promise<SelfHosted> {
+    const cluster = { CLUSTER_KEY: "b4Yt7".repeat(8), CLUSTER_TIME_DIVISOR: String(timeDivisor) }
+    const listens = await freePort()
+    const reached = await behind(listens)
+    const args = ["--cluster=s3://yurt/test", `--node=127.0.0.1:${reached}`]
+    if (reached !== listens) args.push(`--node-listen=127.0.0.1:${listens}`)
+    const node = new SelfHosted(await freePort(), { ...env, ...cluster, ...bucket }, args)
+    mkdirSync(join(node.data, "node_modules"))
+    symlinkSync(join(ROOT, "node_modules/workerd-cluster"), join(node.data, "node_modules/workerd"), "dir")
+    return node
   }
 
   get url(): string {
@@ -79,7 +107,8 @@ export class SelfHosted {
   /** Start it on its folder; resolves once it listens. */
   async start(): Promise<void> {
     const listened = this.log.filter(({ event }) => event === "listening").length
-    const args = ["serve", `--data=${this.data}`, `--port=${this.port}`, `--worker=${bundledWorker()}`]
+    const own = [`--data=${this.data}`, `--port=${this.port}`, `--worker=${bundledWorker()}`]
+    const args = ["serve", ...own, ...this.#args]
     const child = spawn(process.execPath, [YURT, ...args], {
       cwd: this.data,
       stdio: ["ignore", "pipe", "pipe"],
@@ -135,6 +164,13 @@ export class SelfHosted {
     process.kill(this.#workerd, "SIGKILL")
     const [code] = await gone
     return code
+  }
+
+  /** Resolves once the command has ended. @returns its exit code */
+  async ended(): Promise<number | null> {
+    const child = this.#child!
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+    return child.exitCode
   }
 
   /** End both, and drop the folder. */

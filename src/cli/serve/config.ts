@@ -1,4 +1,5 @@
-/** What workerd is told: one Worker, its Durable Objects on the disk, and two sockets. */
+/** What workerd is told: one Worker, its Durable Objects on the disk, two sockets, and whether it is one of many. */
+import { type Cluster, HANDOVER_MS } from "./cluster.ts"
 import { COMPATIBILITY_DATE } from "./workerd.ts"
 
 /** What differs between servers. */
@@ -13,6 +14,8 @@ export interface ServerConfig {
   readonly variables: readonly string[]
   /** The most that all rooms together take of V8's heap, MB; null: as V8 sees fit. */
   readonly memoryMb: number | null
+  /** null: it is by itself. */
+  readonly cluster: (Cluster & { readonly keyFile: string }) | null
 }
 
 /**
@@ -21,15 +24,20 @@ export interface ServerConfig {
 const CLASSES = ["Room", "Registry", "Catalogue", "Lookout"]
 
 /** The configuration as workerd reads it; the Worker is the file `worker.js` beside it. */
-export function writeConfig({ address, control, rooms, variables, memoryMb }: ServerConfig): string {
+export function writeConfig({ address, control, rooms, variables, memoryMb, cluster }: ServerConfig): string {
   const flags = memoryMb === null ? [] : [`--max-heap-size=${memoryMb}`]
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  v8Flags = [${flags.map(quote).join(", ")}],
+  v8Flags = [${flags.map(quote).join(", ")}],${cluster === null ? "" : writeCluster(cluster)}
   services = [
     (name = "main", worker = .worker),
     (name = "rooms", disk = (path = ${quote(rooms)}, writable = true)),
-    (name = "internet", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true)))
+    (name = "internet", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true)))${
+      // Whether it belongs to the cluster, which only its own port says.
+      cluster === null
+        ? ""
+        : `,\n    (name = "node", external = (address = ${quote(cluster.node)}, http = ()))`
+    }
   ],
   sockets = [
     (name = "http", address = ${quote(address)}, http = (), service = "main"),
@@ -47,10 +55,20 @@ const worker :Workerd.Worker = (
     ${[
       ...CLASSES.map((name) => `(name = "${name}", durableObjectNamespace = "${name}")`),
       ...variables.map((name) => `(name = ${quote(name)}, fromEnvironment = ${quote(name)})`),
+      ...(cluster === null ? [] : [`(name = "Node", service = "node")`]),
     ].join(",\n    ")}
   ]
 );
 `
+}
+
+/** Its place in a cluster. Where the bucket is and who may use it, workerd reads from the environment. */
+function writeCluster({ bucket, node, listen, keyFile, timeDivisor }: Cluster & { keyFile: string }): string {
+  return `
+  cluster = (
+    bucket = ${quote(bucket)}, address = ${quote(listen)}, advertise = ${quote(node)}, key = embed ${quote(keyFile)},
+    stopTimeoutMs = ${HANDOVER_MS}, unsafeTimeDivisor = ${timeDivisor}
+  ),`
 }
 
 /** A text as Cap'n Proto writes it, which escapes as C does. */

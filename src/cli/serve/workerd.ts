@@ -15,28 +15,30 @@ export interface Workerd {
 
 /**
  * The workerd of the folder this was called in, else the one beside this package.
+ * @param least the oldest that will do, as in 1.20261117.1; undefined: the one that knows COMPATIBILITY_DATE
  * @throws CommandError "not-installed"
  */
-export function findWorkerd(): Workerd {
+export function findWorkerd(least?: string): Workerd {
   const found = findPackage("workerd", ["wrangler", "miniflare"])
   if (found === null)
     throw new CommandError(
       "not-installed",
       "yurt serve runs on workerd, which is not installed here.",
-      "npm install workerd",
+      `npm install workerd${least === undefined ? "" : `@${least}`}`,
     )
-  requireRecent(found.version)
+  requireRecent(found.version, least)
   const { default: binary } = createRequire(import.meta.url)(entryOf(found)) as { default: string }
   return { binary, version: found.version }
 }
 
 /** @throws CommandError "not-installed" where this workerd does not know the platform that the rooms need */
-function requireRecent(version: string): void {
-  const built = version.split(".")[1] ?? ""
-  if (built >= COMPATIBILITY_DATE.replaceAll("-", "")) return
+function requireRecent(version: string, least = `1.${COMPATIBILITY_DATE.replaceAll("-", "")}`): void {
+  const dayOf = (version: string) => version.split(".")[1] ?? ""
+  if (dayOf(version) >= dayOf(least)) return
+  const day = dayOf(least).replace(/^(....)(..)(..)$/, "$1-$2-$3")
   throw new CommandError(
     "not-installed",
-    `workerd ${version} is too old; it has to be of ${COMPATIBILITY_DATE} or later.`,
-    "npm install workerd@latest",
+    `workerd ${version} is too old; it has to be of ${day} or later.`,
+    `npm install workerd@${least.split(".").length > 2 ? least : "latest"}`,
   )
 }

@@ -25,13 +25,16 @@ describe("the samples of examples/self-host", () => {
     for (const option of options) expect(serve.usage).toContain(`${option} `)
   })
 
-  it.each(["Dockerfile", "nginx.conf", "compose.yaml", "yurt.service"])("%s knows the port", (file) => {
-    const ports = [...read(file).matchAll(/(?:127\.0\.0\.1|yurt|EXPOSE|--port)[: ](\d{4,5})\b/g)].map(
-      ([, port]) => port,
-    )
-    expect(ports.length).toBeGreaterThan(0)
-    for (const port of ports) expect(port).toBe(PORT)
-  })
+  it.each(["Dockerfile", "nginx.conf", "nginx-cluster.conf", "compose.yaml", "yurt.service"])(
+    "%s knows the port",
+    (file) => {
+      const ports = [
+        ...read(file).matchAll(/(?:127\.0\.0\.1|10\.0\.0\.\d|yurt|EXPOSE|--port)[: ](\d{4,5})\b/g),
+      ].map(([, port]) => port)
+      expect(ports.length).toBeGreaterThan(0)
+      for (const port of ports) expect(port).toBe(PORT)
+    },
+  )
 
   it("gives a server more time to go than it takes by itself", () => {
     const own = Number(/--drain-seconds (\d+)/.exec(serve.usage)![1])
