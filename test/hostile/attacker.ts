@@ -236,8 +236,9 @@ function answerOf({ heard }: Target, status: number, body: string): string {
   heard.push(body)
   let code = ""
   try {
-    const { error } = JSON.parse(body) as { error?: string }
-    if (error !== undefined) code = ` ${error}`
+    const { error } = JSON.parse(body) as { error?: unknown }
+    // JSON-RPC has an object there.
+    if (typeof error === "string") code = ` ${error}`
   } catch {
     // Not every answer is JSON; its status says enough.
   }
