@@ -273,6 +273,8 @@ export const LIMITS = {
   pastBytes: 1024 * MB,
   /** ... and of it in its own storage, bytes, where the archive takes the rest: R2 costs a thirteenth of a Durable Object's. */
   pastHereBytes: 16 * MB,
+  /** What is fetched from there at once for one question, bytes as they are stored: a question that needs more begins anew. */
+  pastFetchBytes: 4 * MB,
   /** Updates that are replayed for one state, bytes: some 4 million keystrokes. A frame is kept well before it is that far. */
   pastReadBytes: 64 * MB,
   /** Updates that are read for whose words these are, bytes: a million keystrokes, which take 3 s of the room's time. */

@@ -9,6 +9,7 @@
  */
 import { crc32 } from "node:zlib"
 import { SyncError } from "../errors.ts"
+import type { Limits } from "../limits.ts"
 import type { Piece, Tables } from "./segments.ts"
 
 /** A part of a piece, and what it is called in the archive. */
@@ -32,13 +33,18 @@ export class Away extends SyncError {
 /** What of a room's past stands in the archive. */
 export class Moving {
   readonly #tables: Tables
+  readonly #limits: Pick<Limits, "pastFetchBytes">
   readonly #changed: () => void
   /** What was fetched to be read. */
   readonly #held = new Map<string, Uint8Array>()
 
-  /** @param changed called when the sizes have to be counted anew */
-  constructor(tables: Tables, changed: () => void) {
+  /** @param options.changed called when the sizes have to be counted anew */
+  constructor(
+    tables: Tables,
+    { limits, changed }: { limits: Pick<Limits, "pastFetchBytes">; changed: () => void },
+  ) {
     this.#tables = tables
+    this.#limits = limits
     this.#changed = changed
   }
 
@@ -104,22 +110,38 @@ export class Moving {
     this.#changed()
   }
 
-  /** @throws Away where something of these pieces has to be fetched first */
-  checkHere(pieces: readonly Piece[]): void {
-    const missing = pieces
-      .filter(({ moved, damaged }) => moved !== null && damaged === 0)
-      .flatMap((piece) => this.parts(piece, piece.moved!))
-      .filter(({ name }) => !this.#held.has(name))
-    if (missing.length > 0) throw new Away(missing)
+  /**
+   * Check that a piece can be read here.
+   * @param following what will be read from it on: as much of that is fetched along as fits one time
+   * @throws Away where it has to be fetched first
+   */
+  checkHere(piece: Piece, following: () => readonly Piece[] = () => [piece]): void {
+    if (!this.#isAway(piece)) return
+    const parts: Part[] = []
+    let bytes = 0
+    for (const next of following()) {
+      if (!this.#isAway(next)) continue
+      bytes += next.kept
+      if (parts.length > 0 && bytes > this.#limits.pastFetchBytes) break
+      parts.push(...this.parts(next, next.moved!))
+    }
+    throw new Away(parts)
   }
 
   /** The parts of a piece that were fetched. @throws Away */
   fetched(piece: Piece): { crc: number; bytes: Uint8Array }[] {
-    this.checkHere([piece])
+    this.checkHere(piece)
     return this.parts(piece, piece.moved!).map(({ crc, name }) => ({
       crc,
       bytes: this.#held.get(name) ?? new Uint8Array(),
     }))
+  }
+
+  #isAway(piece: Piece): boolean {
+    const { moved, damaged } = piece
+    return (
+      moved !== null && damaged === 0 && this.parts(piece, moved).some(({ name }) => !this.#held.has(name))
+    )
   }
 
   /** Hold what was fetched, until it was read. @param bytes null: it is not there any more */

@@ -117,9 +117,6 @@ export type Piece = {
 
 const COLUMNS = "id, kind, first, last, first_at, last_at, joins, size, kept, damaged, packed, moved"
 
-/** Pieces that are fetched from the archive at once. */
-const AHEAD = 8
-
 /** The frames and segments of a room. */
 export class Segments {
   readonly #tables: Tables
@@ -134,7 +131,7 @@ export class Segments {
     this.#tables = tables
     this.#limits = limits
     this.#onDamage = onDamage
-    this.moving = new Moving(tables, () => this.recount())
+    this.moving = new Moving(tables, { limits, changed: () => this.recount() })
   }
 
   /** How much is kept. */
@@ -244,7 +241,7 @@ export class Segments {
       upTo,
     )
     for (const [i, piece] of pieces.entries()) {
-      if (piece.moved !== null) this.moving.checkHere(pieces.slice(i, i + AHEAD))
+      this.moving.checkHere(piece, () => pieces.slice(i))
       const commits = overDamage ? this.#tryReadSegment(piece) : this.#readSegment(piece)
       for (const commit of back ? commits.reverse() : commits)
         if (commit.revision > after && commit.revision <= upTo) yield readCommit(commit)

@@ -5,7 +5,7 @@
  */
 import { limited } from "../archive/abortable.ts"
 import type { Archive, ArchiveSegments, Version } from "../archive/archive.ts"
-import { Away, piecesOf } from "../history/moving.ts"
+import { Away, type Part, piecesOf } from "../history/moving.ts"
 import type { Limits } from "../limits.ts"
 import type { Aside } from "./aside.ts"
 import type { Emit } from "./events.ts"
@@ -87,8 +87,9 @@ export class Mover {
           return await ask()
         } catch (thrown) {
           if (!(thrown instanceof Away) || store === undefined) throw thrown
-          for (const part of thrown.parts)
+          const fetch = async (part: Part) =>
             moving.hold(part, await store.get(this.#name, part.name, patient()))
+          await Promise.all(thrown.parts.map(fetch))
         }
       }
     } finally {
