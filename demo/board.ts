@@ -87,6 +87,11 @@ export class Board {
     return { x: (place.x - x) * zoom + this.#width / 2, y: (place.y - y) * zoom + this.#height / 2 }
   }
 
+  /** Look at the same place as another board of this size does. */
+  lookAs(other: Board): void {
+    this.#look(other.#view)
+  }
+
   /** Move the picture by so many px of the screen. */
   pan(dx: number, dy: number): void {
     const { x, y, zoom } = this.#view

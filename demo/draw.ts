@@ -4,6 +4,7 @@ import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { Board } from "./board.ts"
 import source from "./draw.ts?raw"
+import { showMaking } from "./draw-history.ts"
 import { followPointer } from "./draw-input.ts"
 import { showPointers } from "./draw-pointers.ts"
 import { Selection } from "./draw-select.ts"
@@ -34,6 +35,7 @@ showHeader(provider, {
   name: () =>
     drawing.things.list.map(({ look }) => firstLine(look.words)).find((words) => words !== "") ?? "",
 })
+if (!page.mini) showMaking(provider, board)
 showSource("draw.ts", source)
 greet(provider, (hello) => {
   for (const stroke of yurt()) writeStroke(hello.getArray("strokes"), stroke)

@@ -3,11 +3,12 @@
  * the page shows what came and what went at each stop, or whose every word is. A state can be brought back, and a stretch of
  * work taken back; both are changes like any other, seen by everybody.
  */
+import type * as Y from "yjs"
 import type { Activity, Change, Provider, Span, Version, Who } from "../src/client/provider.ts"
 import { el, find, icon } from "./element.ts"
+import { colorOf, nameOf, timeOf } from "./history-words.ts"
 import { listPeople, type Person } from "./people.ts"
 import { watchRights } from "./rights.ts"
-import { COLORS } from "./visitor.ts"
 
 /** Work that pauses no longer than this is one stop of the timeline, ms. */
 const PAUSE_MS = 10_000
@@ -19,9 +20,21 @@ interface Stop extends Activity {
   readonly versions: readonly Version[]
 }
 
-/** Put the button into the header, and the panel on the page. @param root the text's name in the document */
-export function showHistory(provider: Provider, { root }: { root: string }): void {
-  const panel = new HistoryPanel(provider, root)
+/** A piece of what is shown: a change or a span, and how it looks. */
+export interface Piece extends Partial<Pick<Change, "op" | "text" | "value" | "path">> {
+  readonly node: HTMLElement | Text
+}
+
+/** Puts pieces on the page. @param then the document as it was */
+export type LayOut = (pieces: readonly Piece[], then: Y.Doc) => Node[]
+
+/**
+ * Put the button into the header, and the panel on the page.
+ * @param options.root the text's name in the document
+ * @param options.layOut for a text of blocks; without it the pieces stand one after another
+ */
+export function showHistory(provider: Provider, options: { root: string; layOut?: LayOut }): void {
+  const panel = new HistoryPanel(provider, options)
   find("bar").querySelector(".share")?.before(panel.button)
   find("editor").after(panel.page, panel.side)
 }
@@ -38,6 +51,7 @@ class HistoryPanel {
   readonly side: HTMLElement
   readonly #provider: Provider
   readonly #root: string
+  readonly #layOut: LayOut | null
   readonly #slider = el("input", { id: "moment", type: "range", min: 0, step: 1 })
   readonly #caption = el("output", { for: "moment" })
   readonly #list = el("ol", { class: "stops" })
@@ -50,9 +64,11 @@ class HistoryPanel {
   /** Only the newest question's answer is shown. */
   #asked = 0
 
-  constructor(provider: Provider, root: string) {
+  constructor(provider: Provider, { root, layOut }: { root: string; layOut?: LayOut }) {
     this.#provider = provider
     this.#root = root
+    this.#layOut = layOut ?? null
+    this.page.classList.toggle("blocks", layOut !== undefined)
     this.button = el(
       "button",
       {
@@ -171,14 +187,18 @@ class HistoryPanel {
       const { versions } = this.#provider
       const people = listPeople(this.#provider.awareness)
       const byAuthor = this.#authors.checked
-      let shown: Node[]
+      let pieces: Piece[]
       if (byAuthor || before === 0) {
         const { spans } = await versions.blame({ root: this.#root, at: last })
-        shown = spans.map((span) => (byAuthor ? author : came)(span, people))
+        pieces = spans.map((span) => ({ ...span, node: (byAuthor ? author : came)(span, people) }))
       } else {
         const { roots } = await versions.diff({ from: before, to: last, root: this.#root })
-        shown = (roots[this.#root] ?? []).map((change) => difference(change, people))
+        pieces = (roots[this.#root] ?? []).map((change) => ({ ...change, node: difference(change, people) }))
       }
+      const shown =
+        this.#layOut === null
+          ? pieces.map(({ node }) => node)
+          : this.#layOut(pieces, await versions.open(last))
       if (asked !== this.#asked) return
       this.page.replaceChildren(...shown)
       this.page.querySelector("ins, del")?.scrollIntoView({ block: "nearest" })
@@ -267,7 +287,7 @@ class HistoryPanel {
   }
 }
 
-function difference({ op, text, value, by, at }: Change, people: readonly Person[]): Node {
+function difference({ op, text, value, by, at }: Change, people: readonly Person[]): HTMLElement | Text {
   const shown = text ?? (value === undefined ? "" : JSON.stringify(value))
   if (op === "equal") return document.createTextNode(shown)
   return mark(op === "insert" ? "ins" : op === "delete" ? "del" : "mark", shown, {
@@ -277,11 +297,11 @@ function difference({ op, text, value, by, at }: Change, people: readonly Person
   })
 }
 
-function came({ text, value, by, at }: Span, people: readonly Person[]): Node {
+function came({ text, value, by, at }: Span, people: readonly Person[]): HTMLElement {
   return mark("ins", text ?? JSON.stringify(value), { by, at, people })
 }
 
-function author({ text, value, by, at, verified, restoredBy }: Span, people: readonly Person[]): Node {
+function author({ text, value, by, at, verified, restoredBy }: Span, people: readonly Person[]): HTMLElement {
   const shown = mark("span", text ?? JSON.stringify(value), { by, at, people })
   if (restoredBy !== undefined) shown.title += `, brought back by ${nameOf(restoredBy)}`
   if (by?.subject != null && !verified) shown.title += ", as another brought it"
@@ -300,29 +320,4 @@ function mark(
   )
   shown.style.setProperty("--by", colorOf(by, people))
   return shown
-}
-
-function nameOf(who: Who | null): string {
-  if (who === null) return "Someone"
-  const name = who.name ?? who.subject
-  return who.agent ?? name ?? (who.via === "server" ? "The server" : "Someone")
-}
-
-/** The colour that somebody has here; of those who are away one that is always the same. */
-function colorOf(who: Who | null, people: readonly Person[]): string {
-  const present = people.find(({ name }) => name === who?.name)
-  if (present !== undefined) return present.color
-  const key = who?.subject ?? who?.via ?? ""
-  let hash = 0
-  for (const character of key) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0
-  return COLORS[hash % COLORS.length]![0]
-}
-
-function timeOf(at: string): string {
-  const time = new Date(at)
-  const isToday = time.toDateString() === new Date().toDateString()
-  return time.toLocaleString(
-    "en",
-    isToday ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" },
-  )
 }

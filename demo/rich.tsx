@@ -22,6 +22,8 @@ import { find } from "./element.ts"
 import { firstBlock } from "./first-line.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
+import { layOutBlocks } from "./history-blocks.ts"
+import { showHistory } from "./history-panel.ts"
 import { showInvitation } from "./invitation.ts"
 import { page, roomsUrl } from "./page.ts"
 import source from "./rich.tsx?raw"
@@ -113,6 +115,9 @@ showHeader(provider, {
   name: () => firstBlock(doc.get("root", Y.XmlText)),
   introduces: true,
 })
-showInvitation(provider)
+if (!page.mini) {
+  showHistory(provider, { root: "root", layOut: layOutBlocks })
+  showInvitation(provider)
+}
 showSource("rich.tsx", source)
 greet(provider, writeGreeting)

@@ -225,3 +225,68 @@ it("[H1] [H3] [H4] shows who wrote what, and brings it back for everybody", asyn
   expect(faults).toEqual([])
   await Promise.all([one.close(), bo.close()])
 })
+
+it("[H3] [H4] shows what came and went in the blocks of rich text, and takes it back", async () => {
+  const write = async (who: BrowserContext, name: string): Promise<Page> => {
+    const docs = [{ id: "*", rights: "write" as const, rollback: "any" }]
+    const token = signToken(SECRET, { ...claimsOf(name.toLowerCase(), docs), name })
+    return open(who, "rich", "blocks", token)
+  }
+  const one = await write(ana, "Ana")
+  await one.locator(".content").click()
+  await one.keyboard.type("# A plan\nBread.\nSalt.")
+  await isSaved(one)
+  const bo = await write(cem, "Bo")
+  await bo.getByText("Bread.").waitFor()
+  await Promise.all([isSaved(one), isSaved(bo)])
+  await bo.getByText("Bread.").click()
+  await bo.keyboard.press("End")
+  await bo.keyboard.type(" No salt!")
+  await one.getByText("No salt!").waitFor()
+
+  await one.getByRole("button", { name: "History" }).click()
+  const then = one.getByRole("region", { name: "The text as it was" })
+  await then.locator("p", { hasText: "Bread." }).locator("ins", { hasText: "No salt!" }).waitFor()
+  expect(await then.locator("h1").textContent()).toBe("A plan")
+  expect((await then.locator("h1, p").allTextContents()).slice(0, 3)).toEqual([
+    "A plan",
+    "Bread. No salt!",
+    "Salt.",
+  ])
+  const [page, side] = await Promise.all([then.boundingBox(), one.locator("#history").boundingBox()])
+  expect(side!.x).toBe(page!.x + page!.width)
+  await one.getByRole("button", { name: "Undo Bo’s part" }).click()
+  await expect.poll(() => bo.locator(".content").innerText()).not.toContain("No salt!")
+  expect(await bo.locator(".content").innerText()).toContain("Bread.")
+  await Promise.all([one.close(), bo.close()])
+})
+
+it("[H1] plays how a drawing was made, from its first stroke on", async () => {
+  const docs = [{ id: "*", rights: "write" as const }]
+  const page = await open(cem, "draw", "made", signToken(SECRET, { ...claimsOf("dan", docs), name: "Dan" }))
+  const { x, y } = (await page.locator("#board").boundingBox())!
+  for (const row of [0, 1, 2]) {
+    await page.mouse.move(x + 60, y + 80 + 60 * row)
+    await page.mouse.down()
+    await page.mouse.move(x + 260, y + 90 + 60 * row, { steps: 5 })
+    await page.mouse.up()
+    await isSaved(page)
+    await page.waitForTimeout(300)
+  }
+  await page.getByRole("button", { name: "Making" }).click()
+  const film = page.getByRole("region", { name: "How it was drawn" })
+  const slider = film.getByRole("slider", { name: "Picture" })
+  // It plays by itself, to its end.
+  await expect
+    .poll(async () => [await slider.getAttribute("max"), await slider.inputValue()])
+    .not.toContain(null)
+  await expect.poll(async () => (await slider.inputValue()) === (await slider.getAttribute("max"))).toBe(true)
+  expect(Number(await slider.inputValue())).toBeGreaterThan(0)
+  expect(await film.locator("output").textContent()).toContain("Dan")
+  await slider.fill("0")
+  await expect.poll(() => slider.inputValue()).toBe("0")
+  await film.getByRole("button", { name: "Back to drawing" }).click()
+  await expect.poll(() => film.isVisible()).toBe(false)
+  expect(await page.locator("#board").getAttribute("aria-label")).toBe("The drawing: 3 strokes")
+  await page.close()
+})
