@@ -1,7 +1,9 @@
 /** BlockNote without a framework, on y-partyserver's provider. */
 import { BlockNoteEditor } from "@blocknote/core"
 import YProvider from "y-partyserver/provider"
+import { yUndoPluginKey } from "y-prosemirror"
 import * as Y from "yjs"
+import { mayGo } from "../../../demo/own-undo.ts"
 import { docId, IMAGE, isSynced, place, user } from "./page.ts"
 
 const doc = new Y.Doc()
@@ -11,6 +13,8 @@ const editor = BlockNoteEditor.create({
   collaboration: { provider, fragment: doc.getXmlFragment("document-store"), user },
 })
 editor.mount(place)
+// Its own takes a block away with the words of others in it.
+yUndoPluginKey.getState(editor.prosemirrorState).undoManager.deleteFilter = mayGo
 provider.on("sync", isSynced)
 
 globalThis.doc = doc

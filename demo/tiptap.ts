@@ -1,0 +1,97 @@
+/** Rich text that everyone who opens it writes together: Tiptap, its own collaboration extensions, and one provider. */
+import { Editor } from "@tiptap/core"
+import { Collaboration } from "@tiptap/extension-collaboration"
+import { CollaborationCaret } from "@tiptap/extension-collaboration-caret"
+import { TaskItem, TaskList } from "@tiptap/extension-list"
+import { Placeholder } from "@tiptap/extensions"
+import { StarterKit } from "@tiptap/starter-kit"
+import { yUndoPluginKey } from "@tiptap/y-tiptap"
+import * as Y from "yjs"
+import { indexedDb } from "../src/client/offline.ts"
+import { Provider } from "../src/client/provider.ts"
+import { begin } from "./begin.ts"
+import { find } from "./element.ts"
+import { showHeader } from "./header.ts"
+import { mayGo } from "./own-undo.ts"
+import { page, roomsUrl } from "./page.ts"
+import { watchRights } from "./rights.ts"
+import source from "./tiptap.ts?raw"
+import { ICONS, toolbar } from "./tools.ts"
+import { me } from "./visitor.ts"
+
+await begin("tiptap")
+const doc = new Y.Doc()
+const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, offline: indexedDb })
+
+const editor = new Editor({
+  element: find("sheet"),
+  extensions: [
+    // Its own undo would take back what others have written.
+    StarterKit.configure({ undoRedo: false, link: { openOnClick: false } }),
+    TaskList,
+    TaskItem.configure({ nested: true }),
+    Placeholder.configure({ placeholder: "Write something, together." }),
+    Collaboration.configure({ document: doc }),
+    CollaborationCaret.configure({ provider, user: { ...me() } }),
+  ],
+  editorProps: { attributes: { class: "content", "aria-label": `The text of ${page.docId}` } },
+})
+
+yUndoPluginKey.getState(editor.state).undoManager.deleteFilter = mayGo
+
+const tools = toolbar({
+  kinds: { paragraph: "Text", h1: "Heading 1", h2: "Heading 2", blockquote: "Quote", codeBlock: "Code" },
+  kind: () => {
+    if (editor.isActive("heading")) return editor.isActive("heading", { level: 1 }) ? "h1" : "h2"
+    return ["blockquote", "codeBlock"].find((name) => editor.isActive(name)) ?? "paragraph"
+  },
+  setKind: (kind) => {
+    const plain = editor.chain().focus().clearNodes()
+    if (kind === "h1" || kind === "h2") plain.setHeading({ level: kind === "h1" ? 1 : 2 }).run()
+    else if (kind === "blockquote") plain.setBlockquote().run()
+    else if (kind === "codeBlock") plain.setCodeBlock().run()
+    else plain.run()
+  },
+  groups: [
+    [
+      mark("bold", "B", "Bold (Ctrl B)"),
+      mark("italic", "I", "Italic (Ctrl I)"),
+      mark("code", "<>", "Code (Ctrl E)"),
+    ],
+    [
+      {
+        ...{ face: ICONS.bullets, title: "Bullets" },
+        press: () => editor.chain().focus().toggleBulletList().run(),
+        isOn: () => editor.isActive("bulletList"),
+      },
+      {
+        ...{ face: ICONS.tasks, title: "Tasks" },
+        press: () => editor.chain().focus().toggleTaskList().run(),
+        isOn: () => editor.isActive("taskList"),
+      },
+    ],
+    [
+      {
+        ...{ face: ICONS.undo, title: "Take back my last change (Ctrl Z)" },
+        press: () => editor.commands.undo(),
+      },
+      { ...{ face: ICONS.redo, title: "Do it again (Ctrl Shift Z)" }, press: () => editor.commands.redo() },
+    ],
+  ],
+  source: ["tiptap.ts", source],
+})
+find("editor").prepend(tools.element)
+editor.on("transaction", tools.update)
+
+function mark(name: "bold" | "italic" | "code", face: string, title: string) {
+  const press = () => editor.chain().focus().toggleMark(name).run()
+  return { face, title, kind: name, press, isOn: () => editor.isActive(name) }
+}
+
+showHeader(provider, { title: "Tiptap" })
+watchRights(provider, (readOnly) => {
+  editor.setEditable(!readOnly)
+  tools.element.hidden = readOnly
+})
+// Whoever asks for a new text wants to write.
+if (page.asked === null && !page.mini) editor.commands.focus()
