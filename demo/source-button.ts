@@ -20,8 +20,11 @@ export function showSource(name: string, source: string): void {
       "aria-label": "Source",
     },
     el("h2", {}, `demo/${name}`),
-    snippet(source.trim(), "Copy the source"),
   )
+  // Not before somebody asks: a page's own words are not to be found twice on it.
+  panel.addEventListener("beforetoggle", () => {
+    if (panel.childElementCount === 1) panel.append(snippet(source.trim(), "Copy the source"))
+  })
   document.body.append(panel)
   const button = (kind: string, words: string): HTMLButtonElement =>
     el(

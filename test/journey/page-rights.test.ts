@@ -124,13 +124,16 @@ describe("a page that the room has closed", () => {
     expect(deleted.ok).toBe(true)
     await page.getByText("This document was deleted").waitFor()
     expect(await page.locator(".cm-content").getAttribute("contenteditable")).toBe("false")
-    // The copy that this browser has kept brings nothing back.
-    await page.reload()
-    await page.getByText("This document was deleted").waitFor()
-    expect((await fetch(`${server.url}/docs/doomed`, { headers })).status).toBe(404)
     await page.click("text=Start a new one")
     await isSaved(page)
     expect(new URL(page.url()).searchParams.get("doc")).not.toBe("doomed")
+    // The copy that this browser has kept brings nothing back.
+    const again = await ana.newPage()
+    await again.goto(`${server.url}/text.html?doc=doomed#token=${token}`)
+    await again.locator('.state[data-state="saved"], .banner:not([hidden])').first().waitFor()
+    expect(await again.locator(".cm-content").innerText()).not.toContain("soon gone")
+    expect((await fetch(`${server.url}/docs/doomed`, { headers })).status).toBe(404)
+    await again.close()
     await page.close()
   })
 
