@@ -8,10 +8,12 @@ import { Provider } from "../src/client/provider.ts"
 import { begin } from "./begin.ts"
 import source from "./blocknote.ts?raw"
 import { find } from "./element.ts"
+import { firstText } from "./first-line.ts"
 import { showHeader } from "./header.ts"
 import { mayGo } from "./own-undo.ts"
 import { page, roomsUrl } from "./page.ts"
 import { watchRights } from "./rights.ts"
+import { showSource } from "./source-button.ts"
 import { ICONS, toolbar } from "./tools.ts"
 import { me } from "./visitor.ts"
 
@@ -64,7 +66,6 @@ const tools = toolbar({
       { face: ICONS.redo, title: "Do it again (Ctrl Shift Z)", press: () => editor.redo() },
     ],
   ],
-  source: ["blocknote.ts", source],
 })
 find("editor").prepend(tools.element)
 editor.onSelectionChange(tools.update)
@@ -78,7 +79,8 @@ function style(name: "bold" | "italic" | "code", face: string, title: string) {
   return { face, title, kind: name, press, isOn: () => name in editor.getActiveStyles() }
 }
 
-showHeader(provider, { title: "BlockNote" })
+showHeader(provider, { title: "BlockNote", name: () => firstText(doc.getXmlFragment("document-store")) })
+showSource("blocknote.ts", source)
 watchRights(provider, (readOnly) => {
   editor.isEditable = !readOnly
   tools.element.hidden = readOnly

@@ -19,6 +19,8 @@ const PAGES_BY_ROOT = [
   ["strokes", "draw"],
   ["things", "draw"],
   ["root", "rich"],
+  ["default", "tiptap"],
+  ["document-store", "blocknote"],
 ] as const
 /** Pages of parties. */
 const PARTIES: readonly string[] = ["counter", "cart"]

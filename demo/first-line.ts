@@ -19,6 +19,16 @@ export function firstBlock(root: Y.XmlText): string {
   return ""
 }
 
+/** The first text with words of a fragment: ProseMirror's, Tiptap's or BlockNote's. */
+export function firstText(fragment: Y.XmlFragment): string {
+  for (const node of fragment.toArray()) {
+    const words =
+      node instanceof Y.XmlText ? wordsOf(node).trim() : node instanceof Y.XmlElement ? firstText(node) : ""
+    if (words !== "") return words
+  }
+  return ""
+}
+
 function wordsOf(block: Y.XmlText): string {
   return (block.toDelta() as { insert: unknown }[])
     .map(({ insert }) =>

@@ -11,10 +11,12 @@ import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { begin } from "./begin.ts"
 import { find } from "./element.ts"
+import { firstText } from "./first-line.ts"
 import { showHeader } from "./header.ts"
 import { mayGo } from "./own-undo.ts"
 import { page, roomsUrl } from "./page.ts"
 import { watchRights } from "./rights.ts"
+import { showSource } from "./source-button.ts"
 import source from "./tiptap.ts?raw"
 import { ICONS, toolbar } from "./tools.ts"
 import { me } from "./visitor.ts"
@@ -78,7 +80,6 @@ const tools = toolbar({
       { ...{ face: ICONS.redo, title: "Do it again (Ctrl Shift Z)" }, press: () => editor.commands.redo() },
     ],
   ],
-  source: ["tiptap.ts", source],
 })
 find("editor").prepend(tools.element)
 editor.on("transaction", tools.update)
@@ -88,7 +89,8 @@ function mark(name: "bold" | "italic" | "code", face: string, title: string) {
   return { face, title, kind: name, press, isOn: () => editor.isActive(name) }
 }
 
-showHeader(provider, { title: "Tiptap" })
+showHeader(provider, { title: "Tiptap", name: () => firstText(doc.getXmlFragment("default")) })
+showSource("tiptap.ts", source)
 watchRights(provider, (readOnly) => {
   editor.setEditable(!readOnly)
   tools.element.hidden = readOnly

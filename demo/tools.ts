@@ -1,6 +1,5 @@
-/** A toolbar for an editor: what a paragraph is, how its words look, undo, and the source of the page. */
+/** A toolbar for an editor: what a paragraph is, how its words look, and undo. */
 import { el, icon } from "./element.ts"
-import { snippet } from "./snippet.ts"
 
 /** A button of the toolbar. */
 export interface Tool {
@@ -20,8 +19,6 @@ export interface ToolbarOptions {
   readonly kind: () => string
   readonly setKind: (kind: string) => void
   readonly groups: readonly (readonly Tool[])[]
-  /** The page's source: file → text. */
-  readonly source: readonly [file: string, text: string]
 }
 
 /** The paths of the icons that the editors share. */
@@ -33,7 +30,7 @@ export const ICONS = {
 } as const
 
 /** Make the toolbar. @returns it, and what makes it say what is true at the selection now */
-export function toolbar({ kinds, kind, setKind, groups, source }: ToolbarOptions): {
+export function toolbar({ kinds, kind, setKind, groups }: ToolbarOptions): {
   element: HTMLElement
   update: () => void
 } {
@@ -54,7 +51,6 @@ export function toolbar({ kinds, kind, setKind, groups, source }: ToolbarOptions
     { class: "tools", role: "toolbar", "aria-label": "Formatting" },
     select,
     ...buttons.map((group) => el("span", { class: "group" }, ...group.map(({ button }) => button))),
-    sourceButton(source),
   )
   return { element, update }
 }
@@ -69,26 +65,5 @@ function toolButton({ face, title, kind, press }: Tool): HTMLButtonElement {
       onclick: press,
     },
     face.length > 2 ? icon(face) : face,
-  )
-}
-
-/** Opens the source of this page. */
-function sourceButton([file, text]: readonly [file: string, text: string]): HTMLButtonElement {
-  const panel = el(
-    "div",
-    { class: "panel source", popover: "auto", role: "dialog", "aria-label": "The source of this page" },
-    el("p", {}, "This page, as it is in ", el("code", {}, `demo/${file}`), "."),
-    snippet(text.trim(), "Copy the source of this page"),
-  )
-  document.body.append(panel)
-  return el(
-    "button",
-    {
-      type: "button",
-      class: "tool wide",
-      title: "The source of this page",
-      onclick: () => panel.showPopover(),
-    },
-    "Source",
   )
 }
