@@ -1,7 +1,7 @@
 /** Words on the pages: fields bound to a document's text, and what a document calls itself. */
 import { expect, it } from "vitest"
 import * as Y from "yjs"
-import { firstBlock, firstLine } from "../../../demo/first-line.ts"
+import { firstBlock, firstLine, firstText } from "../../../demo/first-line.ts"
 import { readable } from "../../../demo/reason.ts"
 import { spliceBetween } from "../../../demo/text-field.ts"
 
@@ -56,6 +56,20 @@ it("calls a rich text by its first block with words, whatever is nested in it", 
   root.insertEmbed(1, block(block("dumplings, "), block("steamed")))
   root.insertEmbed(2, block("tea"))
   expect(firstBlock(root)).toBe("dumplings, steamed")
+})
+
+it("calls a text of ProseMirror's kin by its first words, however deep its blocks are", () => {
+  const fragment = new Y.Doc().getXmlFragment("document-store")
+  const group = new Y.XmlElement("blockGroup")
+  fragment.insert(0, [group])
+  for (const words of ["", "  Minutes of Thursday ", "bread"]) {
+    const [container, paragraph] = [new Y.XmlElement("blockContainer"), new Y.XmlElement("paragraph")]
+    paragraph.insert(0, [new Y.XmlText(words)])
+    container.insert(0, [paragraph])
+    group.insert(group.length, [container])
+  }
+  expect(firstText(fragment)).toBe("Minutes of Thursday")
+  expect(firstText(new Y.Doc().getXmlFragment("default"))).toBe("")
 })
 
 it("says in megabytes that a paste was too large, and leaves other reasons as they are", () => {
