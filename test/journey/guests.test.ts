@@ -73,6 +73,7 @@ describe("a stranger", () => {
     await isSaved(page)
     await page.locator(".people").click()
     await page.getByRole("button", { name: "Invite an agent" }).click()
+    await page.locator("#invitation:popover-open").waitFor()
     const [command = "", link = ""] = await page.locator("#invitation code").allTextContents()
     expect(link).toMatch(/\/docs\/demo-invited\/-\/mcp\?token=ey/)
     // Not every resolver knows names below localhost.
