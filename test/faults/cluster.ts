@@ -8,7 +8,7 @@ import { SelfHosted } from "../kit/self-hosted.ts"
 import { until } from "../kit/until.ts"
 import type { Editor } from "./editor.ts"
 import { authVars, RoomServer } from "./harness.ts"
-import { Broken } from "./invariants.ts"
+import { Broken, checkArchived } from "./invariants.ts"
 import type { Fault, Round } from "./round.ts"
 
 /** What was measured, ms, by what it is. */
@@ -22,6 +22,11 @@ const SHORT_OUTAGE_MS = 5_000
 /** ... and how soon it ends where there is a longer one: it has to be gone before its lease is, of 20 s. */
 const LEASE_MS = 20_000
 
+/** An editor who was cut tries again after this long ... */
+const AGAIN_MS = 200
+/** ... and gives up after this. */
+const COME_BACK_MS = 30_000
+
 /**
  * The faults.
  * @param timeDivisor of the cluster's own times: 1 for figures that mean something
@@ -33,7 +38,7 @@ export function clusterFaults(timeDivisor: number): readonly Fault[] {
   })
   return [
     fault("the node of a room is killed while people type on two", 1, async (company) => {
-      const { owner, other, round } = company
+      const { owner, other } = company
       const stops = company.editors.map((editor) => editor.keepWriting())
       await until(
         () => company.editors.every(({ acknowledged }) => acknowledged > 20),
@@ -45,12 +50,12 @@ export function clusterFaults(timeDivisor: number): readonly Fault[] {
       for (const stop of stops) await stop()
       await untilServed(company, other)
       note("takeover after SIGKILL", Date.now() - killedAtMs)
-      await round.settle(serverOf(company, other), company.id, { editors: company.editors, cuts: 1 })
+      await settle(company, other, { cuts: 1 })
       await owner.start()
-      await round.settle(serverOf(company, owner), company.id, { editors: company.editors, cuts: 1 })
+      await settle(company, owner, { cuts: 1 })
     }),
     fault("the node of a room goes on SIGTERM while people type on two", 0, async (company) => {
-      const { owner, other, round } = company
+      const { owner, other } = company
       const stops = company.editors.map((editor) => editor.keepWriting())
       await until(
         () => company.editors.every(({ acknowledged }) => acknowledged > 20),
@@ -72,33 +77,32 @@ export function clusterFaults(timeDivisor: number): readonly Fault[] {
       })
       await untilServed(company, other)
       note("handover on SIGTERM", Date.now() - askedAtMs)
-      await round.settle(serverOf(company, other), company.id, { editors: company.editors })
+      await settle(company, other)
       const { code, ms } = await gone
       note("end of a node on SIGTERM", ms)
       if (code !== 0) throw new Broken("I4", `The node that went ended with ${code}`)
     }),
     fault("the bucket is away for a while", 0, async (company) => {
-      const { round, bucket, editors, other } = company
-      const stops = editors.map((editor) => editor.keepWriting())
-      await until(() => editors.every(({ acknowledged }) => acknowledged > 20), "much is acknowledged")
+      const { bucket, editors, other } = company
       for (const fault of ["hung", "away"] as const) {
+        const stops = editors.map((editor) => editor.keepWriting())
+        const before = editors.map(({ acknowledged }) => acknowledged)
+        const isOn = (editor: Editor, i: number) => editor.acknowledged > before[i]! + 20
+        await until(() => editors.every(isOn), "much is acknowledged")
         bucket.fault = fault
         await new Promise((resolve) => setTimeout(resolve, SHORT_OUTAGE_MS / timeDivisor))
         bucket.fault = "none"
-        const before = editors.map(({ acknowledged }) => acknowledged)
         const backAtMs = Date.now()
+        for (const stop of stops) await stop()
+        await Promise.all(editors.map((editor) => comeBack(company, editor)))
+        note(`all is saved after the bucket was ${fault}`, Date.now() - backAtMs)
         // A room whose write failed begins anew, as on a disk that failed: its people are cut, and come back.
-        await untilServed(company, other)
-        const isBack = (editor: Editor, i: number) => !editor.connected || editor.acknowledged > before[i]!
-        await until(() => editors.every(isBack), "saving goes on", { everyMs: 5 })
-        for (const editor of editors) if (!editor.connected) await comeBack(company, editor)
-        note(`work goes on after the bucket was ${fault}`, Date.now() - backAtMs)
+        for (const editor of editors) editor.losses.length = 0
       }
-      for (const stop of stops) await stop()
-      await round.settle(serverOf(company, other), company.id, { editors, cuts: 2 })
+      await settle(company, other)
     }),
     fault("the bucket is away for so long that every node ends", 0, async (company) => {
-      const { round, bucket, editors, owner, other } = company
+      const { bucket, editors, owner, other } = company
       const stops = editors.map((editor) => editor.keepWriting())
       await until(() => editors.every(({ acknowledged }) => acknowledged > 20), "much is acknowledged")
       const awayAtMs = Date.now()
@@ -111,13 +115,13 @@ export function clusterFaults(timeDivisor: number): readonly Fault[] {
       bucket.fault = "none"
       await Promise.all([owner.start(), other.start()])
       await untilServed(company, other)
-      await round.settle(serverOf(company, other), company.id, { editors, cuts: 1 })
+      await settle(company, other, { cuts: 1 })
     }),
     fault(
       "the node of a room is cut off from bucket and nodes, and its people type on",
       0,
       async (company) => {
-        const { round, editors, owner, other, cut, heal } = company
+        const { editors, owner, other, cut, heal } = company
         const stops = editors.map((editor) => editor.keepWriting())
         await until(() => editors.every(({ acknowledged }) => acknowledged > 20), "much is acknowledged")
         const cutAtMs = Date.now()
@@ -130,10 +134,10 @@ export function clusterFaults(timeDivisor: number): readonly Fault[] {
         for (const stop of stops) await stop()
         await untilServed(company, other)
         note("takeover from a node that was cut off", Date.now() - cutAtMs)
-        await round.settle(serverOf(company, other), company.id, { editors, cuts: 1 })
+        await settle(company, other, { cuts: 1 })
         heal()
         await owner.start()
-        await round.settle(serverOf(company, owner), company.id, { editors, cuts: 1 })
+        await settle(company, owner, { cuts: 1 })
       },
     ),
   ]
@@ -212,11 +216,30 @@ function allCut({ editors }: Company): Promise<void> {
   return until(() => editors.every(({ closed }) => closed !== null), "everyone is cut", { everyMs: 5 })
 }
 
-/** Connect to the node that is left; again, as every client does, where the room was not ready for it. */
-async function comeBack(company: Company, editor: Editor): Promise<void> {
-  for (const endMs = Date.now() + 30_000; !editor.synced && Date.now() < endMs; ) {
-    editor.open(serverOf(company, company.other), company.id)
-    await until(() => editor.synced || editor.closed !== null, `${editor.name} is in sync`, { everyMs: 5 })
+/** The fault is over: what must hold does, the list's too. */
+async function settle(company: Company, node: SelfHosted, { cuts = 0 } = {}): Promise<void> {
+  const { round, id, editors } = company
+  const server = serverOf(company, node)
+  await round.settle(server, id, { editors, cuts, archived: false })
+  // An alarm of a node that died is another's only after its lease and a look around, each of up to 20 s.
+  const isListed = async () => (await server.listed(id))?.revision === (await server.status(id))?.revision
+  await until(isListed, "the list has caught up", { timeoutMs: 60_000 })
+  await checkArchived(server, id)
+}
+
+/** Stay until all is saved, and connect again, as every client does, where the room was not ready for it. */
+async function comeBack({ owner, other, ...company }: Company, editor: Editor): Promise<void> {
+  const isSaved = () => editor.acknowledged >= editor.made
+  for (const endMs = Date.now() + COME_BACK_MS; !isSaved(); ) {
+    if (Date.now() > endMs) throw new Error(`${editor.name} did not come back: ${editor.losses}`)
+    if (editor.closed !== null) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+      // On a slow machine an outage is long enough for a node to end; whoever watches over it starts it again.
+      for (const node of [owner, other]) await node.ensure()
+      editor.open(new RoomServer(other.port, company.round.auth), company.id)
+    }
+    editor.ask()
+    await until(() => isSaved() || editor.closed !== null, `${editor.name} is back`, { everyMs: 5 })
   }
 }
 

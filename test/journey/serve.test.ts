@@ -1,6 +1,7 @@
 /** `yurt serve`: a server of one's own, ended in every way, and what is there afterwards. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { mintToken } from "../../src/token.ts"
+import { startBucket } from "../kit/bucket.ts"
 import { type Client, openProvider, openWebsocketProvider, RawClient, textOf, type } from "../kit/clients.ts"
 import { type Ran, runYurt } from "../kit/command.ts"
 import { freePort } from "../kit/port.ts"
@@ -236,6 +237,15 @@ describe("[R1] a server that would serve nobody, or everybody, does not start", 
       "bad-config",
     ],
     ["with an address that is none", [], { AUTH_SECRET: SECRET, POSTGRES_URL: "hunter2" }, "bad-config"],
+    [
+      "as a node on a workerd that knows no clusters",
+      ["--cluster=s3://yurt/test", "--node=127.0.0.1:7000"],
+      {
+        ...{ AUTH_SECRET: SECRET, CLUSTER_KEY: SECRET },
+        ...{ AWS_ACCESS_KEY_ID: "yurt", AWS_SECRET_ACCESS_KEY: "hunter2" },
+      },
+      "not-installed",
+    ],
     ["without a folder", ["--data", "/dev/null/x"], { AUTH_SECRET: SECRET }, "data-in-use"],
     ["on a port that is none", ["--port", "http"], { AUTH_SECRET: SECRET }, "usage"],
   ])("[R1] %s", async (_, args, env, says) => {
@@ -245,6 +255,35 @@ describe("[R1] a server that would serve nobody, or everybody, does not start", 
     expect(stderr).not.toMatch(/^ +at /m)
     expect(stderr).not.toContain("hunter2")
   })
+})
+
+it("[O1] a node says why it does not start: the clock, the key, the bucket, its folder", async () => {
+  const bucket = await startBucket()
+  const start = async (env: Record<string, string> = {}) => {
+    const node = await SelfHosted.node(
+      { AUTH_SECRET: SECRET },
+      { bucket: { ...bucket.env, ...env }, timeDivisor: 10 },
+    )
+    // It listens before it has looked at the bucket's clock.
+    return node
+      .start()
+      .then(() => node.ended())
+      .then(() => node.said)
+      .catch((thrown: Error) => thrown.message)
+      .finally(() => node.stop())
+  }
+  try {
+    expect(await start({ AWS_ACCESS_KEY_ID: "stranger" })).toMatch(/^refused: .* 403 InvalidAccessKeyId/m)
+    expect(await start({ AWS_ENDPOINT_URL: `http://127.0.0.1:${await freePort()}` })).toMatch(
+      /^unreachable: The bucket at http:/m,
+    )
+    bucket.fault = "late"
+    expect(await start()).toMatch(/^bad-config: This machine's clock is (59|60|61)\.\d s off/m)
+    bucket.fault = "careless"
+    expect(await start()).toMatch(/^bad-config: This bucket ignores conditional writes/m)
+  } finally {
+    await bucket.close()
+  }
 })
 
 function typed(args: string[], env: Record<string, string>): Promise<Ran> {

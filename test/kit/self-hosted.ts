@@ -104,6 +104,11 @@ export class SelfHosted {
       .map((line) => JSON.parse(line) as LogLine)
   }
 
+  /** All that it has said so far. */
+  get said(): string {
+    return this.#output
+  }
+
   /** Start it on its folder; resolves once it listens. */
   async start(): Promise<void> {
     const listened = this.log.filter(({ event }) => event === "listening").length
@@ -120,14 +125,11 @@ export class SelfHosted {
         this.#output += chunk
       })
     }
-    await until(
-      () => {
-        if (child.exitCode !== null) throw new Error(this.#output)
-        return this.log.filter(({ event }) => event === "listening").length > listened
-      },
-      "the server listens",
-      { everyMs: 5, timeoutMs: 10_000 },
-    )
+    const listens = () => this.log.filter(({ event }) => event === "listening").length > listened
+    // All of its last words: its output ends after it.
+    const isOver = () => child.exitCode !== null && child.stderr.readableEnded
+    await until(() => listens() || isOver(), "the server listens", { everyMs: 5, timeoutMs: 10_000 })
+    if (!listens()) throw new Error(this.#output)
   }
 
   /** Start it, unless it runs. */
@@ -169,7 +171,7 @@ export class SelfHosted {
   /** Resolves once the command has ended. @returns its exit code */
   async ended(): Promise<number | null> {
     const child = this.#child!
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+    if (child.exitCode === null && child.signalCode === null) await once(child, "close")
     return child.exitCode
   }
 
