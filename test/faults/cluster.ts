@@ -51,8 +51,6 @@ export function clusterFaults(timeDivisor: number): readonly Fault[] {
       await untilServed(company, other)
       note("takeover after SIGKILL", Date.now() - killedAtMs)
       await settle(company, other, { cuts: 1 })
-      await owner.start()
-      await settle(company, owner, { cuts: 1 })
     }),
     fault("the node of a room goes on SIGTERM while people type on two", 0, async (company) => {
       const { owner, other } = company
