@@ -17,7 +17,7 @@ import { STORAGE } from "./storage.ts"
 /** Lanes can be played side by side: those in the last one strike the database that all rounds share. */
 export const LANES: readonly (readonly Fault[])[] = [
   [...KILLS, ...CARRYING, ...REVOKING, ...PAST],
-  [...clusterFaults(10), ...STORAGE, ...NETWORK, ...GAPS, ...READERS],
+  [...clusterFaults(5), ...STORAGE, ...NETWORK, ...GAPS, ...READERS],
   [...DAMAGE, ...DELETIONS, ...DEPLOYMENTS, ...DATABASES],
 ]
 

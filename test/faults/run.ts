@@ -3,7 +3,7 @@
  *
  * Plays every fault whose name holds one of the words given, N rounds each (by default as many as the fault says) with
  * tokens and as many open, and prints a table. Exits with 1 when an invariant was broken; `--seed` with the number printed plays a round again. `--cluster`
- * plays those of a cluster alone, in real time and not in a tenth of it, and prints what was measured.
+ * plays those of a cluster alone, in real time and not in a fifth of it, and prints what was measured.
  */
 import { parseArgs } from "node:util"
 import { seedOfRun } from "../kit/random.ts"
