@@ -174,7 +174,7 @@ async function assemble(round: Round, timeDivisor: number): Promise<Company> {
     },
   })
   const other = await SelfHosted.node(env, { bucket: bucket.env, timeDivisor })
-  for (const node of [owner, other]) round.atEnd(() => node.stop())
+  for (const node of [owner, other]) round.atEnd(() => node.discard())
   await Promise.all([owner.start(), other.start()])
   const id = round.id()
   const editors = round.editors(3)

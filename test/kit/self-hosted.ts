@@ -175,6 +175,12 @@ export class SelfHosted {
     return child.exitCode
   }
 
+  /** End both at once, which a node does not by itself, and drop the folder. */
+  async discard(): Promise<void> {
+    if (this.#child?.exitCode === null && this.#child.signalCode === null) await this.killWorkerd()
+    await this.stop()
+  }
+
   /** End both, and drop the folder. */
   async stop(): Promise<void> {
     if (this.#child?.exitCode === null && this.#child.signalCode === null) await this.terminate()
