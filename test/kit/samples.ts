@@ -1,6 +1,6 @@
 /**
  * What README.md and docs/ show: their blocks of code, by the name of the file that the first line gives (`// page.ts`, or
- * `# wrangler.toml`), and what is meant to be typed.
+ * `# wrangler.toml`), those that are lines of a file of this repository (`// from …`), and what is meant to be typed.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -37,6 +37,10 @@ export function blocksOf(document: string): Block[] {
 
 /** The file that a block is, if its first line names one. */
 export const nameOf = ({ text }: Block): string | undefined => /^(?:\/\/|#) ([\w./-]+\.\w+)\b/.exec(text)?.[1]
+
+/** The file whose lines a block shows, where it cannot stand alone: `// from test/journey/editors/quill.ts`. */
+export const sourceOf = ({ text }: Block): string | undefined =>
+  /^\/\/ from ([\w./-]+\.\w+)\n/.exec(text)?.[1]
 
 /** Every block that is a file, by its name. @throws Error where two have one name */
 export function readSamples(): Readonly<Record<string, string>> {

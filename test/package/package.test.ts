@@ -54,6 +54,9 @@ beforeAll(async () => {
     "src/notes-room.ts": SAMPLES["notes-room.ts"]!,
     "src/moving-room.ts": SAMPLES["moving-room.ts"]!,
     "src/operated.ts": SAMPLES["operated.ts"]!,
+    "src/minutes-room.ts": SAMPLES["minutes-room.ts"]!,
+    "src/slate-room.ts": SAMPLES["slate-room.ts"]!,
+    "src/printed-room.ts": SAMPLES["printed-room.ts"]!,
     "src/entries.ts": ENTRIES.filter((entry) => !/client|react|offline/.test(entry))
       .map((entry, index) => `export * as entry${index} from "${entry}"\n`)
       .join(""),
@@ -67,6 +70,7 @@ beforeAll(async () => {
   page = makeProject(workshop.path, { name: "page", tarball })
   page.write({
     "editor.ts": SAMPLES["editor.ts"]!,
+    "codemirror.ts": SAMPLES["codemirror.ts"]!,
     "notes.tsx": SAMPLES["notes.tsx"]!,
     "page.ts": SAMPLES["page.ts"]!,
     "past.ts": SAMPLES["past.ts"]!,
@@ -81,7 +85,7 @@ beforeAll(async () => {
       include: ["*.ts", "*.tsx", "example/src"],
     }),
   })
-  await worker.install("yjs")
+  await worker.install("yjs", "slate", "@slate-yjs/core")
   await page.install(
     "yjs",
     "react",
@@ -89,6 +93,7 @@ beforeAll(async () => {
     "@types/react",
     "@types/react-dom",
     "codemirror",
+    "@codemirror/view",
     "y-codemirror.next",
     "y-websocket",
     "y-partyserver",
@@ -236,7 +241,7 @@ it("gives a page strict types, and builds it with esbuild, Vite and webpack wher
   expect(existsSync(join(page.path, "node_modules/y-indexeddb"))).toBe(false)
   expect(await typeErrors(page)).toEqual([])
 
-  for (const entry of ["editor.ts", "main.tsx", "page.ts"]) {
+  for (const entry of ["editor.ts", "codemirror.ts", "main.tsx", "page.ts"]) {
     const { warnings } = await bundle(entry, { jsx: "automatic" })
     expect(warnings).toEqual([])
   }

@@ -4,7 +4,7 @@ import { dirname, join, normalize } from "node:path"
 import { describe, expect, it } from "vitest"
 import { headingsOf } from "../../demo/docs-site/markdown.ts"
 import { COMMANDS } from "../../src/cli/commands.ts"
-import { blocksOf, commandsOf, DOCUMENTS, nameOf, read, readSamples } from "../kit/samples.ts"
+import { blocksOf, commandsOf, DOCUMENTS, nameOf, read, readSamples, sourceOf } from "../kit/samples.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 
@@ -18,6 +18,12 @@ const TEXTS = [
 
 /** Without code: a bracket in it is no link, and a line of it no sentence. */
 const proseOf = (path: string) => read(path).replaceAll(/^```.*?^```$/gms, "")
+
+const trimmedLines = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
 
 describe("README.md and docs/", () => {
   it("link to what is there, headings included", () => {
@@ -39,11 +45,26 @@ describe("README.md and docs/", () => {
     const files = DOCUMENTS.flatMap(blocksOf).filter(({ language }) =>
       ["ts", "tsx", "js", "python", "toml"].includes(language),
     )
-    const unnamed = files.filter((block) => nameOf(block) === undefined)
+    const unnamed = files.filter((block) => (nameOf(block) ?? sourceOf(block)) === undefined)
     expect(unnamed).toEqual([])
     const test = readFileSync(join(ROOT, "test/package/package.test.ts"), "utf8")
     const idle = Object.keys(readSamples()).filter((name) => !test.includes(`SAMPLES["${name}"]`))
     expect(idle).toEqual([])
+  })
+
+  it("show of a file of this repository only lines that it has, in their order", () => {
+    const strange: string[] = []
+    for (const block of DOCUMENTS.flatMap(blocksOf)) {
+      const source = sourceOf(block)
+      if (source === undefined) continue
+      const lines = trimmedLines(read(source))
+      for (const line of trimmedLines(block.text).slice(1)) {
+        const at = lines.indexOf(line)
+        if (at < 0) strange.push(`${block.document}, ${source}: ${line}`)
+        lines.splice(0, at + 1)
+      }
+    }
+    expect(strange).toEqual([])
   })
 
   it("show commands and options that there are", async () => {
