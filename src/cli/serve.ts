@@ -51,13 +51,13 @@ const usage = `yurt serve --data DIR [--port 8787] [--host 127.0.0.1] [--env FIL
   --node           where the other nodes reach this one, in a private network: they talk in the clear
   --node-listen    where it listens for them, if that is another address: 0.0.0.0:7000 in a container
 Variables: AUTH_SECRET or another key, ALLOWED_ORIGINS, POSTGRES_URL, WEBHOOK_URL, LEGACY_URL,
-           LOG_LEVEL, LIMIT_…
+           EVENTS_URL, LOG_LEVEL, LIMIT_…
 of a cluster: CLUSTER_KEY (32 bytes or more, the same for all), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
 AWS_CREDENTIALS_FILE, AWS_REGION, AWS_ENDPOINT_URL`
 
 /** What reaches the Worker of the environment. */
-const VARIABLES =
-  /^(AUTH_[A-Z_]+|ALLOWED_ORIGINS|OPEN_ON_LOCALHOST|ARCHIVE|POSTGRES_URL|POSTGRES_MIGRATE|WEBHOOK_[A-Z]+|LEGACY_[A-Z]+|LOG_LEVEL|LIMIT_[A-Z0-9_]+)$/
+export const VARIABLES: RegExp =
+  /^(AUTH_[A-Z_]+|ALLOWED_ORIGINS|OPEN_ON_LOCALHOST|EVENTS_[A-Z]+|ARCHIVE|POSTGRES_URL|POSTGRES_MIGRATE|WEBHOOK_[A-Z]+|LEGACY_[A-Z]+|LOG_LEVEL|LIMIT_[A-Z0-9_]+)$/
 
 /** Variables by which documents land in a database, or come from one. */
 const ARCHIVED = ["ARCHIVE", "POSTGRES_URL", "WEBHOOK_URL", "LEGACY_URL"]

@@ -37,7 +37,8 @@ import { flush, status } from "./status.ts"
 import { mcp, mcpOfAll, tools } from "./tools.ts"
 import { ySweet } from "./y-sweet.ts"
 
-const RESOURCES: readonly Resource[] = [
+/** All that a server has, but for what `admin` adds. */
+export const RESOURCES: readonly Resource[] = [
   document,
   frames,
   hocuspocus,

@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import { describe, expect, it } from "vitest"
 import { headingsOf } from "../../demo/docs-site/markdown.ts"
+import { admin } from "../../src/admin/routes.ts"
 import { COMMANDS } from "../../src/cli/commands.ts"
+import { RESOURCES } from "../../src/http/routes.ts"
 import { blocksOf, commandsOf, DOCUMENTS, nameOf, read, readSamples, sourceOf } from "../kit/samples.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
@@ -78,6 +80,56 @@ describe("README.md and docs/", () => {
         if (command?.usage.includes(option) === false) unknown.push(`${option}: ${line}`)
     }
     expect(unknown).toEqual([])
+  })
+
+  it("list every address with every method that it has", () => {
+    const rows = ["docs/rest.md", "docs/history.md", "docs/operate.md"]
+      .flatMap((path) => read(path).split("\n"))
+      .filter((line) => line.startsWith("| "))
+      .map((line) => line.split(" | ")[0]!.split(/[\s`,?]+/))
+      .map((words) => words.map((word) => word.replace(/^-\//, "/docs/{id}/-/")))
+    const unlisted: string[] = []
+    for (const { path, methods } of [...RESOURCES, ...admin.resources]) {
+      const address = path.replace(/(\/tools)\/.*/, "$1/{name}").replace(/^\/admin\/page\..*/, "/admin")
+      const its = rows.filter((words) => words.includes(address))
+      if (its.length === 0) unlisted.push(path)
+      for (const method of Object.keys(methods))
+        if (!its.some((words) => words.includes(method))) unlisted.push(`${method} ${path}`)
+    }
+    expect(unlisted).toEqual([])
+  })
+
+  it("list every variable and binding that a server reads", () => {
+    // In an interface of the environment, or asked of it.
+    const mention = /\b([A-Z]{2,}(?:_[A-Z]+)*)\?: |\benv\??\.([A-Z]{2,}(?:_[A-Z]+)*)\b/g
+    const names = new Set<string>()
+    for (const path of readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }))
+      if (path.endsWith(".ts") && !/^(cli|client)\//.test(path))
+        for (const [, member, asked] of read(`src/${path}`).matchAll(mention)) names.add((member ?? asked)!)
+    expect(names).toContain("LEGACY_URL")
+    const settings = read("docs/settings.md")
+    expect([...names].filter((name) => !settings.includes(`\`${name}\``))).toEqual([])
+    // What commands read is told where the command is; the divisor is for tests.
+    const docs = DOCUMENTS.map(read).join("\n")
+    const unknown: string[] = []
+    for (const path of readdirSync(join(ROOT, "src/cli"), { recursive: true, encoding: "utf8" }))
+      if (path.endsWith(".ts"))
+        for (const [, name] of read(`src/cli/${path}`).matchAll(/\bsettings\??\.([A-Z_]{3,})\b/g))
+          if (name !== "CLUSTER_TIME_DIVISOR" && !docs.includes(name!)) unknown.push(name!)
+    expect(unknown).toEqual([])
+  })
+
+  it("list every error, and what a request is answered", () => {
+    const rows = read("docs/rest.md").split("## Errors")[1]!.split("\n")
+    const unlisted = [
+      ...read("src/errors.ts").matchAll(/^ {2}"?([a-z-]+)"?: \{ status: (\d+), close: (\d+)/gm),
+    ]
+      .map(([, code, status, close]) => ({ code, status, close }))
+      .filter(({ code, status, close }) => {
+        const [, , statuses, closes] = rows.find((row) => row.includes(`\`${code}\``))?.split("|") ?? []
+        return !statuses?.includes(status!) || !(closes?.includes(close!) || closes?.includes("stays open"))
+      })
+    expect(unlisted).toEqual([])
   })
 
   it("say nothing twice", () => {

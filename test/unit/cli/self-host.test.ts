@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { serve } from "../../../src/cli/serve.ts"
+import { serve, VARIABLES } from "../../../src/cli/serve.ts"
 
 const read = (name: string) =>
   readFileSync(join(import.meta.dirname, "../../../examples/self-host", name), "utf8")
@@ -40,6 +40,17 @@ describe("the samples of examples/self-host", () => {
     const own = Number(/--drain-seconds (\d+)/.exec(serve.usage)![1])
     expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(read("yurt.service"))![1])).toBeGreaterThan(own)
     expect(Number(/stop_grace_period: (\d+)s/.exec(read("compose.yaml"))![1])).toBeGreaterThan(own)
+  })
+
+  it("hands a Worker every variable of docs/settings.md, but those that only the platform knows", () => {
+    const settings = readFileSync(join(import.meta.dirname, "../../../docs/settings.md"), "utf8")
+    const table = settings.split("## Variables")[1]!.split("##")[0]!
+    const names = [...table.matchAll(/^\| (`.*?) \|/gm)].flatMap(
+      ([, cell]) => cell!.match(/[A-Z_]{3,}(?=`)/g) ?? [],
+    )
+    expect(names).toContain("EVENTS_URL")
+    const lost = names.filter((name) => !VARIABLES.test(name))
+    expect(lost).toEqual(["JURISDICTION", "LOCATION_HINT"])
   })
 
   it("names variables that reach the Worker", () => {
