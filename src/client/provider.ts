@@ -12,7 +12,7 @@
  *                    remake.ts: the way out           structs.ts     updates in parts
  *     readable.ts    whose fault an error is          versions.ts    the document's past
  *     fallback.ts    where no socket opens,           socket.ts      many documents on one connection
- *                    http-socket.ts                   events.ts · options.ts
+ *                    http-socket.ts                   events.ts · options.ts; above it react.ts, subdocuments.ts
  */
 import { ObservableV2 } from "lib0/observable"
 import { applyAwarenessUpdate } from "y-protocols/awareness"

@@ -1,6 +1,6 @@
 /** What README.md and docs/ promise of themselves: links that lead somewhere, samples that are run, nothing said twice. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
-import { dirname, join, normalize } from "node:path"
+import { basename, dirname, join, normalize } from "node:path"
 import { describe, expect, it } from "vitest"
 import { headingsOf } from "../../demo/docs-site/markdown.ts"
 import { admin } from "../../src/admin/routes.ts"
@@ -130,6 +130,23 @@ describe("README.md and docs/", () => {
         return !statuses?.includes(status!) || !(closes?.includes(close!) || closes?.includes("stays open"))
       })
     expect(unlisted).toEqual([])
+  })
+
+  it("have every file of src/ on the map of the house, and every one of test/kit/ in the list", () => {
+    const named = (text: string) => new Set(text.match(/[\w-]+/g))
+    const map = named(read("src/README.md").split("```")[1]!)
+    // A file a command, a store and a part of the page: these stand for themselves.
+    const listed = /^(cli\/(layouts|sources)\/|admin\/page\/|client\/)|^cli\/(init|dev|deploy|doctor)\.ts$/
+    const missing = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".ts") && !listed.test(path))
+      .filter((path) => !map.has(basename(path, ".ts")))
+    const client = named(read("src/client/provider.ts").split("*/")[0]!)
+    for (const name of readdirSync(join(ROOT, "src/client")))
+      if (name.endsWith(".ts") && name !== "provider.ts" && !client.has(basename(name, ".ts")))
+        missing.push(name)
+    const kit = read("test/README.md")
+    missing.push(...readdirSync(join(ROOT, "test/kit")).filter((name) => !kit.includes(`\`${name}\``)))
+    expect(missing).toEqual([])
   })
 
   it("say nothing twice", () => {
