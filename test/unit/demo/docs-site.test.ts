@@ -1,4 +1,5 @@
 /** The documentation's site: every link of every page leads somewhere, and the reference says what the sources say. */
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { toHtml } from "../../../demo/docs-site/markdown.ts"
@@ -60,6 +61,16 @@ it("links to pages that are there, and to places in them", () => {
   expect(dead).toEqual([])
   const titles: { at: string; title: string; text: string }[] = JSON.parse(files.get("search.json") as string)
   expect(titles).toContainEqual({ at: "rest.html#errors", title: "REST", text: "Errors" })
+})
+
+it("has a place among the others for every page of docs/", () => {
+  const files = buildSite(ROOT)
+  const [, nav] = (files.get("index.html") as string).split('<nav id="contents"')
+  const [named, more] = nav!.split("<h2>Reference</h2>")
+  for (const name of readdirSync(join(ROOT, "docs"))) {
+    expect(named).toContain(`href="${name.replace(".md", ".html")}"`)
+    expect(more).not.toContain(`href="${name.replace(".md", ".html")}"`)
+  }
 })
 
 describe("the reference", () => {
