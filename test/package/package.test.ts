@@ -130,6 +130,18 @@ it("gives a Worker of one's own strict types, with the types that wrangler makes
   expect(await typeErrors(worker)).toEqual([])
 })
 
+it("bundles a Worker with an operator's page, bound as docs/operate.md says", async () => {
+  const config = SAMPLES["wrangler.toml"]!.replace("src/index.ts", "src/operated.ts")
+  worker.write({ "operated.toml": `${config}\n${SAMPLES["lookout.toml"]!}` })
+  const printed = await worker.run(
+    "wrangler/bin/wrangler.js",
+    "deploy",
+    "--dry-run",
+    "--config=operated.toml",
+  )
+  for (const name of ["Room", "Registry", "Lookout", "ANALYTICS"]) expect(printed).toContain(`env.${name}`)
+})
+
 /** A Worker under `wrangler dev`, in one of the workshop's folders, for as long as it is used. */
 async function withServer(folder: string, use: (port: number) => Promise<void>): Promise<void> {
   const port = await freePort()
