@@ -1,9 +1,9 @@
 /** The tools of an agent that are about documents and not in one: which there are, a new one, and where words stand in them. */
-import { SyncError } from "../errors.ts"
+import { asSyncError, SyncError } from "../errors.ts"
 import { readMarkdown } from "../import/markdown.ts"
 import { type ToolArguments, unwrap } from "../rpc.ts"
 import { listCovered } from "./covered.ts"
-import type { DocumentsAsk } from "./resource.ts"
+import type { DocumentAsk, DocumentsAsk } from "./resource.ts"
 import { withClient } from "./tools.ts"
 
 /** What the token covers, a page at a time, and what it may do there. */
@@ -14,12 +14,25 @@ export async function listDocuments(ask: DocumentsAsk, given: ToolArguments): Pr
     limit: ask.limits.agentDocuments,
   })
   return {
-    documents: documents.map(({ id, ...entry }) => ({
-      document: id,
-      rights: ask.enter(id, "read").grant.rights,
-      ...entry,
-    })),
+    documents: documents.flatMap(({ id, ...entry }) => {
+      const entered = tryEnter(ask, id)
+      return entered === null ? [] : [{ document: id, rights: entered.grant.rights, ...entry }]
+    }),
     cursor,
+  }
+}
+
+/**
+ * A document of the index; null where it cannot be opened here: an archive may hold names that no address has, and documents
+ * of parties that another server serves. One of them must not hide the others.
+ */
+function tryEnter(ask: DocumentsAsk, id: string): DocumentAsk | null {
+  try {
+    const entered = ask.enter(id, "read")
+    return entered.name === id ? entered : null
+  } catch (thrown) {
+    if (thrown instanceof SyncError) return null
+    throw thrown
   }
 }
 
@@ -67,17 +80,20 @@ export async function searchDocuments(ask: DocumentsAsk, given: ToolArguments): 
     cursor: readText(given, "cursor"),
     limit: ask.limits.agentSearched,
   })
+  const entered = documents.flatMap(({ id }) => tryEnter(ask, id) ?? [])
   const found = await Promise.all(
-    documents.map(async ({ id }) => {
-      const { room, grant } = ask.enter(id, "read")
-      const answered = await room.tool("search", { query }, grant, null)
-      // One that cannot be looked into is told, and the others are searched.
-      if ("refused" in answered) return { document: id, error: answered.refused.message }
-      return { document: id, matches: answered.value.matches }
+    entered.map(async ({ name, room, grant }) => {
+      try {
+        const { matches } = await unwrap(room.tool("search", { query }, grant, null))
+        return { document: name, matches }
+      } catch (thrown) {
+        // One that cannot be looked into is told, and the others are searched.
+        return { document: name, error: asSyncError(thrown).message }
+      }
     }),
   )
   return {
-    searched: documents.length,
+    searched: entered.length,
     documents: found.filter(({ matches }) => !Array.isArray(matches) || matches.length > 0),
     cursor,
   }

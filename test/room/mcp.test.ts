@@ -172,6 +172,27 @@ describe("over all documents", () => {
     expect(await call("create", { document: `${base}-c1`, markdown: " " })).toBe("bad-request")
   })
 
+  it("[C1] lists and searches on past what is in the archive and has no address here", async () => {
+    const base = freshId()
+    await put(`${base}/z`, "The word")
+    await exports.default.fetch(new Request(`http://localhost/docs/${base}/z/-/flush`, { method: "POST" }))
+    const columns = "writer, revision, bytes, sidecar_bytes, body, updated_at, deleted_at"
+    const strange = [`${base}/a//b`, `${base}/e\u0301`, `${base}/q*`, `/nowhere/${base}`]
+    for (const id of strange)
+      await env.DB.prepare(
+        `INSERT INTO yurt_documents (id, ${columns}) SELECT ?, ${columns} FROM yurt_documents WHERE id = ?`,
+      )
+        .bind(id, `${base}/z`)
+        .run()
+    const docs = ["/nowhere/*", `${base}/*`].map((id) => ({ id, rights: "read" as const }))
+    const { call } = await connect({ path: "/mcp", token: signToken(SECRET, claimsOf("kim", docs)) })
+    expect((await call("list", {})).documents).toMatchObject([{ document: `${base}/z` }])
+    expect(await call("search", { query: "word" })).toMatchObject({
+      ...{ searched: 1, cursor: null },
+      documents: [{ document: `${base}/z`, matches: [{ text: "word" }] }],
+    })
+  })
+
   it("[R2] shows a reader no tool that writes, and a writer of one root changes nothing else", async () => {
     const id = freshId()
     await put(id, SAMPLE)
