@@ -27,7 +27,7 @@ export const document: Resource = {
   about: "document",
   path: "/docs/{id}",
   methods: {
-    GET: { rights: "read", answer: exportDocument },
+    GET: { rights: "read", opens: isFollowing, answer: exportDocument },
     PUT: { rights: "write", answer: putDocument },
     PATCH: { rights: "write", answer: patchDocument },
     POST: { rights: "write", answer: callHook },
@@ -35,8 +35,12 @@ export const document: Resource = {
   },
 }
 
+function isFollowing(request: Request): boolean {
+  return request.method === "GET" && acceptsEvents(request)
+}
+
 async function exportDocument({ request, url, room, grant, name, options }: DocumentAsk): Promise<Response> {
-  if (request.method === "GET" && acceptsEvents(request)) {
+  if (isFollowing(request)) {
     const bare = withoutToken(request)
     bare.headers.set(GRANT_HEADER, encodeGrant(grant))
     return room.fetch(bare)

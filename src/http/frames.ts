@@ -17,7 +17,8 @@ export const frames: Resource = {
   about: "document",
   path: "/docs/{id}/-/frames",
   methods: {
-    GET: { rights: "read", opens: true, answer: listen },
+    // Who only asks for what has come has been counted when the session began; a busy room answers many times a second.
+    GET: { rights: "read", opens: ({ headers }) => Number(headers.get(WAIT_HEADER)) === 0, answer: listen },
     PATCH: { rights: "read", answer: speak },
   },
 }

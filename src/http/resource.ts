@@ -47,8 +47,8 @@ export interface Method {
 /** A method of a resource that is about a document. */
 export interface DocumentMethod {
   readonly rights: "read" | "write" | "admin"
-  /** It opens a socket of the room, and is counted as one. */
-  readonly opens?: true
+  /** It opens a socket or a stream of the room, is counted as one, and is ended when its token is revoked. */
+  readonly opens?: true | ((request: Request) => boolean)
   answer(ask: DocumentAsk): Promise<Response>
 }
 

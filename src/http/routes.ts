@@ -122,7 +122,7 @@ async function answer(request: Request, env: object, options: RouteOptions): Pro
       const { rights, opens, answer } = resource.methods[method]!
       const place = placeOf(target, env, options)
       const { name, rooms } = place
-      const visit = opens ? place : null
+      const visit = (typeof opens === "function" ? opens(request) : opens) ? place : null
       const grant = await admit(request, { env, need: { id: name, rights }, visit })
       const room = rooms.getByName(name)
       const item = decodeItem(target)

@@ -35,6 +35,18 @@ describe("[R6] a revocation closes what is open", () => {
     await until(() => socket.closed() === 4401, "the renewed socket is closed")
   })
 
+  it("[R6] of a subject who follows a document by a stream alone", async () => {
+    const id = freshId()
+    const subject = `ada-${id}`
+    const token = await sign(subject, id)
+    const headers = { "content-type": "text/plain" }
+    expect((await ask(`/docs/${id}`, token, { method: "PUT", body: "a", headers })).status).toBe(201)
+    const response = await ask(`/docs/${id}`, token, { headers: { accept: "text/event-stream" } })
+    expect(response.status).toBe(200)
+    expect(await revokeAs({ subject })).toEqual({ closed: 1, failed: 0 })
+    expect(await response.text()).toContain("unauthorized")
+  })
+
   it("[R6] in parties, and in rooms whose neighbour is gone or does not answer", async () => {
     const id = freshId()
     const subject = `ada-${id}`

@@ -2,11 +2,12 @@
 import { env } from "cloudflare:workers"
 import { SignJWT } from "jose"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import { revoke } from "../../src/access/revocations.ts"
 import { HttpSocket, type Way } from "../../src/client/http-socket.ts"
 import { routeDocuments } from "../../src/http/routes.ts"
 import { writeUp } from "../../src/wire/tunnel.ts"
 import { DocumentClient } from "../kit/client.ts"
-import { openRoom, type TestRoom, until } from "./vocabulary.ts"
+import { freshId, openRoom, type TestRoom, until } from "./vocabulary.ts"
 
 const secret = "a secret of more than thirty-two bytes, for tests only"
 const settings = { ...env, AUTH_SECRET: secret }
@@ -257,6 +258,30 @@ it("[B1] keeps one mailbox for a session, and answers with what it has, some at 
   }, "all of it has come")
   // In base64 a third more.
   expect(largest).toBeLessThan(5.5 * 1024 * 1024)
+})
+
+it("[B3] [R6] counts a session that is polled as one connection, which its revocation ends", async () => {
+  const room = await openRoom({ peers: 1 })
+  const subject = freshId()
+  const token = await sign(room.id, { sub: subject })
+  const opened: string[] = []
+  const counting = {
+    ...settings,
+    UPGRADES: {
+      limit: async ({ key }: { key: string }) => ({ success: opened.push(key) < 3 }),
+    },
+  }
+  const poll = (wait: string) =>
+    routeDocuments(
+      new Request(`https://yurt.example/docs/${room.id}/-/frames`, {
+        headers: { ...by("1".repeat(32), { "yurt-wait": wait }), authorization: `Bearer ${token}` },
+      }),
+      counting,
+    )
+  for (const wait of ["0", "1", "1", "1"]) expect((await poll(wait)).status).toBe(200)
+  expect(opened).toEqual([`${subject} ${room.id}`])
+  expect(await revoke(counting, { subject })).toEqual({ closed: 1, failed: 0 })
+  expect(await room.connections()).toBe(1)
 })
 
 it("[B1] [B2] knows nobody by a name that two sockets have", async () => {
