@@ -6,7 +6,7 @@ import { authorize, withoutToken } from "../access/door.ts"
 import { SyncError } from "../errors.ts"
 import { parsePage } from "../http/body.ts"
 import { type AdminOption, findPlace, type RouteOptions } from "../http/parties.ts"
-import { type Ask, answerJson, type DocumentAsk, type Resource } from "../http/resource.ts"
+import { type Ask, answerJson, type DocumentAsk, type DocumentMethod, type Resource } from "../http/resource.ts"
 import { encodeGrant, GRANT_HEADER, INDEX_ROOM, type RoomRpc, unwrap } from "../rpc.ts"
 import { writeMetrics } from "./counts.ts"
 import { page } from "./page.ts"
@@ -114,6 +114,7 @@ const inRooms: Resource[] = [
   }),
   onDocument("watch", {
     GET: {
+      opens: true,
       async answer({ request, room, grant }) {
         const bare = withoutToken(request)
         bare.headers.set(GRANT_HEADER, encodeGrant(grant))
@@ -147,7 +148,12 @@ export const admin: AdminOption = {
   resources: [...page, documents, audit, costs, metrics, flushAll, subjects, ...inRooms],
   async note({ env, grant }, deed, whom) {
     const entry = { at: Date.now(), subject: grant?.subject ?? null, deed, detail: whom }
-    await findLookout(env)?.note(null, entry)
+    try {
+      await findLookout(env)?.note(null, entry)
+    } catch (cause) {
+      // It is done all the same, and whoever is told that it failed would not know.
+      console.error(`admin: that ${deed} was not written down`, cause)
+    }
   },
 }
 
@@ -158,11 +164,11 @@ export function answerMetrics(text: string): Response {
 
 function onDocument(
   name: string,
-  methods: Readonly<Record<string, { answer(ask: DocumentAsk): Promise<Response> }>>,
+  methods: Readonly<Record<string, Omit<DocumentMethod, "rights">>>,
 ): Resource {
-  const admins = Object.entries(methods).map(([method, { answer }]) => [
+  const admins = Object.entries(methods).map(([method, how]) => [
     method,
-    { rights: "admin" as const, answer },
+    { rights: "admin" as const, ...how },
   ])
   return { about: "document", path: `/docs/{id}/-/${name}`, methods: Object.fromEntries(admins) }
 }

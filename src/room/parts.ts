@@ -221,6 +221,8 @@ export function assemble(host: Host): Parts {
         for (const peer of crowd.peers) if (peer.grant.rights === "write") dialogue.askForAll(peer)
       },
       buried: () => {
+        // The note of it goes with the document.
+        intake.isLocked = false
         const error = new SyncError("deleted", "The document was deleted")
         crowd.closeAll(error)
         streams.close(() => true, error)

@@ -302,6 +302,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
         return false
       }
       replica.erase()
+      // Its note went with the document, and who makes a new one of this name is not held.
+      this.#room.intake.isLocked = false
       this.#room.desk?.did("deleted", grant)
       // In the same turn: whatever fails below, the archive's copy must not come back.
       if (this.archive !== null) outbox.note({ deleting: true, dueAtMs: Date.now() })

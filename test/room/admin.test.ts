@@ -217,8 +217,25 @@ describe("[O1] one room", () => {
 
   it("[R6] ends the stream of a token that is revoked", async () => {
     const room = await watched([ADA])
-    const response = await ask(`/docs/${room.id}/-/watch`)
-    await room.stub.dismiss({ subject: "ops" })
+    const subject = `ops-${room.id}`
+    const token = await mintToken({ subject, admin: true, docs: [] }, { secret: SECRET })
+    const response = await routeDocuments(
+      new Request(`https://yurt.example/docs/${room.id}/-/watch`, {
+        headers: { authorization: `Bearer ${token}` },
+      }),
+      settings,
+      { admin, binding: "Watched" },
+    )
+    const as = await mintToken({ subject: "boss", admin: true, docs: [] }, { secret: SECRET })
+    const revoked = await routeDocuments(
+      new Request("https://yurt.example/admin/revocations", {
+        ...{ method: "POST", body: JSON.stringify({ subject }) },
+        headers: { authorization: `Bearer ${as}` },
+      }),
+      settings,
+      { admin },
+    )
+    expect(await revoked.json()).toEqual({ closed: 1, failed: 0 })
     expect(await response.text()).toContain("event: end")
   })
 
@@ -247,6 +264,32 @@ describe("[O1] one room", () => {
     await room.rejoin(0, ADA)
     const reader = await room.join(ADA)
     await room.reads(reader, "before after")
+  })
+
+  it("[D8] is held read-only no longer once it is deleted: the next document of its name is another", async () => {
+    const room = await watched([ADA])
+    room.type(0, "held")
+    await room.saves(0)
+    await json(await ask(`/docs/${room.id}/-/read-only`, { method: "PUT" }))
+    await room.closing(0)
+    expect(await room.remove()).toBe(true)
+    const writer = await room.join(ADA)
+    room.type(writer, "another")
+    await room.saves(writer)
+    expect(await json(await ask(`/docs/${room.id}/-/desk`))).toMatchObject({ readOnly: false })
+  })
+
+  it("[R6] a revocation holds, and is answered so, also while nobody can write it down", async () => {
+    const down = { getByName: () => ({ note: () => Promise.reject(new Error("the lookout is away")) }) }
+    const response = await routeDocuments(
+      new Request("https://yurt.example/admin/revocations", {
+        ...{ method: "POST", body: JSON.stringify({ subject: freshId() }) },
+        headers: { authorization: `Bearer ${tokens.operator}` },
+      }),
+      { ...settings, Lookout: down },
+      { admin },
+    )
+    expect([response.status, await response.json()]).toEqual([200, { closed: 0, failed: 0 }])
   })
 
   it("[O1] closes one socket or all, folds the log, and reads all that is stored", async () => {
