@@ -300,7 +300,7 @@ export class Log {
       this.#past.take(this.#handOver(), { snapshot: this.#leavingSnapshot(snapshotBytes) })
       for (const table of ["log", "snapshot", "waiting", "owner", "carried", "presence", "value"])
         this.#database.sql(`DELETE FROM ${table}`)
-      this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'writer', 'past_whole')")
+      this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'opens_from', 'writer', 'past_whole')")
       this.note("revision", revision)
       this.note("snapshot_revision", revision)
       this.note("snapshot_at", at)
@@ -350,7 +350,8 @@ export class Log {
       this.#past.moving.leaveAll()
       for (const table of ["log", "snapshot", "waiting", "owner", "carried", "value", ...PAST])
         this.#database.sql(`DELETE FROM ${table}`)
-      this.#database.sql("DELETE FROM meta WHERE key NOT IN ('schema', 'archive', 'writer', 'events')")
+      const kept = "'schema', 'opens_from', 'archive', 'writer', 'events'"
+      this.#database.sql(`DELETE FROM meta WHERE key NOT IN (${kept})`)
       this.note("revision", revision)
       this.note("snapshot_revision", revision)
       this.note("snapshot_at", at)

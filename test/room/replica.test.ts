@@ -187,6 +187,23 @@ it.each([
   })
 })
 
+it.each<["deleted" | "dropped", (log: Log) => void]>([
+  ["deleted", (log) => log.erase(new Uint8Array([0]))],
+  ["dropped", (log) => log.shed()],
+])("[D2] an older server goes on in a room whose document a newer one has %s", async (_, end) => {
+  await runInDurableObject(env.Room.getByName(freshId()), (_, { storage }) => {
+    const { replica } = openReplica(storage)
+    const doc = new Y.Doc()
+    doc.getText("A").insert(0, "A")
+    replica.receive(Y.encodeStateAsUpdate(doc), delivery())
+    replica.commit()
+    storage.sql.exec("UPDATE meta SET value = 99 WHERE key = 'schema'")
+    end(new Log(storage, LIMITS))
+    expect(openReplica(storage).replica.exists).toBe(false)
+    storage.sql.exec("UPDATE meta SET value = ? WHERE key = 'schema'", MIGRATIONS.length)
+  })
+})
+
 /** What the first schema was, and one update that waits in it. */
 const SCHEMA_1 = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
