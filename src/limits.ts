@@ -445,6 +445,8 @@ export const LIMITS = {
   // ---- what an operator sees (yurt/admin)
   /** A room in which something happened reports it this long after the first of it, ms: a request and some rows. */
   reportMs: 60_000,
+  /** A report is taken within this, ms, or told again later: meanwhile the room's other chores wait. */
+  lookoutMs: 5_000,
   /** What is counted between two reports is stored at most this often, ms: before an idle room leaves memory. */
   reportKeepMs: 8_000,
   /** How long it is kept who read, exported, restored, deleted, ms. 0: it is not written down. */

@@ -7,6 +7,7 @@
  * disk. A report that may or may not have arrived is told again under the same id.
  */
 import type { Grant } from "../access/rights.ts"
+import { abortable } from "../archive/abortable.ts"
 import { SyncError } from "../errors.ts"
 import type { Deed, Desk, DeskHost, DeskKit } from "../room/desk.ts"
 import type { RoomEvent } from "../room/events.ts"
@@ -20,7 +21,7 @@ import { Frames } from "./frames.ts"
 import { hands } from "./hands.ts"
 import { addUsed, Meter, UNUSED } from "./meter.ts"
 import type { Used } from "./prices.ts"
-import { findLookout, type Line, type LookoutEnv, type LookoutRpc } from "./reports.ts"
+import { findLookout, type Line, type LookoutEnv, type LookoutRpc, type Report } from "./reports.ts"
 
 /** How the desks of a server are set up. */
 export interface DeskOptions {
@@ -61,6 +62,8 @@ class RoomDesk implements Desk {
   #keptAtMs = 0
   /** Something that an operator has to see has happened. */
   #isUrgent = false
+  /** Somebody has left since the last report. Who only asks over HTTP is told of once a minute. */
+  #hasLeft = false
   /** When the first update came that is not committed yet, ms since 1970. */
   #firstUpdateMs: number | null = null
 
@@ -118,6 +121,9 @@ class RoomDesk implements Desk {
       case "joined":
         this.did("opened", { subject: event.subject })
         break
+      case "left":
+        this.#hasLeft = true
+        break
       case "committed":
         this.#time()
         // Whoever came before there was a document has opened it now.
@@ -153,7 +159,7 @@ class RoomDesk implements Desk {
 
   get dueAtMs(): number | null {
     if (this.#lookout === null || this.#sinceMs === null) return null
-    return this.#isUrgent || this.#parts.crowd.peers.size === 0
+    return this.#isUrgent || (this.#hasLeft && this.#parts.crowd.peers.size === 0)
       ? this.#sinceMs
       : this.#sinceMs + this.#host.limits.reportMs
   }
@@ -168,13 +174,28 @@ class RoomDesk implements Desk {
     const line = log.exists ? this.#line() : null
     const point = { document: this.#host.name, line, used, counts }
     if (first) (this.#host.env as LookoutEnv).ANALYTICS?.writeDataPoint(analyticsPoint(point))
-    await this.#lookout.report({ id, ...point, audit: this.#deeds.upTo(lastDeed) })
+    await this.#tell(this.#lookout, { id, ...point, audit: this.#deeds.upTo(lastDeed) })
     this.#deeds.drop(lastDeed)
     this.#sent = null
     const hasNews = this.#deeds.waiting > 0 || Object.keys(this.#counts).length > 0
     this.#sinceMs = hasNews ? Date.now() : null
     if (hasNews) this.#keep()
     else log.drop("desk")
+  }
+
+  /** The room's other chores wait for this one, the archive's among them. @throws SyncError unavailable */
+  async #tell(lookout: LookoutRpc, report: Report): Promise<void> {
+    const { lookoutMs } = this.#host.limits
+    const late = new AbortController()
+    const timer = setTimeout(
+      () => late.abort(new SyncError("unavailable", `The lookout did not answer within ${lookoutMs} ms`)),
+      lookoutMs,
+    )
+    try {
+      await abortable(() => lookout.report(report), late.signal)
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   operate(verb: string, ask: object, grant: Grant): Promise<object> {
@@ -227,6 +248,7 @@ class RoomDesk implements Desk {
     this.#counts = {}
     this.#used = UNUSED
     this.#isUrgent = false
+    this.#hasLeft = false
     return { id: crypto.randomUUID(), counts, used, lastDeed: this.#deeds.close() }
   }
 

@@ -2,7 +2,7 @@
  * The lookout: one Durable Object that keeps a line about every room, what each has used a day, and the audit, so that an
  * operator sees who is connected and which of a thousand rooms is in trouble without waking one of them.
  *
- * A room tells it at most once a minute, and at once where it is in trouble or empty. That bounds what one object has to
+ * A room tells it at most once a minute, and at once where it is in trouble or the last peer has left. That bounds what one object has to
  * take: some 500 reports a second, which is 30,000 rooms that all are busy. All that it keeps has a bound or an age.
  */
 import { DurableObject } from "cloudflare:workers"

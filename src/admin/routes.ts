@@ -6,7 +6,13 @@ import { authorize, withoutToken } from "../access/door.ts"
 import { SyncError } from "../errors.ts"
 import { parsePage } from "../http/body.ts"
 import { type AdminOption, findPlace, type RouteOptions } from "../http/parties.ts"
-import { type Ask, answerJson, type DocumentAsk, type DocumentMethod, type Resource } from "../http/resource.ts"
+import {
+  type Ask,
+  answerJson,
+  type DocumentAsk,
+  type DocumentMethod,
+  type Resource,
+} from "../http/resource.ts"
 import { encodeGrant, GRANT_HEADER, INDEX_ROOM, type RoomRpc, unwrap } from "../rpc.ts"
 import { writeMetrics } from "./counts.ts"
 import { page } from "./page.ts"

@@ -1,5 +1,5 @@
 /** What an operator sees of rooms and does to them: /admin and the desk (O1), with rights checked (R1). */
-import { runDurableObjectAlarm } from "cloudflare:test"
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { beforeEach, describe, expect, it } from "vitest"
 import * as Y from "yjs"
@@ -277,6 +277,53 @@ describe("[O1] one room", () => {
     room.type(writer, "another")
     await room.saves(writer)
     expect(await json(await ask(`/docs/${room.id}/-/desk`))).toMatchObject({ readOnly: false })
+  })
+
+  it("[A2] [A4] a lookout that never answers keeps nothing from the archive, and is told later", async () => {
+    const room = await watched()
+    let tries = 0
+    const hangs = {
+      report: () => {
+        tries++
+        return new Promise<void>(() => {})
+      },
+    }
+    await runInDurableObject(room.stub as never, (instance: object) => {
+      Reflect.set(instance, "env", { ...env, Lookout: { getByName: () => hangs } })
+    })
+    await room.join(ADA)
+    for (let round = 1; round <= 2; round++) {
+      room.type(0, "x")
+      await room.saves(0)
+      await until(() => tries >= round, "the lookout is told")
+      await until(async () => {
+        const { archivedRevision, revision } = (await room.status())!
+        return archivedRevision === revision
+      }, "the archive has it")
+    }
+  })
+
+  it("[B3] a room that is only asked over HTTP reports once in its time, and one that empties at once", async () => {
+    const room = await watched()
+    let reports = 0
+    const counts = { report: async () => void reports++ }
+    await runInDurableObject(room.stub as never, (instance: object) => {
+      Reflect.set(instance, "env", { ...env, Lookout: { getByName: () => counts } })
+      Reflect.set(instance, "limits", { ...Reflect.get(instance, "limits"), reportMs: 60_000 })
+    })
+    const doc = new Y.Doc()
+    for (const letter of "abc") {
+      doc.getText("text").insert(0, letter)
+      await room.merge(Y.encodeStateAsUpdate(doc), ADA)
+    }
+    await until(async () => {
+      const { archivedRevision, revision } = (await room.status())!
+      return archivedRevision === revision
+    }, "its alarm has come")
+    expect(reports).toBe(0)
+    await room.join(ADA)
+    await room.leave(0)
+    await until(() => reports === 1, "it is told that nobody is there")
   })
 
   it("[R6] a revocation holds, and is answered so, also while nobody can write it down", async () => {

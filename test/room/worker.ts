@@ -185,6 +185,7 @@ export class Watched extends Room {
     commitWindowMs: 15,
     flushMs: 300,
     reportMs: 50,
+    lookoutMs: 100,
     frameTickMs: 5,
   }
   override readonly desk = makeDesk()
