@@ -189,6 +189,8 @@ export const LIMITS = {
   collectBytes: 4 * MB,
   /** Whoever has not asked for so long, ms, has gone. */
   mailboxMs: 30_000,
+  /** What all mailboxes of a room hold, bytes: a quarter of a Durable Object's memory. One alone may have more, a first sync. */
+  mailboxesBytes: 32 * MB,
 
   // ---- events that are told to EVENTS_URL
   /** What changes within this time is told once, ms. */

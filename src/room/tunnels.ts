@@ -4,7 +4,8 @@
  * requests, and is heard as if it had come on the socket.
  *
  * A mailbox keeps the room in memory while somebody asks for it. What it holds is bounded by the room's own back pressure:
- * who does not read echoes no probe.
+ * who does not read echoes no probe. All together have a bound as well, since they lie in the room's own memory: who has not
+ * asked for the longest time goes first.
  */
 import type { Grant } from "../access/rights.ts"
 import { asSyncError, SyncError } from "../errors.ts"
@@ -20,6 +21,7 @@ interface Mailbox {
   readonly subject: string | null
   /** Channel messages. */
   messages: Uint8Array[]
+  bytes: number
   /** Nothing comes after these. */
   isClosed: boolean
   /** Answers who waits. */
@@ -34,7 +36,10 @@ export class Tunnels {
   readonly #dialogue: Dialogue
   readonly #limits: Limits
   readonly #left: (peer: SocketPeer) => void
+  /** By session; who has asked last is last. */
   readonly #mailboxes = new Map<string, Mailbox>()
+  /** What all of them hold. */
+  #bytes = 0
 
   /** @param parts.left a peer has gone */
   constructor(parts: { crowd: Crowd; dialogue: Dialogue; limits: Limits; left: (peer: SocketPeer) => void }) {
@@ -67,11 +72,17 @@ export class Tunnels {
     this.#drop(session)
     const { subject } = grant
     const mailbox: Mailbox = {
-      ...{ socket, subject, messages: [], isClosed: false, answer: () => {}, idle: undefined },
+      ...{ socket, subject, messages: [], bytes: 0, isClosed: false, answer: () => {}, idle: undefined },
     }
+    this.#mailboxes.set(session, mailbox)
     const put = (frame: ChannelFrame) => {
-      mailbox.messages.push(writeChannelFrame(frame))
+      // It is dropped, and its socket closes.
+      if (this.#mailboxes.get(session) !== mailbox) return
+      const message = writeChannelFrame(frame)
+      mailbox.messages.push(message)
+      this.#hold(mailbox, message.length)
       mailbox.answer()
+      this.#relieve()
     }
     socket.binaryType = "arraybuffer"
     socket.addEventListener("message", ({ data }) => {
@@ -84,7 +95,6 @@ export class Tunnels {
       closeQuietly(socket, { code: 1000, reason: "" })
     })
     put({ channel: 0, type: "opened" })
-    this.#mailboxes.set(session, mailbox)
     this.#expect(session, mailbox)
     socket.accept()
   }
@@ -95,6 +105,8 @@ export class Tunnels {
     if (mailbox === undefined) throw ended()
     checkOwner(mailbox, grant)
     clearTimeout(mailbox.idle)
+    this.#mailboxes.delete(session)
+    this.#mailboxes.set(session, mailbox)
     // Who still waits is answered with nothing: its request is lost.
     mailbox.answer()
     if (mailbox.messages.length === 0 && waitMs > 0)
@@ -115,9 +127,26 @@ export class Tunnels {
     })
     const taken = messages.splice(0, rest < 0 ? messages.length : rest)
     if (isOver) return taken
+    this.#hold(mailbox, -taken.reduce((sum, { length }) => sum + length, 0))
     if (mailbox.isClosed && messages.length === 0) this.#mailboxes.delete(session)
     else this.#expect(session, mailbox)
     return taken
+  }
+
+  #hold(mailbox: Mailbox, bytes: number): void {
+    mailbox.bytes += bytes
+    this.#bytes += bytes
+  }
+
+  /** Let those go that hold much and have not asked for the longest time; never the one that asked last. */
+  #relieve(): void {
+    const { mailboxesBytes, probeBytes } = this.#limits
+    if (this.#bytes <= mailboxesBytes) return
+    const latest = [...this.#mailboxes.keys()].at(-1)
+    for (const [session, { bytes }] of [...this.#mailboxes]) {
+      if (this.#bytes <= mailboxesBytes) return
+      if (bytes > probeBytes && session !== latest) this.#drop(session)
+    }
   }
 
   #expect(session: string, mailbox: Mailbox): void {
@@ -135,6 +164,7 @@ export class Tunnels {
     const mailbox = this.#mailboxes.get(session)
     if (mailbox === undefined) return
     this.#mailboxes.delete(session)
+    this.#hold(mailbox, -mailbox.bytes)
     clearTimeout(mailbox.idle)
     mailbox.answer()
     closeQuietly(mailbox.socket, { code: 1000, reason: "" })

@@ -1,4 +1,5 @@
 /** Sockets over HTTP: a peer whose network lets no WebSocket through is a peer like any other. */
+import { runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { SignJWT } from "jose"
 import { afterEach, describe, expect, it, vi } from "vitest"
@@ -258,6 +259,37 @@ it("[B1] keeps one mailbox for a session, and answers with what it has, some at 
   }, "all of it has come")
   // In base64 a third more.
   expect(largest).toBeLessThan(5.5 * 1024 * 1024)
+})
+
+it("[B1] keeps so much in all mailboxes together, and lets go who has not asked for the longest time", async () => {
+  const room = await openRoom({ peers: 1 })
+  await runInDurableObject(room.stub as never, (instance: object) => {
+    const limits = Reflect.get(instance, "limits")
+    Object.assign(limits, { mailboxesBytes: 4 * 1024 * 1024 })
+  })
+  const token = await sign(room.id, { rights: "read" })
+  const collect = (digit: string, wait: string) =>
+    ask(room, token, { headers: by(digit.repeat(32), { "yurt-wait": wait }) })
+  for (const digit of "123") expect((await collect(digit, "0")).status).toBe(200)
+  room.type(0, "x".repeat(1.5 * 1024 * 1024))
+  await room.saves(0)
+  await until(async () => (await room.connections()) === 3, "one had to go")
+  const statuses: number[] = []
+  for (const digit of "123") statuses.push((await collect(digit, "1")).status)
+  expect(statuses).toEqual([503, 200, 200])
+})
+
+it.each<Way>(["stream", "poll"])("[B1] closes who opens a session and never reads it, %s", async (way) => {
+  const room = await openRoom({ peers: 1 })
+  const headers = by("9".repeat(32), way === "poll" ? { "yurt-wait": "0" } : {})
+  const answer = await ask(room, await sign(room.id, { rights: "read" }), { headers })
+  await until(async () => (await room.connections()) === 2, "they are in")
+  for (let i = 0; i < 11; i++) {
+    room.type(0, "x".repeat(1024 * 1024))
+    await room.saves(0)
+  }
+  await until(async () => (await room.connections()) === 1, "they are out")
+  await answer.body?.cancel()
 })
 
 it("[B3] [R6] counts a session that is polled as one connection, which its revocation ends", async () => {
