@@ -323,14 +323,15 @@ export class Archivist {
       const outcome = await this.#call((archive, signal) => archive.remove(this.#name, mark, held, signal))
       // A document that began anew meanwhile is stored next.
       if (outcome === "stored") {
-        // Of every room that has kept some of its past there.
-        await this.#call((archive, signal) => archive.segments?.remove(this.#name, "", signal) ?? DONE)
+        await this.#removePast()
         return this.outbox.confirmed(version, null)
       }
       const found = this.gives ? await this.#load() : ({ kind: "absent" } as const)
       if (found.kind === "absent") this.outbox.note({ held: null })
       else if (found.kind === "deleted") {
         this.#bury(found.sidecar)
+        // The mark may be our own, from an attempt that came no further.
+        await this.#removePast()
         return this.outbox.confirmed(found.version, null)
       } else {
         // Another room has written on: that content is deleted with the document.
@@ -341,6 +342,11 @@ export class Archivist {
       }
     }
     throw new SyncError("archive-unavailable", "The archived document changes faster than it can be deleted")
+  }
+
+  /** Of every room that has kept some of its past there (D8). */
+  #removePast(): Promise<void> {
+    return this.#call((archive, signal) => archive.segments?.remove(this.#name, "", signal) ?? DONE)
   }
 
   /** @throws SyncError where the archived copy cannot be merged; then nothing has changed */

@@ -559,6 +559,30 @@ it("[D8] tells of a deletion once what was moved out has gone as well", async ()
   await until(() => faults.segments.size === 0, "it was tried again")
 })
 
+it("[D8] removes what any room has moved out, also where the next document has begun before that could be", async () => {
+  const room = new TestRoom(freshId(), env.Moving)
+  await room.join(as("ada"))
+  await writes(room, 0, "one ")
+  await room.leave(0)
+  await until(() => faults.segments.size > 0, "its past is moved out")
+  const another = "another-room/segment.1.1.0.0.0.1.1.1.0.0."
+  faults.segments.set(another, new Uint8Array([1]))
+  const clear = faults.segments.delete
+  faults.segments.delete = () => {
+    throw new Error("the bucket is away")
+  }
+  await expect(room.remove()).rejects.toMatchObject({ code: "archive-unavailable" })
+  const next = await room.join(as("ada"))
+  await writes(room, next, "two ")
+  faults.segments.delete = clear
+  await until(async () => {
+    const { archivedRevision, revision } = (await room.status())!
+    return archivedRevision === revision
+  }, "the next one is archived")
+  expect(faults.segments.has(another)).toBe(false)
+  await room.remove()
+})
+
 it("[D4] hands over the log and folds it in one transaction, or does neither", async () => {
   const room = await openForTwo()
   const first = await writes(room, 0, "one ")
