@@ -25,7 +25,10 @@ const BEGIN_MS = 5_000
 /** What has brought nothing for this long, ms, is dead: the server breaks its silence every 15 s. */
 const SILENT_MS = 35_000
 
-/** No PATCH follows another sooner, ms: what is said meanwhile goes in one. Below what the eye sees of a cursor. */
+/**
+ * No PATCH follows another sooner, ms, and no question an answer: what is said meanwhile goes in one. Below what the eye sees
+ * of a cursor.
+ */
 const PAUSE_MS = 100
 
 /** No PATCH has more, bytes; but for one message that is longer. Servers before ours often take no more than some MB. */
@@ -127,6 +130,8 @@ export class HttpSocket {
         const answer = await this.#ask({ [WAIT_HEADER]: String(waitMs) })
         this.#hear(await answer.text())
         heard()
+        // Else a busy room answers each at once, and servers count requests.
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
       }
     } catch (problem) {
       if (this.readyState !== CLOSED) this.onerror?.(problem)

@@ -23,16 +23,19 @@ function sign(id: string, { sub = "ada", rights = "write", seconds = 3600 } = {}
 }
 
 const asked: Request[] = []
+const askedAtMs: number[] = []
 const open: Tunneller[] = []
 vi.stubGlobal("fetch", (url: string, init: RequestInit) => {
   const { cache: _, ...rest } = init
   const request = new Request(url, rest)
   asked.push(request)
+  if (request.method === "GET") askedAtMs.push(Date.now())
   return routeDocuments(request, settings)
 })
 afterEach(() => {
   for (const one of open.splice(0)) one.detach()
   asked.length = 0
+  askedAtMs.length = 0
 })
 
 /** Someone in the room, over HTTP. */
@@ -290,6 +293,21 @@ it.each<Way>(["stream", "poll"])("[B1] closes who opens a session and never read
   }
   await until(async () => (await room.connections()) === 1, "they are out")
   await answer.body?.cancel()
+})
+
+it("[B3] polls a busy room ten times a second, not with each of its frames", async () => {
+  const room = await openRoom({ peers: 1 })
+  const ada = await enter(room, "poll")
+  const before = askedAtMs.length
+  for (let i = 0; i < 20; i++) {
+    room.type(0, "x")
+    await room.saves(0)
+  }
+  await until(() => ada.text.length === 20, "Ada has all of it")
+  const gaps = askedAtMs.slice(before).map((at, i) => at - askedAtMs[before + i - 1]!)
+  expect(gaps.length).toBeGreaterThan(0)
+  // Timers may be a millisecond early.
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(98)
 })
 
 it("[B3] [R6] counts a session that is polled as one connection, which its revocation ends", async () => {
