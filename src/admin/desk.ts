@@ -7,7 +7,6 @@
  * disk. A report that may or may not have arrived is told again under the same id.
  */
 import type { Grant } from "../access/rights.ts"
-import { abortable } from "../archive/abortable.ts"
 import { SyncError } from "../errors.ts"
 import type { Deed, Desk, DeskHost, DeskKit } from "../room/desk.ts"
 import type { RoomEvent } from "../room/events.ts"
@@ -186,13 +185,13 @@ class RoomDesk implements Desk {
   /** The room's other chores wait for this one, the archive's among them. @throws SyncError unavailable */
   async #tell(lookout: LookoutRpc, report: Report): Promise<void> {
     const { lookoutMs } = this.#host.limits
-    const late = new AbortController()
-    const timer = setTimeout(
-      () => late.abort(new SyncError("unavailable", `The lookout did not answer within ${lookoutMs} ms`)),
-      lookoutMs,
-    )
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_, reject) => {
+      const error = new SyncError("unavailable", `The lookout did not answer within ${lookoutMs} ms`)
+      timer = setTimeout(() => reject(error), lookoutMs)
+    })
     try {
-      await abortable(() => lookout.report(report), late.signal)
+      await Promise.race([lookout.report(report), late])
     } finally {
       clearTimeout(timer)
     }

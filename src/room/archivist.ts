@@ -55,6 +55,9 @@ export class Archivist {
   readonly #mover: Pick<Mover, "look">
   /** The call that writes to the archive, one at a time. */
   #flight: Promise<void> | null = null
+  /** Of every room that has kept some of its past there (D8). */
+  readonly #removePast = () =>
+    this.#call((archive, signal) => archive.segments?.remove(this.#name, "", signal) ?? DONE)
   /** The archive was last seen to hold the mark of a deletion. */
   #sawDeletion = false
 
@@ -342,11 +345,6 @@ export class Archivist {
       }
     }
     throw new SyncError("archive-unavailable", "The archived document changes faster than it can be deleted")
-  }
-
-  /** Of every room that has kept some of its past there (D8). */
-  #removePast(): Promise<void> {
-    return this.#call((archive, signal) => archive.segments?.remove(this.#name, "", signal) ?? DONE)
   }
 
   /** @throws SyncError where the archived copy cannot be merged; then nothing has changed */
