@@ -278,6 +278,7 @@ async function flushSome({ url, env, options, limits, grant }: Ask): Promise<Res
 
 /** Where somebody has been, and what is known of them there. */
 async function findSubject({ url, env, options, limits, grant, item }: Ask): Promise<Response> {
+  checkTraced(limits.auditMs)
   const cursor = url.searchParams.get("cursor")
   const ask = { subject: subjectOf(item, limits.subjectLength), cursor, limit: limits.adminBatch }
   const lookout = requireLookout(env)
@@ -304,6 +305,7 @@ async function findSubject({ url, env, options, limits, grant, item }: Ask): Pro
 async function eraseSubject(ask: Ask): Promise<Response> {
   const { env, options, limits, grant, item } = ask
   const subject = subjectOf(item, limits.subjectLength)
+  checkTraced(limits.auditMs)
   const lookout = requireLookout(env)
   const { documents, cursor } = await lookout.traces({ subject, cursor: null, limit: limits.adminBatch })
   const as = `erased-${crypto.randomUUID()}`
@@ -329,6 +331,12 @@ async function eraseSubject(ask: Ask): Promise<Response> {
     { as, erased: documents.length - failed.length, failed, done: isDone },
     isDone ? 200 : 202,
   )
+}
+
+/** Whoever is told that somebody is erased relies on it. @throws SyncError closed where nothing is known of where anybody was */
+function checkTraced(auditMs: number): void {
+  if (auditMs > 0) return
+  throw new SyncError("closed", "LIMIT_AUDIT_MS is 0, so nobody knows where somebody has been.")
 }
 
 /** @throws SyncError bad-request */

@@ -326,6 +326,16 @@ describe("[O1] one room", () => {
     await until(() => reports === 1, "it is told that nobody is there")
   })
 
+  it.each(["GET", "DELETE"])(
+    "[O1] calls nobody found or erased where no audit is kept: %s",
+    async (method) => {
+      const headers = { authorization: `Bearer ${tokens.operator}` }
+      const request = new Request("https://yurt.example/admin/subjects/ada", { method, headers })
+      const response = await routeDocuments(request, { ...settings, LIMIT_AUDIT_MS: "0" }, { admin })
+      expect([response.status, await response.json()]).toMatchObject([503, { error: "closed" }])
+    },
+  )
+
   it("[R6] a revocation holds, and is answered so, also while nobody can write it down", async () => {
     const down = { getByName: () => ({ note: () => Promise.reject(new Error("the lookout is away")) }) }
     const response = await routeDocuments(
