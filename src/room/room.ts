@@ -14,6 +14,7 @@ import { checkRevoked } from "../access/revocations.ts"
 import type { Grant } from "../access/rights.ts"
 import type { AccessSettings } from "../access/settings.ts"
 import { verifyToken } from "../access/token.ts"
+import { TOOLS } from "../agent/tools.ts"
 import type { Archive, ArchivePage, IndexPage } from "../archive/archive.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
@@ -102,7 +103,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
    * when a program changes it; once, however many come at the same moment, and nobody is let in before it is written. So nothing
    * is doubled, as it is where every client inserts what a new document should show. Override it; by default a document begins empty.
    *
-   * Not asked: where a GET looks for a document that is not there (404); where somebody brings a document of their own, by PUT, a
+   * Not asked: where a GET (404) or a tool that reads looks for a document that is not there; where somebody brings a document of their own, by PUT, a
    * PATCH in bytes or `If-None-Match: *`; and where it was deleted, since whoever came back to it would undo that.
    *
    * @param _signal aborts after `seedMs`
@@ -262,7 +263,8 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
 
   tool(name: string, given: ToolArguments, grant: Grant, key: string | null): Promise<Answer<ToolArguments>> {
     return answer(async () => {
-      await this.#begun()
+      // A program that only looks makes no document, as a GET makes none: it may have made up the name.
+      await (isReading(name) ? this.#ready() : this.#begun())
       this.#checkStillWelcome(grant)
       const { agents, past } = this.#room
       past.history.persons.meet(grant)
@@ -736,6 +738,11 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     }
     agenda.arm()
   }
+}
+
+/** Whether a tool changes nothing. */
+function isReading(tool: string): boolean {
+  return TOOLS.some(({ name, writes }) => name === tool && !writes)
 }
 
 /** Our provider offers the subprotocol `yurt`; what every other client speaks is told by its first message. */

@@ -132,6 +132,11 @@ describe("a new document", () => {
     expect((await ask(room.id)).status).toBe(404)
     expect(await room.status()).toBe(null)
     expect((await ask(room.id, { method: "DELETE" })).status).toBe(404)
+    for (const tool of ["read", "search", "outline", "who", "history"]) {
+      const body = JSON.stringify({ query: "a", what: "versions" })
+      await ask(`${room.id}/-/tools/${tool}`, { method: "POST", body })
+    }
+    expect(await room.status()).toBe(null)
     const stranger = await room.stub.fetch(`http://localhost/docs/${room.id}`, {
       headers: { Upgrade: "websocket", [GRANT_HEADER]: encodeGrant(null) },
     })
