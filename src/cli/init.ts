@@ -76,7 +76,11 @@ function projectFiles(name: string, spec: string): Record<string, string> {
           codemirror: devDependencies.codemirror,
           yurt: spec,
         },
-        devDependencies: versions("esbuild", "typescript", "wrangler"),
+        devDependencies: {
+          ...versions("esbuild", "typescript"),
+          // Of a range npm takes the newest that runs on the Node at hand: on Node 20 this one, elsewhere today's.
+          wrangler: "^4.86.0",
+        },
         allowScripts: { esbuild: true, workerd: true },
       },
       null,

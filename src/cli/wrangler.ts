@@ -117,6 +117,7 @@ export function requireWrangler(): { folder: string; version: string } {
     throw new CommandError(
       "not-installed",
       `wrangler ${found.version} needs Node 22 or newer; this is ${process.versions.node}.`,
+      "Use Node 22, or: npm install --save-dev wrangler@^4.86.0",
     )
   return found
 }
