@@ -56,6 +56,11 @@ class HistoryPanel {
   readonly #caption = el("output", { for: "moment" })
   readonly #list = el("ol", { class: "stops" })
   readonly #problem = el("p", { class: "problem", role: "alert", hidden: true })
+  readonly #nameless = el(
+    "p",
+    { class: "nameless", hidden: true },
+    "Names come from tokens. Nobody has brought one, so everyone is “Someone” here.",
+  )
   readonly #authors = el("input", { id: "by-author", type: "checkbox" })
   readonly #bringBack: HTMLButtonElement
   readonly #takeBack: HTMLButtonElement
@@ -101,6 +106,7 @@ class HistoryPanel {
       el("div", { class: "acts" }, this.#bringBack, this.#takeBack),
       this.#problem,
       this.#list,
+      this.#nameless,
     )
     this.#slider.addEventListener("input", () => void this.#show())
     this.#authors.addEventListener("change", () => void this.#show())
@@ -159,6 +165,8 @@ class HistoryPanel {
       // Whoever has chosen a stop meanwhile stays there.
       if (asked === this.#asked) this.#slider.value = this.#slider.max
       this.#slider.disabled = this.#stops.length < 2
+      this.#nameless.hidden =
+        this.#stops.length === 0 || this.#stops.some(({ by }) => nameOf(by) !== nameOf(null))
       this.#list.replaceChildren(...this.#stops.map((stop, index) => this.#item(stop, index)).reverse())
       await this.#show()
     })
