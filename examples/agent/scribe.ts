@@ -124,6 +124,7 @@ async function follow(url: string, token?: string): Promise<void> {
     await show(0)
     process.exit()
   })
+  let isTold = false
   for (;;) {
     try {
       const headers = {
@@ -134,6 +135,13 @@ async function follow(url: string, token?: string): Promise<void> {
       if (response.status === 401 || response.status === 403) {
         console.error(await response.text())
         process.exit(1)
+      }
+      if (response.status === 404) {
+        if (!isTold) console.error("Nobody has written there yet. Scribe begins when somebody does.")
+        isTold = true
+        await response.body?.cancel()
+        await new Promise((resolve) => setTimeout(resolve, REST_MS))
+        continue
       }
       if (!response.ok || response.body === null) throw new Error(`the stream: ${response.status}`)
       let isDue = false
