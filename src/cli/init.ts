@@ -148,6 +148,13 @@ const text = doc.getText("text")
 const provider = new Provider(\`\${location.origin.replace("http", "ws")}/docs\`, id, doc, {
   ...(token !== undefined && { token }),
 })
+// At the caret that others see. Your application knows who this is.
+const hue = doc.clientID % 360
+provider.awareness.setLocalStateField("user", {
+  name: \`Guest \${hue}\`,
+  color: \`hsl(\${hue} 70% 40%)\`,
+  colorLight: \`hsl(\${hue} 70% 40% / 20%)\`,
+})
 
 const view = new EditorView({
   parent: document.querySelector("main")!,
