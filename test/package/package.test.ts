@@ -1,7 +1,7 @@
 /** What somebody else has after `npm install yurt`: the samples of README.md and docs/, built and run in projects of their own. */
 import { spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
@@ -203,9 +203,6 @@ it.concurrent("runs that Worker, and saves in it what a page's provider wrote", 
 
 /** Type the requests of docs/, in their order, and follow the document as docs/rest.md does. */
 async function tryCommands(port: number): Promise<void> {
-  const notes = new Y.Doc()
-  notes.getMap("settings").set("title", "Draft")
-  writeFileSync(join(page.path, "notes.bin"), Y.encodeStateAsUpdate(notes))
   page.write({ "plan.md": "# Plan\n", "follow.js": here(SAMPLES["follow.js"]!, port) })
   for (const commands of ["docs/rest.md", "docs/start.md"].flatMap(commandsOf)) {
     const script = here(commands, port).replaceAll(/^curl /gm, "curl --silent --show-error --fail-with-body ")
