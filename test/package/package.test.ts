@@ -14,7 +14,7 @@ import { freePort } from "../kit/port.ts"
 import { commandsOf, readSamples } from "../kit/samples.ts"
 import { killGroup } from "../kit/server.ts"
 import { until } from "../kit/until.ts"
-import { makeProject, makeWorkshop, type Project, pack, ROOT } from "./projects.ts"
+import { makeExample, makeProject, makeWorkshop, type Project, pack, ROOT } from "./projects.ts"
 
 const SAMPLES = readSamples()
 const ENTRIES = Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).exports)
@@ -243,6 +243,32 @@ it.concurrent("runs examples/worker: votes that are counted on the server, and a
     const update = Y.encodeStateAsUpdate(doc) as BodyInit
     expect((await fetch(`${url}/docs/notes`, { method: "PATCH", body: update })).status).toBe(200)
     expect(await (await fetch(`${url}/docs/notes?format=outline`)).text()).toBe("# Plan\n## Then")
+  })
+})
+
+it.concurrent("runs examples/tiptap: two pages as built, and what is called saved is on the server", async () => {
+  const example = makeExample(workshop.path, { name: "tiptap", tarball, yurt: worker })
+  const port = await freePort()
+  const source = readFileSync(join(example.path, "src/main.ts"), "utf8")
+  example.write({
+    "src/main.ts": here(source, port),
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: { ...STRICT, lib: ["esnext", "dom", "dom.iterable"], types: [] },
+      include: ["src"],
+    }),
+    "open-page.mjs": readFileSync(join(import.meta.dirname, "open-page.mjs"), "utf8"),
+  })
+  example.lend("happy-dom", "ws")
+  expect(await typeErrors(example)).toEqual([])
+  await example.run("vite/bin/vite.js", "build", "--logLevel=warn")
+  await example.withScript(["rooms", "--", `--port=${port}`], async () => {
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/ready`)).ok, "the rooms answer")
+    const pages = ["write", "read"].map((does) => example.run("./open-page.mjs", does))
+    const [writer, reader] = (await Promise.all(pages)).map((printed) => JSON.parse(printed))
+    expect(writer.said).toEqual(["Saving", "Saved"])
+    expect(reader.text).toBe("<h2>Plan</h2><p>tea</p>")
+    const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=markdown`)
+    expect((await exported.text()).trim()).toBe("## Plan\n\ntea")
   })
 })
 

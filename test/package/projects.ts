@@ -3,10 +3,20 @@
  * repository, so that nothing of its node_modules is found by accident.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 
 /** This repository. */
 export const ROOT = join(import.meta.dirname, "../..")
@@ -34,6 +44,8 @@ export interface Project {
   yurt(...args: readonly string[]): Promise<string>
   /** The same, and leave it running. */
   startYurt(...args: readonly string[]): ChildProcess
+  /** `npm run` in the project, for as long as it is used. It ends as by Ctrl-C. */
+  withScript(args: readonly string[], use: () => Promise<void>): Promise<void>
 }
 
 /** What npm links as `yurt`. */
@@ -106,6 +118,29 @@ export function makeProject(workshop: string, { name, tarball }: { name: string;
         stdio: "ignore",
         env: { ...process.env, AUTH_SECRET: "k4Zr8wq1Tn6vYb3mXc9sLd2pGf7hJj5u" },
       }),
+    async withScript(args, use) {
+      const child = spawn("npm", ["run", ...args], {
+        cwd: path,
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+        env: { ...process.env, ...QUIET },
+      })
+      const gone = once(child, "close")
+      let output = ""
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (chunk: Buffer) => {
+          output += chunk
+        })
+      }
+      try {
+        await use()
+      } catch (error) {
+        throw new Error(`npm run ${args.join(" ")} said:\n${output}`, { cause: error })
+      } finally {
+        if (child.exitCode === null) process.kill(-child.pid!, "SIGINT")
+        await gone
+      }
+    },
     run: (script, ...args) => {
       const own = script.startsWith("./")
       return run(process.execPath, [join(own ? path : join(ROOT, "node_modules"), script), ...args], {
@@ -113,6 +148,42 @@ export function makeProject(workshop: string, { name, tarball }: { name: string;
       })
     },
   }
+}
+
+/** What running an example leaves in its folder. */
+const LEFT = ["node_modules", "dist", ".next", ".env.local", "documents", "package-lock.json"]
+
+/** A folder of examples/, as it is in the repository. */
+export function copyExample(name: string, to: string): void {
+  const filter = (file: string) => !LEFT.includes(basename(file))
+  cpSync(join(ROOT, "examples", name), to, { recursive: true, filter })
+}
+
+/**
+ * A project that is a folder of examples/, with what its package.json asks for lent by this repository.
+ * @param yurt the project whose installed package it uses
+ * @throws Error where it asks for another version than the one that is tested here
+ */
+export function makeExample(
+  workshop: string,
+  { name, tarball, yurt }: { name: string; tarball: string; yurt: Project },
+): Project {
+  const example = makeProject(workshop, { name, tarball })
+  copyExample(name, example.path)
+  const { dependencies, devDependencies } = JSON.parse(
+    readFileSync(join(example.path, "package.json"), "utf8"),
+  )
+  for (const [name, range] of Object.entries<string>({ ...dependencies, ...devDependencies })) {
+    const isOurs = name === "yurt"
+    if (!isOurs && !(`node_modules/${name}` in locked)) continue
+    const tested = isOurs ? `file:../../${basename(tarball)}` : versionOf(name)
+    if (range.replace("^", "") !== tested) throw new Error(`${name} is ${tested}, not ${range}`)
+    if (!isOurs) example.lend(name)
+  }
+  mkdirSync(join(example.path, "node_modules/.bin"), { recursive: true })
+  for (const place of ["yurt", ".bin/yurt"])
+    symlinkSync(join(yurt.path, "node_modules", place), join(example.path, "node_modules", place))
+  return example
 }
 
 /** As npx looks for it: here, and in the folders above. */
