@@ -7,14 +7,13 @@ import { build } from "esbuild"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import webpack from "webpack"
 import * as Y from "yjs"
-import { serve } from "../../demo/start.ts"
 import { signEvent } from "../../src/room/postbox.ts"
 import { verifyToken } from "../../src/token.ts"
 import { freePort } from "../kit/port.ts"
 import { commandsOf, readSamples } from "../kit/samples.ts"
-import { killGroup } from "../kit/server.ts"
 import { until } from "../kit/until.ts"
-import { makeExample, makeProject, makeWorkshop, type Project, pack, ROOT } from "./projects.ts"
+import { layNextjs, signInNextjs, tryTiptap } from "./lent.ts"
+import { makeProject, makeWorkshop, type Project, pack, ROOT, typeErrors, withServer } from "./projects.ts"
 
 const SAMPLES = readSamples()
 const ENTRIES = Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).exports)
@@ -72,6 +71,7 @@ beforeAll(async () => {
     "editor.ts": SAMPLES["editor.ts"]!,
     "codemirror.ts": SAMPLES["codemirror.ts"]!,
     "notes.tsx": SAMPLES["notes.tsx"]!,
+    "next-editor.tsx": readFileSync(join(ROOT, "examples/nextjs/app/notes/[id]/editor.tsx"), "utf8"),
     "page.ts": SAMPLES["page.ts"]!,
     "past.ts": SAMPLES["past.ts"]!,
     "stock.ts": SAMPLES["stock.ts"]!,
@@ -102,16 +102,6 @@ beforeAll(async () => {
 })
 afterAll(() => workshop.remove())
 
-/** What `tsc` has against a project, but for the declarations of other packages: those of yjs want a browser's names. */
-async function typeErrors(project: Project): Promise<string[]> {
-  const printed = await project.run("typescript/bin/tsc", "--pretty", "false").then(
-    () => "",
-    (error: Error) => error.message,
-  )
-  const errors = printed.split("\n").filter((line) => line.includes("error TS"))
-  return errors.filter((line) => /^(?!node_modules\/)|^node_modules\/yurt\//.test(line))
-}
-
 /** The code that esbuild makes of a file of the page, with its warnings. */
 function bundle(entry: string, options: { jsx?: "automatic" } = {}) {
   return build({
@@ -141,32 +131,6 @@ it("bundles a Worker with an operator's page, bound as docs/operate.md says", as
   )
   for (const name of ["Room", "Registry", "Lookout", "ANALYTICS"]) expect(printed).toContain(`env.${name}`)
 })
-
-/** A Worker under `wrangler dev`, in one of the workshop's folders, for as long as it is used. */
-async function withServer(folder: string, use: (port: number) => Promise<void>): Promise<void> {
-  const port = await freePort()
-  let output = ""
-  const server = serve(
-    [`--port=${port}`, "--ip=127.0.0.1", `--persist-to=${join(workshop.path, `storage-${port}`)}`],
-    { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true },
-  )
-  for (const stream of [server.stdout, server.stderr]) {
-    stream?.on("data", (chunk) => {
-      output += chunk
-    })
-  }
-  try {
-    await until(async () => {
-      if (server.exitCode !== null) throw new Error(`The Worker ended:\n${output}`)
-      return (await fetch(`http://127.0.0.1:${port}/health`)).ok
-    }, "the Worker answers")
-    await use(port)
-  } finally {
-    const gone = once(server, "exit")
-    killGroup(server.pid!)
-    await gone
-  }
-}
 
 it.concurrent("runs that Worker, and saves in it what a page's provider wrote", async () => {
   await withServer(worker.path, async (port) => {
@@ -247,29 +211,7 @@ it.concurrent("runs examples/worker: votes that are counted on the server, and a
 })
 
 it.concurrent("runs examples/tiptap: two pages as built, and what is called saved is on the server", async () => {
-  const example = makeExample(workshop.path, { name: "tiptap", tarball, yurt: worker })
-  const port = await freePort()
-  const source = readFileSync(join(example.path, "src/main.ts"), "utf8")
-  example.write({
-    "src/main.ts": here(source, port),
-    "tsconfig.json": JSON.stringify({
-      compilerOptions: { ...STRICT, lib: ["esnext", "dom", "dom.iterable"], types: [] },
-      include: ["src"],
-    }),
-    "open-page.mjs": readFileSync(join(import.meta.dirname, "open-page.mjs"), "utf8"),
-  })
-  example.lend("happy-dom", "ws")
-  expect(await typeErrors(example)).toEqual([])
-  await example.run("vite/bin/vite.js", "build", "--logLevel=warn")
-  await example.withScript(["rooms", "--", `--port=${port}`], async () => {
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/ready`)).ok, "the rooms answer")
-    const pages = ["write", "read"].map((does) => example.run("./open-page.mjs", does))
-    const [writer, reader] = (await Promise.all(pages)).map((printed) => JSON.parse(printed))
-    expect(writer.said).toEqual(["Saving", "Saved"])
-    expect(reader.text).toBe("<h2>Plan</h2><p>tea</p>")
-    const exported = await fetch(`http://127.0.0.1:${port}/docs/notes?format=markdown`)
-    expect((await exported.text()).trim()).toBe("## Plan\n\ntea")
-  })
+  await tryTiptap(workshop.path, { tarball, yurt: worker, compilerOptions: STRICT })
 })
 
 it("gives a page strict types, and builds it with esbuild, Vite and webpack where y-indexeddb is missing", async () => {
@@ -349,9 +291,10 @@ it("[R1] mints in a backend's route what the server takes, and needs nothing of 
     }`,
     "tsconfig.json": JSON.stringify({
       compilerOptions: { ...STRICT, lib: ["esnext", "dom"], types: ["node"] },
-      include: ["*.ts"],
+      include: ["*.ts", "nextjs/**/*.ts"],
     }),
   })
+  layNextjs(backend)
   backend.lend("hono", "@types/node")
   expect(await typeErrors(backend)).toEqual([])
   const { metafile, outputFiles } = await build({
@@ -404,6 +347,10 @@ it("[R1] mints in a backend's route what the server takes, and needs nothing of 
   await expectToken(inNode.token)
 
   await expectReceiver(backend)
+  expect(await verifyToken(await signInNextjs(backend, SECRET), { secret: SECRET })).toMatchObject({
+    subject: "grace",
+    docs: [{ id: "minutes", rights: "read" }],
+  })
 
   backend.write({ "token_for.py": SAMPLES["token_for.py"]! })
   const python = spawnSync(

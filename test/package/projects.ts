@@ -17,6 +17,10 @@ import {
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
+import { serve } from "../../demo/start.ts"
+import { freePort } from "../kit/port.ts"
+import { killGroup } from "../kit/server.ts"
+import { until } from "../kit/until.ts"
 
 /** This repository. */
 export const ROOT = join(import.meta.dirname, "../..")
@@ -159,31 +163,40 @@ export function copyExample(name: string, to: string): void {
   cpSync(join(ROOT, "examples", name), to, { recursive: true, filter })
 }
 
-/**
- * A project that is a folder of examples/, with what its package.json asks for lent by this repository.
- * @param yurt the project whose installed package it uses
- * @throws Error where it asks for another version than the one that is tested here
- */
-export function makeExample(
-  workshop: string,
-  { name, tarball, yurt }: { name: string; tarball: string; yurt: Project },
-): Project {
-  const example = makeProject(workshop, { name, tarball })
-  copyExample(name, example.path)
-  const { dependencies, devDependencies } = JSON.parse(
-    readFileSync(join(example.path, "package.json"), "utf8"),
+/** What `tsc` has against a project, but for the declarations of other packages: those of yjs want a browser's names. */
+export async function typeErrors(project: Project): Promise<string[]> {
+  const printed = await project.run("typescript/bin/tsc", "--pretty", "false").then(
+    () => "",
+    (error: Error) => error.message,
   )
-  for (const [name, range] of Object.entries<string>({ ...dependencies, ...devDependencies })) {
-    const isOurs = name === "yurt"
-    if (!isOurs && !(`node_modules/${name}` in locked)) continue
-    const tested = isOurs ? `file:../../${basename(tarball)}` : versionOf(name)
-    if (range.replace("^", "") !== tested) throw new Error(`${name} is ${tested}, not ${range}`)
-    if (!isOurs) example.lend(name)
+  const errors = printed.split("\n").filter((line) => line.includes("error TS"))
+  return errors.filter((line) => /^(?!node_modules\/)|^node_modules\/yurt\//.test(line))
+}
+
+/** A Worker under `wrangler dev`, in one of a workshop's folders, for as long as it is used. */
+export async function withServer(folder: string, use: (port: number) => Promise<void>): Promise<void> {
+  const port = await freePort()
+  let output = ""
+  const server = serve(
+    [`--port=${port}`, "--ip=127.0.0.1", `--persist-to=${join(folder, `storage-${port}`)}`],
+    { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true },
+  )
+  for (const stream of [server.stdout, server.stderr]) {
+    stream?.on("data", (chunk) => {
+      output += chunk
+    })
   }
-  mkdirSync(join(example.path, "node_modules/.bin"), { recursive: true })
-  for (const place of ["yurt", ".bin/yurt"])
-    symlinkSync(join(yurt.path, "node_modules", place), join(example.path, "node_modules", place))
-  return example
+  try {
+    await until(async () => {
+      if (server.exitCode !== null) throw new Error(`The Worker ended:\n${output}`)
+      return (await fetch(`http://127.0.0.1:${port}/health`)).ok
+    }, "the Worker answers")
+    await use(port)
+  } finally {
+    const gone = once(server, "exit")
+    killGroup(server.pid!)
+    await gone
+  }
 }
 
 /** As npx looks for it: here, and in the folders above. */
@@ -194,13 +207,15 @@ function commandOf(path: string): string {
     .find((command) => existsSync(command))!
 }
 
-function versionOf(name: string): string {
+/** The version that this repository is tested with. @throws Error where it has no such package */
+export function versionOf(name: string): string {
   const version = locked[`node_modules/${name}`]?.version
   if (version === undefined) throw new Error(`The lockfile has no ${name}`)
   return version
 }
 
-function npm(cwd: string, ...args: readonly string[]): Promise<string> {
+/** Run npm in a folder. @returns what it printed. @throws Error with that, where it fails */
+export function npm(cwd: string, ...args: readonly string[]): Promise<string> {
   // On Windows npm is a script of the shell's.
   return run("npm", args, { cwd, shell: process.platform === "win32" })
 }
