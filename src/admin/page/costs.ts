@@ -1,5 +1,6 @@
 /** What rooms have cost, by the day and by the document, and what others would: from the prices in one file. */
-import { dollars, PRICES } from "../prices.ts"
+import { costsADay, LIVEBLOCKS } from "../measured.ts"
+import { PRICES } from "../prices.ts"
 import type { Costs } from "./answers.ts"
 import { askJson } from "./api.ts"
 import { button, bytes, card, count, el, figure, money, nothing, table } from "./dom.ts"
@@ -8,8 +9,7 @@ import type { View } from "./main.ts"
 /** Bounds of the calculator's fields. */
 const FIELDS = [
   ["rooms", "Rooms that are edited a day", 100],
-  ["people", "People in each", 3],
-  ["hours", "Hours of typing a day in each", 1],
+  ["hours", "Hours a day that somebody types in each", 1],
   ["idle", "Hours a day that they stay open unused", 4],
 ] as const
 
@@ -95,48 +95,42 @@ export const costsView: View = async (main, signal) => {
   await load(1)
 }
 
-/** What so much work would cost, from what was measured of one person who types (test/bench). */
+/** What so much work would cost here and elsewhere, from what was measured and what is asked. */
 function calculator(): HTMLElement {
-  const result = el("output", {})
-  const inputs = new Map(
-    FIELDS.map(([name, , value]) => [
-      name as string,
-      el("input", { type: "number", min: 0, step: "any", value, inputmode: "decimal", name }),
-    ]),
+  const result = el("div", { "aria-live": "polite" })
+  const inputs = FIELDS.map(([name, , value]) =>
+    el("input", { type: "number", min: 0, step: "any", value, inputmode: "decimal", name }),
   )
-  const read = (name: string) => Math.max(0, Number(inputs.get(name)?.value) || 0)
   const work = () => {
-    const [rooms, people, hours, idle] = FIELDS.map(([name]) => read(name)) as [
-      number,
+    const [rooms, hours, idle] = inputs.map((input) => Math.max(0, Number(input.value) || 0)) as [
       number,
       number,
       number,
     ]
-    // Typing: 3 letters and as many cursors a second, and a commit every 0.8 s, which is a row, with an alarm now and then.
-    const messages = people * hours * 3_600 * 6
-    const commits = hours * 3_600 * 1.25
-    const used = {
-      messages: messages + people * idle * 12,
-      requests: people * 4,
-      alarms: hours * 120,
-      rowsRead: commits * 2,
-      rowsWritten: commits * 1.1 + hours * 240,
-      awakeMs: (hours * 3_600 + idle * 3) * 1_000,
-    }
-    const day = rooms * dollars(used)
-    result.textContent = `${money(day)} a day, ${money(day * 30)} a month`
+    result.replaceChildren(
+      table(
+        ["", "A day", "A month"],
+        Object.entries(costsADay({ rooms, hours, idle })).map(([name, day]) => [
+          name,
+          money(day),
+          money(day * 30),
+        ]),
+      ),
+    )
   }
-  for (const input of inputs.values()) input.addEventListener("input", work)
+  for (const input of inputs) input.addEventListener("input", work)
   work()
   return card(
     "Calculator",
     null,
+    el("div", { class: "calculator" }, ...FIELDS.map(([, label], i) => el("label", {}, label, inputs[i]!))),
+    result,
     el(
-      "div",
-      { class: "calculator" },
-      ...FIELDS.map(([name, label]) => el("label", {}, label, inputs.get(name)!)),
-      el("p", {}, result),
+      "p",
+      { class: "hint" },
+      "Yurt and y-partyserver as measured on Durable Objects, in the prices above. Liveblocks as it is listed at " +
+        `${LIVEBLOCKS.source} in ${LIVEBLOCKS.asOf}: beyond its plan, a minute that two are in a room. All beyond what a plan ` +
+        "includes. Tiptap lists no price that an hour could be reckoned by.",
     ),
-    el("p", { class: "hint" }, "An estimate for Durable Objects, beyond what a plan includes."),
   )
 }
