@@ -87,7 +87,7 @@ describe("[R1] an operator's routes", () => {
       expect(policy).not.toContain("unsafe")
       expect(response.headers.get("x-content-type-options")).toBe("nosniff")
       expect(await response.text()).not.toMatch(
-        /innerHTML|<script(?! type="module" src="\/admin\/page.js")|https?:\/\/(?!developers)/,
+        /innerHTML|<script(?! type="module" src="\/admin\/page.js")|https?:\/\/(?!developers|liveblocks\.io\/docs\/pricing)/,
       )
     },
   )
