@@ -8,7 +8,7 @@
 import { DurableObject } from "cloudflare:workers"
 import { type Limits, readLimits } from "../limits.ts"
 import { type Counts, countUsed } from "./counts.ts"
-import { UNUSED } from "./meter.ts"
+import { addUsed, UNUSED } from "./meter.ts"
 import { dollars, type Used } from "./prices.ts"
 import type { AuditEntry, Cost, Line, LinesAsk, LookoutEnv, LookoutRpc, Report } from "./reports.ts"
 
@@ -102,13 +102,12 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
       `SELECT day, ${SUMS} FROM used WHERE day >= ? GROUP BY day ORDER BY day`,
       from,
     )
-    const total: Record<string, number> = { ...UNUSED }
-    for (const one of byDay) for (const name of USED) total[name] = total[name]! + one[name]
+    const used = byDay.map(({ day, ...used }) => ({ day, used }))
     return {
       from,
       documents: documents.slice(0, limit),
-      total: total as unknown as Used,
-      days: byDay.map(({ day, ...used }) => ({ day, used })),
+      total: used.map((one) => one.used).reduce(addUsed, UNUSED),
+      days: used,
     }
   }
 

@@ -70,7 +70,7 @@ export class Meter {
 
 /** The sum of both. */
 export function addUsed(one: Used, other: Used): Used {
-  const sum: Record<string, number> = {}
-  for (const name of Object.keys(UNUSED) as (keyof Used)[]) sum[name] = one[name] + other[name]
-  return sum as unknown as Used
+  const sum: Record<keyof Used, number> = { ...one }
+  for (const name of Object.keys(UNUSED) as (keyof Used)[]) sum[name] += other[name]
+  return sum
 }

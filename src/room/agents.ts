@@ -138,7 +138,7 @@ export class Agents<P extends Peer> {
     const results = this.#change(grant, { bytes, dryRun: given.dryRun === true }, (doc, options) => {
       const outcomes = editDocument(doc, given.operations, { ...options, root, mayCopy })
       caret = caretOf(doc, root, outcomes, options.budget)
-      return (revision) => ({ revision, results: outcomes as unknown as Json })
+      return (revision) => ({ revision, results: outcomes as Json })
     })
     // Who has done nothing has no place in the text.
     if (caret !== null && given.dryRun !== true)
@@ -244,6 +244,7 @@ export class Agents<P extends Peer> {
     // A person's own program takes back nothing of their agents'.
     const undone = this.#past.answer("rollback", { ...ask, agent: agent ?? null }, grant)
     const { inserted, deleted, unresolved } = undone
+    // reason: an interface has no index signature, so it is not comparable to Json, which it is
     return { revision: undone.revision, inserted, deleted, unresolved: unresolved as unknown as Json }
   }
 

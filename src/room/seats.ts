@@ -97,7 +97,7 @@ function stateOf(
     agent: true,
   }
   if (caret === null) return { user, name: called, color: user.color, cursor: null, focusing: false, status }
-  const type = caret.holder as unknown as Y.AbstractType<unknown>
+  const type = caret.holder as Y.AbstractType<unknown>
   // All of its fields, as an editor's own stands in its state: Lexical reads it as it comes, and breaks where one is not there.
   const at = { ...Y.createRelativePositionFromTypeIndex(type, caret.place) }
   const cursor = { anchor: at, head: at }

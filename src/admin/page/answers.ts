@@ -1,4 +1,5 @@
 /** What the server answers, as far as the page shows it. */
+import type { Used as Billed } from "../prices.ts"
 
 /** How a room was when it last reported. */
 export interface Line {
@@ -96,12 +97,4 @@ export interface Costs {
   readonly documents: readonly ({ document: string; bytes: number; dollarsToStoreADay: number } & Used)[]
 }
 
-interface Used {
-  readonly messages: number
-  readonly requests: number
-  readonly alarms: number
-  readonly rowsRead: number
-  readonly rowsWritten: number
-  readonly awakeMs: number
-  readonly dollars: number
-}
+type Used = Billed & { readonly dollars: number }

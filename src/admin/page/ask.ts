@@ -53,12 +53,7 @@ export function askText(question: {
       ),
     ),
   )
-  dialog.addEventListener("close", () => {
-    resolve(null)
-    dialog.remove()
-  })
-  document.body.append(dialog)
-  dialog.showModal()
+  show(dialog, () => resolve(null))
   return promise
 }
 
@@ -90,11 +85,16 @@ export function askSure(question: {
       act,
     ),
   )
+  show(dialog, () => resolve(false))
+  return promise
+}
+
+/** Show a dialog until it is closed. What was answered before, the closing does not change. */
+function show(dialog: HTMLDialogElement, closed: () => void): void {
   dialog.addEventListener("close", () => {
-    resolve(false)
+    closed()
     dialog.remove()
   })
   document.body.append(dialog)
   dialog.showModal()
-  return promise
 }
