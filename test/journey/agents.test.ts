@@ -112,11 +112,10 @@ it("[G1] [G2] [G3] 200 edits of an agent beside a stock client's typing, and its
 
   await use(id, "undo", { since: revision }, "undo")
   await until(async () => (await shown()) === paragraphOf(person).toString(), "both have the same text again")
-  const after = await shown()
-  expect(typed(after)).toEqual(typed(before))
-  expect(agents(after)).toEqual(["A0"])
-  // Nothing but words and blanks is left.
-  expect(after.replace(/p\d+q|A0|begin|end/g, "").trim()).toBe("")
+  // The person's letters are left, all of them in their order. A blank that the agent had taken away comes back to its own
+  // place, which is inside a word where the person's next letter came behind it (Yjs types on behind what was deleted).
+  const letters = (text: string) => text.replaceAll(/\s/g, "")
+  expect(letters(await shown())).toBe(letters(before.replaceAll(/A[1-9]\d*/g, "")))
 
   // What happened was told, over the kill too.
   const types = () => new Set(told.filter(({ data }) => data.document === id).map(({ type }) => type))

@@ -45,6 +45,8 @@ export async function runYurt(
     process.stdout.write = before.out
     process.stderr.write = before.err
     chdir(before.folder)
-    process.env = before.env
+    // Not another object in its place: os.tmpdir() reads the process's own environment.
+    for (const name of Object.keys(process.env)) if (!(name in before.env)) delete process.env[name]
+    Object.assign(process.env, before.env)
   }
 }

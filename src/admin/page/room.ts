@@ -29,6 +29,10 @@ export const roomView: View = async (main, signal, name) => {
   const quarantine = el("div", {})
   const lock = button("Make read-only", () => void act(setReadOnly))
   let look: Look | null = null
+  /** Whether it is being deleted: then it is not looked at any more. */
+  let isLeaving = false
+  /** The look that was begun last. */
+  let looking = Promise.resolve()
   const hands = el(
     "div",
     { class: "hands" },
@@ -63,7 +67,12 @@ export const roomView: View = async (main, signal, name) => {
     ),
   )
 
-  async function refresh(): Promise<void> {
+  function refresh(): Promise<void> {
+    if (!isLeaving) looking = lookOnce()
+    return looking
+  }
+
+  async function lookOnce(): Promise<void> {
     try {
       look = await askJson<Look>(`${address}/-/desk`, { signal })
     } catch (thrown) {
@@ -393,7 +402,14 @@ export const roomView: View = async (main, signal, name) => {
       danger: true,
     })
     if (typed === null) return
-    await ask(address, { method: "DELETE" })
+    isLeaving = true
+    await looking
+    try {
+      await ask(address, { method: "DELETE" })
+    } catch (thrown) {
+      isLeaving = false
+      throw thrown
+    }
     say("Deleted.")
     location.hash = "#/"
   }
