@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 
 /**
  * One file at a time, after those that need no server. Of two files of rooms at once, now and then workerd did not end;
- * attacks and faults measure how long others wait; and `npm start` makes the pages anew that journeys look at.
+ * attacks measure how long others wait; and `npm start` makes the pages anew that journeys look at.
  */
 const ALONE = { fileParallelism: false, sequence: { groupOrder: 1 } }
 
@@ -15,7 +15,7 @@ const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000 }
 const START = "test/journey/start.test.ts"
 
 // Pure files run in plain Node, rooms in real workerd, attacks, faults and journeys against the real server, and journeys
-// in a real browser too. Journeys come last, two at a time: they wait for things more than they compute.
+// in a real browser too. Journeys and faults come last, more of them than there are cores: they wait more than they compute.
 export default defineConfig({
   test: {
     // By default one core is left idle, which of two is half.
@@ -37,12 +37,19 @@ export default defineConfig({
             wrangler: { configPath: "test/room/wrangler.toml" },
           }),
         ],
-        test: { name: "room", include: ["test/room/**/*.test.ts"], testTimeout: 30_000, ...ALONE },
+        // One workerd for all files: to start one takes as long as most files do, and each test has documents of its own.
+        test: {
+          name: "room",
+          include: ["test/room/**/*.test.ts"],
+          isolate: false,
+          testTimeout: 30_000,
+          ...ALONE,
+        },
       },
       {
         test: {
           name: "alone",
-          include: [START, "test/{hostile,faults}/**/*.test.ts"],
+          include: [START, "test/hostile/**/*.test.ts"],
           globalSetup: "test/kit/pages.ts",
           ...PATIENT,
           ...ALONE,
@@ -51,9 +58,10 @@ export default defineConfig({
       {
         test: {
           name: "journey",
-          include: ["test/journey/**/*.test.ts"],
+          include: ["test/{journey,faults}/**/*.test.ts"],
           exclude: [START],
           globalSetup: "test/kit/pages.ts",
+          maxWorkers: Math.max(3, availableParallelism()),
           sequence: { groupOrder: 2 },
           ...PATIENT,
         },

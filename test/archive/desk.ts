@@ -76,7 +76,12 @@ export async function openDesk(env: {
     }
     if (signal.aborted) await abort()
     signal.addEventListener("abort", abort, { once: true })
-    const response = await fetch(target, { method: "POST", body: body as BodyInit | null })
+    const response = await fetch(target, {
+      method: "POST",
+      body: body as BodyInit | null,
+      // A connection that is kept may be closed over there just when a slow machine uses it again.
+      headers: { connection: "close" },
+    })
     signal.removeEventListener("abort", abort)
     if (!response.ok) {
       const { code, message }: { code: string | null; message: string } = JSON.parse(await response.text())

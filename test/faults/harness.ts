@@ -25,7 +25,7 @@ import { type Injection, NO_INJECTION, STOPPED } from "./injection.ts"
 /** Short waits, so that a fault and its cure fit into seconds. */
 export const QUICK: Partial<Limits> = {
   flushMs: 300,
-  archiveTimeoutMs: 1_500,
+  archiveTimeoutMs: 3_000,
   retryMs: 50,
   retryCeilingMs: 400,
   dehydrateMs: 200,
