@@ -18,7 +18,7 @@ ${REMOTE_USAGE}`
 export interface Finding {
   readonly ok: boolean
   readonly says: string
-  /** What to do, where it is wrong. */
+  /** What to do, where it is wrong, or where there could be more. */
   readonly way?: string
 }
 
@@ -94,8 +94,51 @@ export function judgeConfig(config: WorkerConfig, settings: Settings): Finding[]
           'compatibility_flags = ["nodejs_compat"], or a date of 2026-08-05 or later.',
         ),
     ...judgeArchive(config),
+    ...judgeLookout(config),
     ...judgeVariables({ ...stringsOf(config.vars ?? {}), ...pick(settings, /^(AUTH_|LIMIT_|OPEN_ON)/) }),
   ]
+}
+
+/** Addresses of the operator's page that a Worker with assets names in `run_worker_first`. */
+const OPERATED = ["/admin", "/admin/*", "/metrics"]
+
+/** Where the operator's page is told how it is turned on. */
+const TURN_ON = 'docs/operate.md, "Turn it on in a Worker of your own".'
+
+/** Whether the operator's page would have what it needs. */
+function judgeLookout({ durable_objects, analytics_engine_datasets = [], assets }: WorkerConfig): Finding[] {
+  const bindings = durable_objects?.bindings ?? []
+  const lookout = bindings.find(({ name, class_name }) => name === "Lookout" || class_name === "Lookout")
+  if (lookout === undefined)
+    return [right("No Lookout is bound: /admin, where it is served, has no audit and no costs.", TURN_ON)]
+  if (lookout.name !== "Lookout")
+    return [wrong(`The Lookout is bound as ${lookout.name}, where nobody looks.`, 'name = "Lookout"')]
+  const asked = assets?.run_worker_first ?? false
+  const first = typeof asked === "boolean" ? (asked ? ["/*"] : []) : asked
+  // A file that is not there is the Worker's to answer, unless assets have a page for that.
+  const hasPage = (assets?.not_found_handling ?? "none") !== "none"
+  const missing = OPERATED.filter((path) => hasPage && !covers(first, path))
+  const dataset = analytics_engine_datasets.map(({ binding }) => binding)
+  return [
+    right("A Lookout keeps watch over the rooms, for /admin."),
+    missing.length > 0
+      ? wrong(
+          `Assets are asked before the Worker at ${missing.join(", ")}.`,
+          `run_worker_first = ${JSON.stringify([...first, ...missing])} in [assets].`,
+        )
+      : right("Nothing comes between an operator and /admin."),
+    dataset.length === 0 || dataset.includes("ANALYTICS")
+      ? right(`What rooms report goes into ${dataset.length === 0 ? "no" : "an"} Analytics Engine dataset.`)
+      : wrong(`No dataset is bound as ANALYTICS, only ${dataset.join(", ")}.`, 'binding = "ANALYTICS"'),
+  ]
+}
+
+/** Whether a list of patterns as in `run_worker_first` has this address; one with an exclamation mark takes it out. */
+function covers(patterns: readonly string[], path: string): boolean {
+  const isMeant = (pattern: string) =>
+    pattern === path || (pattern.endsWith("*") && path.startsWith(pattern.slice(0, -1)))
+  const taken = patterns.filter((pattern) => pattern.startsWith("!"))
+  return patterns.some(isMeant) && !taken.some((pattern) => isMeant(pattern.slice(1)))
 }
 
 function judgeArchive({
@@ -186,7 +229,9 @@ async function askDeployment(
   )
   const stranger = await ask(`${base}/docs/yurt-doctor`)
   findings.push(judgeDoor(stranger))
-  findings.push(await judgeToken(base, options))
+  const how = { ...options, ...(isOpen(stranger) && { open: true }) }
+  findings.push(await judgeToken(base, how))
+  findings.push(...(await judgeAdmin(base, how)))
   return findings
 }
 
@@ -205,28 +250,91 @@ function judgeDoor(answer: Answer | null): Finding {
   if (answer?.status === 401) return right("Without a token nobody comes in.")
   if (error?.code === "closed")
     return wrong(error.message, "npx yurt deploy, or npx wrangler secret put AUTH_SECRET.")
-  if (answer?.status === 404 || answer?.status === 200)
-    return right("Open, as OPEN_ON_LOCALHOST says, and to this machine alone.")
+  if (isOpen(answer)) return right("Open, as OPEN_ON_LOCALHOST says, and to this machine alone.")
   return wrong(
     `A document is answered ${answer?.status} ${answer?.body.slice(0, 200)}`,
     "The log has the reason.",
   )
 }
 
-async function judgeToken(
-  base: string,
-  options: { token?: string | undefined; env?: string | undefined },
-): Promise<Finding> {
+/** Whether somebody without a token was let in. */
+function isOpen(answer: Answer | null): boolean {
+  return answer?.status === 404 || answer?.status === 200
+}
+
+async function judgeToken(base: string, how: Parameters<typeof Remote.at>[1]): Promise<Finding> {
   try {
-    const remote = Remote.at(base, options)
+    const remote = Remote.at(base, how)
     for await (const _ of remote.list()) break
-    return right("A token made with this secret lists the documents.")
+    return right(`${how.open ? "Anybody here" : "A token made with this secret"} lists the documents.`)
   } catch (thrown) {
     if (!(thrown instanceof CommandError)) throw thrown
     if (thrown.code === "no-secret")
       return right("No token was tried: there is neither one nor a secret here.")
     return wrong(thrown.message, "Has the server the same AUTH_SECRET, AUTH_AUDIENCE and AUTH_ISSUER?")
   }
+}
+
+/** Whether the operator's page is there, and has what it asks. */
+async function judgeAdmin(base: string, how: Parameters<typeof Remote.at>[1]): Promise<Finding[]> {
+  const page = await ask(`${base}/admin`)
+  if (page?.status !== 200 || !page.body.includes("/admin/page.js")) {
+    const isOurs = page?.status === 404 && parseSyncError(page.body)?.code === "not-found"
+    return [
+      isOurs ? right("There is no operator's page, /admin.", TURN_ON) : shadowed("/admin", page?.status),
+    ]
+  }
+  const findings = [right("The operator's page is at /admin.")]
+  const stranger = await ask(`${base}/admin/audit`, { origin: new URL(base).origin })
+  if (stranger !== null && parseSyncError(stranger.body)?.code === "origin-refused")
+    findings.push(
+      wrong(
+        "The page's own origin is not in ALLOWED_ORIGINS: it may look, and not touch.",
+        `Add ${new URL(base).origin} to ALLOWED_ORIGINS.`,
+      ),
+    )
+  try {
+    const remote = Remote.at(base, how)
+    const audit = await remote.look("/admin/audit?limit=1")
+    const error = parseSyncError(audit.body)
+    if (audit.status === 401) return findings // Said above, of the token.
+    if (audit.status === 403)
+      return [...findings, wrong(`/admin: ${error?.message ?? "refused"}`, OPERATORS_TOKEN)]
+    findings.push(
+      audit.status === 200
+        ? right("A Lookout keeps watch over the rooms: audit, costs, metrics.")
+        : error?.code === "closed"
+          ? wrong(error.message, TURN_ON)
+          : shadowed("/admin/audit", audit.status),
+    )
+    // Of a document that never was: only whether somebody is there to be asked.
+    const desk = parseSyncError((await remote.look("/docs/yurt-doctor/-/desk")).body)
+    findings.push(
+      desk?.message.includes("has no desk") === true
+        ? wrong(desk.message, TURN_ON)
+        : right("Rooms have a desk: an operator sees them, and can act."),
+    )
+    const { status, mediaType } = await remote.look("/metrics")
+    // Without a Lookout it has said so above.
+    if (status !== 503 && !mediaType.startsWith("application/openmetrics-text"))
+      findings.push(shadowed("/metrics", status))
+    return findings
+  } catch (thrown) {
+    if (!(thrown instanceof CommandError)) throw thrown
+    if (thrown.code === "no-secret")
+      return [...findings, right("What it shows was not asked for, without a token.")]
+    return [...findings, wrong(thrown.message, "The log has the reason.")]
+  }
+}
+
+const OPERATORS_TOKEN = "npx yurt token --sub ops --admin --doc '*' --rights read"
+
+/** Something else answers there. */
+function shadowed(path: string, status: number | undefined): Finding {
+  return wrong(
+    `${path} answers ${status}, and it is not the Worker that does.`,
+    `Name ${OPERATED.join(", ")} in run_worker_first of [assets]; let no proxy keep them.`,
+  )
 }
 
 interface Answer {
@@ -236,9 +344,9 @@ interface Answer {
 }
 
 /** @returns null where nothing answers */
-async function ask(url: string): Promise<Answer | null> {
+async function ask(url: string, headers: Record<string, string> = {}): Promise<Answer | null> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(15_000) })
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(15_000) })
     return { status: response.status, body: await response.text(), date: response.headers.get("date") }
   } catch {
     // What is wrong is that there is no answer.
@@ -246,8 +354,8 @@ async function ask(url: string): Promise<Answer | null> {
   }
 }
 
-function right(says: string): Finding {
-  return { ok: true, says }
+function right(says: string, way?: string): Finding {
+  return { ok: true, says, ...(way !== undefined && { way }) }
 }
 
 function wrong(says: string, way: string): Finding {

@@ -1,20 +1,27 @@
 /**
- * `yurt init my-app`: a project that runs. A Worker with rooms, D1 and revocations, and a page with an editor; what is
- * in it is what the README says, and versions are those that this package is tested with.
+ * `yurt init my-app`: a project that runs. A Worker with rooms, D1, revocations and the operator's page, and a page with an
+ * editor; what is in it is what README and docs/operate.md say, and versions are those that this package is tested with.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { type Command, CommandError, give, readArgs, say } from "./terminal.ts"
 
-const usage = `yurt init FOLDER [--package SPEC]
-  FOLDER     a new or empty one; its name is the Worker's
-  --package  where yurt comes from, for package.json: file:../yurt-0.1.0.tgz`
+const usage = `yurt init FOLDER [--package SPEC] [--no-admin]
+  FOLDER      a new or empty one; its name is the Worker's
+  --package   where yurt comes from, for package.json: file:../yurt-0.1.0.tgz
+  --no-admin  without the operator's page, /admin, and what rooms tell it`
 
 /** What this package is tested with. */
 const manifest: {
   readonly version: string
   readonly devDependencies: Readonly<Record<string, string>>
 } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"))
+
+/** What the Worker answers before the page's files do. */
+const WORKER_PATHS = [
+  ...["/docs", "/docs/*", "/parties/*", "/hocuspocus", "/hocuspocus/*", "/doc/*", "/d/*", "/check_store"],
+  ...["/admin/*", "/health", "/ready"],
+]
 
 /** `yurt init` */
 export const init: Command = {
@@ -24,7 +31,7 @@ export const init: Command = {
     const { values, positionals } = readArgs(usage, {
       args,
       allowPositionals: true,
-      options: { package: { type: "string" } },
+      options: { package: { type: "string" }, "no-admin": { type: "boolean", default: false } },
     })
     const [folder] = positionals
     if (folder === undefined) throw new CommandError("usage", "Which folder?", usage)
@@ -33,12 +40,16 @@ export const init: Command = {
       throw new CommandError("bad-config", `${folder} is not empty.`, "Name a new folder.")
     const name = nameOf(path)
     const spec = values.package ?? `^${manifest.version}`
-    for (const [file, text] of Object.entries(projectFiles(name, spec))) {
+    const hasAdmin = !values["no-admin"]
+    for (const [file, text] of Object.entries(projectFiles(name, { spec, hasAdmin }))) {
       mkdirSync(dirname(join(path, file)), { recursive: true })
       writeFileSync(join(path, file), text)
     }
     give(path)
-    say(`Now:\n  cd ${folder}\n  npm install\n  npm run dev      http://localhost:8787, in two windows`)
+    const page = hasAdmin ? "; an operator's page at /admin" : ""
+    say(
+      `Now:\n  cd ${folder}\n  npm install\n  npm run dev      http://localhost:8787, in two windows${page}`,
+    )
   },
 }
 
@@ -54,8 +65,14 @@ function nameOf(path: string): string {
 }
 
 /** The files of a project, by path. */
-function projectFiles(name: string, spec: string): Record<string, string> {
+function projectFiles(
+  name: string,
+  { spec, hasAdmin }: { spec: string; hasAdmin: boolean },
+): Record<string, string> {
   const { devDependencies } = manifest
+  const ifAdmin = (text: string) => (hasAdmin ? text : "")
+  const ours = [...WORKER_PATHS, ...(hasAdmin ? ["/admin", "/metrics"] : [])]
+  const classes = ["Room", "Registry", ...(hasAdmin ? ["Lookout"] : [])]
   const versions = (...names: string[]) =>
     Object.fromEntries(names.map((one) => [one, `^${devDependencies[one]}`]))
   return {
@@ -98,39 +115,36 @@ watch_dir = "page"
 
 [assets]
 directory = "public"
-run_worker_first = ["/docs", "/docs/*", "/hocuspocus", "/hocuspocus/*", "/doc/*", "/d/*", "/check_store", "/admin/*", "/health", "/ready"]
+run_worker_first = [${ours.map((path) => `"${path}"`).join(", ")}]
 
-[[durable_objects.bindings]]
-name = "Room"
-class_name = "Room"
-
-[[durable_objects.bindings]]
-name = "Registry"
-class_name = "Registry"
-
+${classes.map((one) => `[[durable_objects.bindings]]\nname = "${one}"\nclass_name = "${one}"\n`).join("\n")}
 [[migrations]]
 tag = "v1"
-new_sqlite_classes = ["Room", "Registry"]
+new_sqlite_classes = [${classes.map((one) => `"${one}"`).join(", ")}]
 
 [[d1_databases]]
 binding = "DB"
 database_name = "${name}"
-
+${ifAdmin(`
+# What rooms tell /admin, also as data points; Analytics Engine has to be on in the account.
+# [[analytics_engine_datasets]]
+# binding = "ANALYTICS"
+`)}
 [vars]
 OPEN_ON_LOCALHOST = "true" # lets you in without a token on your own machine; opens nothing once deployed
 `,
-    "src/index.ts": `/** The server: a room for every document. */
-import { d1Archive } from "yurt/archive/d1"
+    "src/index.ts": `/** The server: a room for every document${ifAdmin(", and a page for whoever operates it")}. */
+${ifAdmin('import { admin, makeDesk } from "yurt/admin"\n')}import { d1Archive } from "yurt/archive/d1"
 import { Room as YurtRoom, routeDocuments } from "yurt/server"
 
-export { Registry } from "yurt/server"
+${ifAdmin('export { Lookout } from "yurt/admin"\n')}export { Registry } from "yurt/server"
 
 export class Room extends YurtRoom<Env> {
   archive = d1Archive(this.env.DB)
-}
+${ifAdmin("  desk = makeDesk() // what /admin sees of a room, and does to it\n")}}
 
 export default {
-  fetch: (request, env) => routeDocuments(request, env),
+  fetch: (request, env) => routeDocuments(request, env${ifAdmin(", { admin }")}),
 } satisfies ExportedHandler<Env>
 `,
     "page/editor.ts": `/** The page: an editor of the document that the address names, /?doc=notes. */
@@ -215,6 +229,10 @@ show()
     npx yurt doctor   says what is wrong with the configuration
 
 \`src/index.ts\` is the server, \`page/editor.ts\` the page. Documents are at \`/docs/{id}\`.
-`,
+${ifAdmin(`
+An operator's page is at \`/admin\`. Once deployed it asks for a token:
+
+    AUTH_SECRET=$(cat .auth-secret) npm run token -- --sub ops --admin --doc '*' --rights read
+`)}`,
   }
 }

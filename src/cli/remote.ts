@@ -48,13 +48,19 @@ export class Remote {
     this.#settings = settings
   }
 
-  /** @throws CommandError "usage" where it is no URL, "no-secret" where there is neither a token nor a secret */
-  static at(url: string, { token, env }: { token?: string | undefined; env?: string | undefined }): Remote {
+  /**
+   * @param how.open whether it lets anybody in; left out: what the settings here say
+   * @throws CommandError "usage" where it is no URL, "no-secret" where there is neither a token nor a secret
+   */
+  static at(
+    url: string,
+    { token, env, open }: { token?: string | undefined; env?: string | undefined; open?: boolean },
+  ): Remote {
     if (!/^https?:\/\//.test(url) || !URL.canParse(url))
       throw new CommandError("usage", `${url} is not the http or https URL of a server.`)
     const settings = readSettings(env)
     const given = token ?? settings.YURT_TOKEN?.trim() ?? null
-    const isOpen = settings.OPEN_ON_LOCALHOST === "true" && !settings.AUTH_SECRET
+    const isOpen = open ?? (settings.OPEN_ON_LOCALHOST === "true" && !settings.AUTH_SECRET)
     if (given === null && !isOpen) requireSecret(settings)
     return new Remote(url, { token: given, settings })
   }
@@ -145,6 +151,13 @@ export class Remote {
     })
     await response.arrayBuffer()
     return response.status !== 404
+  }
+
+  /** What is answered at an address that is no document's, whatever that is. */
+  async look(path: string): Promise<{ status: number; mediaType: string; body: string }> {
+    const response = await this.#ask(path, { party: "", taken: [401, 403, 404, 405, 500, 503] })
+    const { status, headers } = response
+    return { status, mediaType: headers.get("content-type") ?? "", body: await response.text() }
   }
 
   /**

@@ -44,6 +44,12 @@ export interface WorkerConfig {
   readonly d1_databases?: readonly { readonly binding: string }[]
   readonly r2_buckets?: readonly { readonly binding: string }[]
   readonly hyperdrive?: readonly { readonly binding: string }[]
+  readonly analytics_engine_datasets?: readonly { readonly binding: string }[]
+  readonly assets?: {
+    readonly directory?: string
+    readonly run_worker_first?: boolean | readonly string[]
+    readonly not_found_handling?: string
+  }
 }
 
 /** It asks nothing, and reports nothing. */

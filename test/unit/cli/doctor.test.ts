@@ -16,6 +16,17 @@ const GOOD: WorkerConfig = {
   d1_databases: [{ binding: "DB" }],
 }
 
+const LOOKOUT = { name: "Lookout", class_name: "Lookout" }
+/** The same, with an operator's page. */
+const OPERATED: WorkerConfig = {
+  ...GOOD,
+  durable_objects: { bindings: [...GOOD.durable_objects!.bindings, LOOKOUT] },
+  migrations: [...GOOD.migrations!, { new_sqlite_classes: ["Lookout"] }],
+}
+
+/** Assets that answer every address. */
+const PAGES = { directory: "public", not_found_handling: "single-page-application" }
+
 const wrongIn = (change: Partial<WorkerConfig>, settings: Record<string, string> = {}) =>
   judgeConfig({ ...GOOD, ...change }, settings)
     .filter(({ ok }) => !ok)
@@ -42,6 +53,41 @@ describe("yurt doctor", () => {
     const wrong = wrongIn(change, settings)
     expect(wrong.join("\n")).toMatch(says)
     expect(wrong.join("\n")).not.toContain("hunter2")
+  })
+
+  it("says how the operator's page is turned on, which is no fault", () => {
+    const found = judgeConfig(GOOD, {}).find(({ says }) => says.includes("No Lookout is bound"))
+    expect(found).toMatchObject({ ok: true, way: expect.stringContaining("docs/operate.md") })
+    for (const run_worker_first of [true, ["/docs/*", "/admin*", "/metrics"]])
+      expect(wrongIn({ ...OPERATED, assets: { ...PAGES, run_worker_first } })).toEqual([])
+    expect(wrongIn({ ...OPERATED, assets: { directory: "public" } })).toEqual([])
+  })
+
+  it.each<[string, Partial<WorkerConfig>, RegExp]>([
+    ["a Lookout that keeps nothing", { migrations: GOOD.migrations! }, /Lookout would have no SQLite/],
+    [
+      "one by another name",
+      {
+        durable_objects: {
+          bindings: [...GOOD.durable_objects!.bindings, { ...LOOKOUT, name: "WATCH" }],
+        },
+      },
+      /bound as WATCH.*name = "Lookout"/,
+    ],
+    [
+      "assets before the page",
+      { assets: { ...PAGES, run_worker_first: ["/docs/*", "/admin/*"] } },
+      /before the Worker at \/admin, \/metrics.*"\/admin\/\*","\/admin","\/metrics"/,
+    ],
+    [
+      "assets before all that begins with it",
+      { assets: { ...PAGES, run_worker_first: ["/*", "!/admin/*"] } },
+      /at \/admin\/\*/,
+    ],
+    ["assets before everything", { assets: PAGES }, /at \/admin, \/admin\/\*, \/metrics/],
+    ["data points that go nowhere", { analytics_engine_datasets: [{ binding: "POINTS" }] }, /ANALYTICS/],
+  ])("names %s, where there is to be an operator's page", (_, change, says) => {
+    expect(wrongIn({ ...OPERATED, ...change })).toEqual([expect.stringMatching(says)])
   })
 
   it("knows that the addresses of databases are secrets", () => {
