@@ -46,7 +46,7 @@ const ORDER: Order = {
   history: ["export", "update", "limits.ts", "errors.ts"],
   agent: ["json", "import", "export", "limits.ts", "errors.ts"],
   "archive.ts": ["archive"],
-  archive: ["export", "limits.ts", "errors.ts"],
+  archive: ["export", "update", "limits.ts", "errors.ts"],
   json: ["export", "limits.ts", "errors.ts"],
   import: ["export", "limits.ts", "errors.ts"],
   export: ["limits.ts", "errors.ts"],

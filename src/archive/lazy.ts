@@ -6,14 +6,16 @@
  * again, by this room or any other. What was deleted here stays deleted, whatever the old backend still has.
  *
  * A 404 is "it never had one". Anything else that is no document, an outage or a page of a proxy, is a failure: the room
- * answers 503 and is asked again, and nobody starts empty over a document that exists [A9].
+ * answers 503 and is asked again, and nobody starts empty over a document that exists [A9]. Its bytes are vetted before they
+ * are kept, as every update is that comes from outside [W3]: what is refused stays where it is, and can be mended there.
  */
 import * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"
 import { jsonWithin } from "../export/json.ts"
 import { textWithin } from "../export/text.ts"
-import { LIMITS, type Limits } from "../limits.ts"
+import { LIMITS, type Limits, type UpdateLimits } from "../limits.ts"
+import { vet } from "../update/vet.ts"
 import { discreet } from "./abortable.ts"
 import type { Archive, ArchiveLookup, ArchiveWrite } from "./archive.ts"
 import { isLocalHost } from "./local.ts"
@@ -30,7 +32,11 @@ export type AskLegacy = (id: string, signal: AbortSignal) => Promise<Uint8Array 
 const WRITER = "legacy"
 
 /** The limits that matter here. */
-type LazyLimits = Pick<Limits, "legacyTimeoutMs" | "exportFactor" | "exportSpareBytes" | "exportBytes">
+type LazyLimits = UpdateLimits &
+  Pick<
+    Limits,
+    "legacyTimeoutMs" | "clients" | "documentWeight" | "exportFactor" | "exportSpareBytes" | "exportBytes"
+  >
 
 /**
  * The same archive, which asks for what it never had.
@@ -114,7 +120,7 @@ export function legacyUrl({
       throw failed(`answered ${response.status}`)
     }
     const bytes = await readBounded(response, limits.documentBytes)
-    return encoding === "v2" ? Y.convertUpdateFormatV2ToV1(bytes) : bytes
+    return encoding === "v2" ? readSecond(bytes, limits.documentBytes) : bytes
   }
 }
 
@@ -125,7 +131,7 @@ async function readBounded(response: Response, limitBytes: number): Promise<Uint
   for await (const chunk of response.body ?? []) {
     length += chunk.length
     // Leaving the loop ends the transfer.
-    if (length > limitBytes) throw failed(`answered more than ${limitBytes} bytes`)
+    if (length > limitBytes) throw tooLong(limitBytes)
     chunks.push(chunk)
   }
   const bytes = new Uint8Array(length)
@@ -135,6 +141,61 @@ async function readBounded(response: Response, limitBytes: number): Promise<Uint
     at += chunk.length
   }
   return bytes
+}
+
+/**
+ * An update of the second encoding in the first. There a count may stand for any number of equal structs, and a number for a
+ * long name, so a few bytes can mean more than memory holds: it is read no further than the limit has room for in the first.
+ *
+ * @throws SyncError "archive-unavailable" where it would be longer
+ */
+function readSecond(update: Uint8Array, limitBytes: number): Uint8Array {
+  let left = limitBytes
+  const spend = (bytes: number) => {
+    left -= bytes
+    if (left < 0) throw tooLong(limitBytes)
+  }
+  class Bounded extends Y.UpdateDecoderV2 {
+    override readInfo(): number {
+      spend(2)
+      return super.readInfo()
+    }
+    override readLeftID(): Y.ID {
+      return spent(super.readLeftID())
+    }
+    override readRightID(): Y.ID {
+      return spent(super.readRightID())
+    }
+    override readKey(): string {
+      const key = super.readKey()
+      spend(key.length + 1)
+      return key
+    }
+    override readDsClock(): number {
+      // Yjs keeps an object for each until all are read.
+      spend(DELETE_BYTES)
+      return super.readDsClock()
+    }
+  }
+  const spent = (id: Y.ID) => {
+    spend(lengthOf(id.client) + lengthOf(id.clock))
+    return id
+  }
+  return Y.diffUpdateV2(update, NOTHING_KNOWN, Bounded, Y.UpdateEncoderV1)
+}
+
+/** A state vector of no clients. */
+const NOTHING_KNOWN = Uint8Array.of(0)
+/** What a delete takes in memory, bytes. A guess. */
+const DELETE_BYTES = 32
+
+/** Of a number in lib0's encoding, bytes. */
+function lengthOf(number: number): number {
+  return Math.ceil(Math.log2(number + 1) / 7) || 1
+}
+
+function tooLong(limitBytes: number): SyncError {
+  return failed(`answered more than ${limitBytes} bytes`)
 }
 
 /** An answer before the limit, or a failure that says who was silent. */
@@ -162,17 +223,21 @@ async function inTime<Answer>(
 
 /**
  * What is stored of it; null where it holds nothing.
- * @throws SyncError "archive-unavailable" where the bytes are no update: a page that says 200, a file that was cut off
+ * @throws SyncError "archive-unavailable" where the bytes are no safe update, or more than a room has memory for: a page that
+ *   says 200, a file that was cut off, an attack
  */
 function writeOf(update: Uint8Array, limits: LazyLimits): ArchiveWrite | null {
+  // It is a whole document, which all of its clients have written.
+  const verdict = vet(update, new Map(), { limits: { ...limits, newClients: limits.clients } })
+  if (verdict.kind === "refuse") throw failed(`answered what is no safe Yjs update: ${verdict.reason}`)
+  if (verdict.news === null && verdict.waiting === null) return null
+  if (verdict.weight > limits.documentWeight)
+    throw failed(
+      `answered a document that takes about ${verdict.weight} bytes of memory; at most ${limits.documentWeight}`,
+    )
+  // Nothing was here before, so the vet has no doubts that only a document could settle.
   const doc = new Y.Doc()
-  try {
-    Y.applyUpdate(doc, update)
-  } catch (thrown) {
-    throw failed("answered what is no Yjs update", thrown)
-  }
-  const isEmpty = doc.store.clients.size === 0 && doc.store.pendingStructs === null
-  if (isEmpty) return null
+  Y.applyUpdate(doc, update)
   return {
     update,
     sidecar: null,

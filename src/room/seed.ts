@@ -18,6 +18,7 @@ import { parseJson } from "../json/pointer.ts"
 import { writeRoot } from "../json/reconcile.ts"
 import type { Limits } from "../limits.ts"
 import { createDocument } from "../update/settle.ts"
+import { vet } from "../update/vet.ts"
 import type { Archivist } from "./archivist.ts"
 import type { Intake } from "./intake.ts"
 import type { Replica } from "./replica.ts"
@@ -116,13 +117,13 @@ function failed(why: string, cause?: unknown): SyncError {
 
 /**
  * A seed as an update.
- * @throws SyncError bad-request | too-large | patch-failed for what is no document; whatever Yjs throws for what is no update
+ * @throws SyncError bad-request | too-large | patch-failed for what is no document; bad-update for what is no safe update
  */
 export function draw(seed: Seed, limits: Limits): Uint8Array {
   if (seed instanceof Uint8Array) {
-    const doc = createDocument()
-    Y.applyUpdate(doc, seed)
-    if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null)
+    const verdict = vet(seed, new Map(), { limits })
+    if (verdict.kind === "refuse") throw new SyncError("bad-update", verdict.reason)
+    if (verdict.waiting !== null)
       throw new SyncError("bad-request", "the update builds on something that is not in it")
     return seed
   }

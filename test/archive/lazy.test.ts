@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import * as encoding from "lib0/encoding"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import * as Y from "yjs"
 import type { Archive, ArchiveLookup } from "../../src/archive/archive.ts"
@@ -12,6 +13,8 @@ import { ARCHIVE_CONTRACT, markOf, noise, patient, writeOf } from "../../src/arc
 import { lazyArchive, legacyUrl } from "../../src/archive/lazy.ts"
 import { webhookArchive } from "../../src/archive/webhook.ts"
 import { LIMITS } from "../../src/limits.ts"
+import * as b from "../hostile/bytes.ts"
+import { TABLE } from "../hostile/table.ts"
 import { startReceiver, WEBHOOK_SECRET } from "../kit/webhook-receiver.ts"
 
 const EXPECTED: Record<string, string> = JSON.parse(
@@ -57,6 +60,24 @@ async function startOldBackend(documents: Record<string, Answer>) {
       await once(server, "close")
     },
   }
+}
+
+/** What the hostile table has a server refuse, but for what is much only beside a document that is there. */
+const HOSTILE = Object.values(TABLE)
+  .flat()
+  .filter(({ update, gets, what }) => update && gets === "closed 4422" && what !== "65,537 new clients")
+
+/** A few bytes in Yjs' second encoding that mean more than anybody has memory for: structs of one kind without end. */
+function bombOf(info: number, { name }: { name: string }): Uint8Array {
+  const endless = (first: number[], last: number) =>
+    encoding.encode((encoder) => {
+      for (const one of [...first, last]) encoding.writeVarInt(encoder, one)
+      encoding.writeVarUint(encoder, 2 ** 40)
+    })
+  const [keys, clients, types, lengths] = [endless([], 1), endless([], -77), endless([], -3), endless([], -1)]
+  const strings = b.bytes(name, endless([0, name.length], -0))
+  const columns = [keys, clients, b.raw(), b.raw(), b.raw(info), strings, b.raw(1), types, lengths]
+  return b.bytes(0, ...columns.map(b.sized), 1, 2 ** 40, 0, 0)
 }
 
 const real = (id: string) => Buffer.from(EXPECTED[id]!, "base64")
@@ -134,19 +155,58 @@ describe("an archive before an old backend", () => {
   it.each([
     ["broken", "answered 500"],
     ["signed-out", "answered 401"],
-    ["page", "answered what is no Yjs update"],
-    ["cut", "answered what is no Yjs update"],
+    ["page", "answered what is no safe Yjs update: "],
+    ["cut", "answered what is no safe Yjs update: "],
     ["silent", "did not answer within 200 ms"],
     ["flood", "answered more than 1000000 bytes"],
   ])("[A9] rejects, and never starts empty, where the answer is no document: %s", async (id, says) => {
     await expect(archive.load(id, patient())).rejects.toMatchObject({
       code: "archive-unavailable",
-      message: `The old backend ${says}`,
+      message: expect.stringContaining(`The old backend ${says}`),
     })
     expect(await inner.load(id, patient())).toEqual({ kind: "absent" })
     // It is well again, and nothing of before is in the way.
     old.answers.set(id, real("notes"))
     expect(updateIn(await archive.load(id, patient()))).toEqual(new Uint8Array(real("notes")))
+  })
+
+  it.each(HOSTILE)("[W3] keeps nothing of $what, and says why", async ({ update }) => {
+    old.answers.set("hostile", update!(77))
+    await expect(archive.load("hostile", patient())).rejects.toMatchObject({
+      code: "archive-unavailable",
+      message: expect.stringMatching(/^The old backend answered what is no safe Yjs update: ./),
+    })
+    expect(await inner.load("hostile", patient())).toEqual({ kind: "absent" })
+    // What it has is still there, and comes once it is mended.
+    old.answers.set("hostile", real("notes"))
+    expect(updateIn(await archive.load("hostile", patient()))).toEqual(new Uint8Array(real("notes")))
+  })
+
+  it("[B2] takes a document of many visitors, and none that would not fit a room's memory", async () => {
+    const clients = Array.from({ length: 70_000 }, (_, i): [number, number, Uint8Array] => [
+      ...([2_000_000_000 - i, 0, b.gc(1)] as const),
+    ])
+    old.answers.set("many", b.update(clients))
+    expect((await archive.load("many", patient())).kind).toBe("found")
+    const structs = Array.from({ length: 700_000 }, () => b.gc(1))
+    old.answers.set("heavy", b.update([[77, 0, ...structs]]))
+    const large = lazyArchive(inner, legacyUrl({ url: old.url }))
+    await expect(large.load("heavy", patient())).rejects.toThrow(/takes about \d+ bytes of memory; at most/)
+    expect(await inner.load("heavy", patient())).toEqual({ kind: "absent" })
+  })
+
+  it.each([
+    ["what was deleted", bombOf(0, { name: "" })],
+    ["one long name", bombOf(7, { name: "n".repeat(4_000) })],
+  ])("[B1] reads the second encoding no further than there is room: %s over and over", async (_, bomb) => {
+    expect(bomb.length).toBeLessThan(5_000)
+    old.answers.set("bomb", bomb)
+    const ask = legacyUrl({ url: old.url, encoding: "v2", limits: { documentBytes: 1_000_000 } })
+    const before = process.memoryUsage().heapUsed
+    await expect(lazyArchive(inner, ask).load("bomb", patient())).rejects.toThrow(
+      "answered more than 1000000 bytes",
+    )
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(200_000_000)
   })
 
   it("[A9] rejects where nothing listens, and where it is led elsewhere", async () => {

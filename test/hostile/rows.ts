@@ -9,6 +9,8 @@ export interface Row {
   /** What the attacker must get, see attacker.ts; where there are several, any of them. */
   readonly gets: string | readonly string[]
   readonly attack: (target: Target) => Promise<string>
+  /** The update that the attack is made of, where it is one that any client id may bring to any document. */
+  readonly update?: (own: number) => Uint8Array
   /** The server may grow by this much at most while it is attacked, MB. Default: GROWTH_MB. */
   readonly growthMb?: number
   /** A letter takes at most this long from one of the honest to another meanwhile, ms. Default: LATENCY_MS. */
@@ -49,12 +51,8 @@ export function frames(
 }
 
 /** One update. */
-export function updates(
-  what: string,
-  gets: Row["gets"],
-  make: (own: number, target: Target) => Uint8Array,
-): Row {
-  return frames(what, gets, (target) => b.updateFrame(make(client(), target)))
+export function updates(what: string, gets: Row["gets"], make: (own: number) => Uint8Array): Row {
+  return { ...frames(what, gets, () => b.updateFrame(make(client()))), update: make }
 }
 
 /** An HTTP request. */

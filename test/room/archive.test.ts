@@ -166,6 +166,22 @@ it("opens with what the old backend has, which it asks once, before anybody is a
   expect(timesAsked(room.id)).toBe(1)
 })
 
+it("[W3] lets nobody into what the old backend has of a document while that is no safe update, and loses nothing", async () => {
+  const room = await openRoom()
+  // A delete of no length, which stops a stock Yjs document.
+  old.documents.set(room.id, Uint8Array.fromHex("01014d00010101740000"))
+  const refused = await room.knock()
+  expect(refused.status).toBe(503)
+  expect(await refused.text()).toMatch(/archive-unavailable.*no safe Yjs update: zero-length delete/)
+  expect(await archivedText(room.id)).toBeNull()
+  putIntoOld(room.id, "mended")
+  await room.join()
+  await room.join()
+  room.type(0, " there")
+  await room.reads(1, "mended there")
+  await archives(room, "mended there")
+})
+
 it("[A9] refuses with 503 while the old backend is away, and never starts empty", async () => {
   const room = await openRoom()
   putIntoOld(room.id, "exists")

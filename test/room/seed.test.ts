@@ -97,7 +97,12 @@ describe("a new document", () => {
     const failures: [give: () => Seed | Promise<Seed>, code: string, message: string][] = [
       [() => Promise.reject(new Error("secret of the database")), "unavailable", "asking for it failed"],
       [() => new Promise(() => {}), "unavailable", "nothing came within 200 ms"],
-      [() => new Uint8Array([1, 2, 3]), "unavailable", "it is no document"],
+      [() => new Uint8Array([1, 2, 3]), "unavailable", "2 structs in 1 bytes at byte 1"],
+      [
+        () => Uint8Array.fromHex("01014d00010101740000"),
+        "unavailable",
+        "zero-length deleted content at byte 4",
+      ],
       [() => ({ markdown: "x".repeat(600_000) }), "unavailable", "at most 524288"],
       // reason: what a subclass in JavaScript may give
       [() => ({ text: "a", editor: "word" as "text" }), "unavailable", 'There is no editor "word"'],
