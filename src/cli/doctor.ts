@@ -3,6 +3,7 @@
  * Each check is a line; it changes nothing.
  */
 import { secretFault } from "../access/keys.ts"
+import { legacyUrl } from "../archive/lazy.ts"
 import { parseSyncError, SyncError } from "../errors.ts"
 import { readLimits } from "../limits.ts"
 import { REMOTE_OPTIONS, REMOTE_USAGE, Remote } from "./remote.ts"
@@ -94,8 +95,26 @@ export function judgeConfig(config: WorkerConfig, settings: Settings): Finding[]
           'compatibility_flags = ["nodejs_compat"], or a date of 2026-08-05 or later.',
         ),
     ...judgeArchive(config),
+    ...judgeLegacy({ ...stringsOf(config.vars ?? {}), ...pick(settings, /^LEGACY_URL$/) }),
     ...judgeLookout(config),
     ...judgeVariables({ ...stringsOf(config.vars ?? {}), ...pick(settings, /^(AUTH_|LIMIT_|OPEN_ON)/) }),
+  ]
+}
+
+/** Whether documents can come from the backend that they were in before. */
+function judgeLegacy({ LEGACY_URL: url }: Settings): Finding[] {
+  if (!url) return []
+  try {
+    legacyUrl({ url })
+  } catch (thrown) {
+    if (!(thrown instanceof SyncError)) throw thrown
+    return [wrong(thrown.message, "LEGACY_URL = https://old.example.com/export/{id}")]
+  }
+  return [
+    right(
+      "What the archive never had comes from LEGACY_URL.",
+      "Read by yurt serve, and by a room whose archive is chooseArchive(this.env): docs/moving.md.",
+    ),
   ]
 }
 
@@ -308,11 +327,13 @@ async function judgeAdmin(base: string, how: Parameters<typeof Remote.at>[1]): P
           : shadowed("/admin/audit", audit.status),
     )
     // Of a document that never was: only whether somebody is there to be asked.
-    const desk = parseSyncError((await remote.look("/docs/yurt-doctor/-/desk")).body)
+    const { body } = await remote.look("/docs/yurt-doctor/-/desk")
+    const desk = parseSyncError(body)
+    const isThere = desk?.code === "not-found" && !desk.message.includes("has no desk")
     findings.push(
-      desk?.message.includes("has no desk") === true
-        ? wrong(desk.message, TURN_ON)
-        : right("Rooms have a desk: an operator sees them, and can act."),
+      isThere
+        ? right("Rooms have a desk: an operator sees them, and can act.")
+        : wrong(desk?.message ?? `A room's desk answers ${body.slice(0, 200)}`, TURN_ON),
     )
     const { status, mediaType } = await remote.look("/metrics")
     // Without a Lookout it has said so above.

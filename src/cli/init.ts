@@ -20,7 +20,7 @@ const manifest: {
 /** What the Worker answers before the page's files do. */
 const WORKER_PATHS = [
   ...["/docs", "/docs/*", "/parties/*", "/hocuspocus", "/hocuspocus/*", "/doc/*", "/d/*", "/check_store"],
-  ...["/admin/*", "/health", "/ready"],
+  ...["/health", "/ready", "/admin/*"],
 ]
 
 /** `yurt init` */
@@ -232,7 +232,7 @@ show()
 ${ifAdmin(`
 An operator's page is at \`/admin\`. Once deployed it asks for a token:
 
-    AUTH_SECRET=$(cat .auth-secret) npm run token -- --sub ops --admin --doc '*' --rights read
+    AUTH_SECRET=$(cat .auth-secret) npx yurt token --sub ops --admin --doc '*' --rights read
 `)}`,
   }
 }

@@ -163,7 +163,7 @@ it.concurrent("runs that Worker, and saves in it what a page's provider wrote", 
     })
     expect((await page.run("./plain.mjs")).trim()).toBe("stream")
     const found = await page.yurt("doctor", `http://127.0.0.1:${port}`)
-    expect(found).toContain("ok   There is no operator's page, /admin.")
+    expect(found).toContain("ok    There is no operator's page, /admin.")
     expect(found).not.toContain("wrong")
   })
 })
@@ -211,6 +211,52 @@ it.concurrent("runs examples/worker: votes that are counted on the server, and a
     expect((await fetch(`${url}/docs/notes`, { method: "PATCH", body: update })).status).toBe(200)
     expect(await (await fetch(`${url}/docs/notes?format=outline`)).text()).toBe("# Plan\n## Then")
   })
+})
+
+it.concurrent("makes a project by its command, which type checks, would be deployed, and has nothing wrong with it", async () => {
+  // Inside the page's project, which has installed what it needs.
+  const app = makeProject(page.path, { name: "app", tarball })
+  await page.yurt("init", "app", "--package", `file:${tarball}`)
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app.path, "package.json"), "utf8"))
+  for (const name of Object.keys(dependencies))
+    expect(existsSync(join(page.path, "node_modules", name))).toBe(true)
+  app.lend(...Object.keys(devDependencies))
+  // It binds what the README's Worker binds.
+  cpSync(join(worker.path, "worker-configuration.d.ts"), join(app.path, "worker-configuration.d.ts"))
+  expect(await typeErrors(app)).toEqual([])
+  const plan = await app.yurt("deploy", "--dry-run")
+  expect(plan).toContain("env.Registry")
+  expect(plan).toContain("make the D1 database of DB")
+  expect(readFileSync(join(app.path, "public/editor.js"), "utf8").length).toBeGreaterThan(100_000)
+  expect(await app.yurt("doctor")).not.toContain("wrong")
+
+  const askDoctor = async (port: number) => app.yurt("doctor", `http://127.0.0.1:${port}`)
+  await withServer(app.path, async (port) => {
+    const found = await askDoctor(port)
+    expect(found).not.toContain("wrong")
+    expect(found).toContain("The operator's page is at /admin.")
+    expect(found).toContain("Rooms have a desk")
+    const page = await fetch(`http://127.0.0.1:${port}/admin/page.js`)
+    expect(page.headers.get("content-type")).toContain("javascript")
+  })
+  // As somebody leaves it who has done half of what docs/operate.md says.
+  const without = (file: string, text: string | RegExp) => {
+    const path = join(app.path, file)
+    const left = readFileSync(path, "utf8").replace(text, "")
+    app.write({ [file]: left })
+  }
+  without("src/index.ts", /^ {2}desk = .*\n/m)
+  without("wrangler.toml", /\[\[durable_objects\.bindings\]\]\nname = "Lookout"\nclass_name = "Lookout"\n/)
+  await withServer(app.path, async (port) => {
+    const found = await askDoctor(port).catch(String)
+    expect(found).toMatch(/wrong Nobody keeps watch over the rooms here/)
+    expect(found).toMatch(/wrong This room has no desk/)
+  })
+
+  await page.yurt("init", "plain", "--no-admin")
+  const plain = readFileSync(join(page.path, "plain/src/index.ts"), "utf8")
+  const config = readFileSync(join(page.path, "plain/wrangler.toml"), "utf8")
+  expect(plain + config).not.toMatch(/yurt\/admin|Lookout|desk|metrics/)
 })
 
 it.concurrent("runs examples/tiptap: two pages as built, and what is called saved is on the server", async () => {
@@ -362,52 +408,6 @@ it("[R1] mints in a backend's route what the server takes, and needs nothing of 
     { cwd: backend.path, encoding: "utf8" },
   )
   await expectToken(python.stdout.trim())
-})
-
-it("makes a project by its command, which type checks, would be deployed, and has nothing wrong with it", async () => {
-  // Inside the page's project, which has installed what it needs.
-  const app = makeProject(page.path, { name: "app", tarball })
-  await page.yurt("init", "app", "--package", `file:${tarball}`)
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(app.path, "package.json"), "utf8"))
-  for (const name of Object.keys(dependencies))
-    expect(existsSync(join(page.path, "node_modules", name))).toBe(true)
-  app.lend(...Object.keys(devDependencies))
-  // It binds what the README's Worker binds.
-  cpSync(join(worker.path, "worker-configuration.d.ts"), join(app.path, "worker-configuration.d.ts"))
-  expect(await typeErrors(app)).toEqual([])
-  const plan = await app.yurt("deploy", "--dry-run")
-  expect(plan).toContain("env.Registry")
-  expect(plan).toContain("make the D1 database of DB")
-  expect(readFileSync(join(app.path, "public/editor.js"), "utf8").length).toBeGreaterThan(100_000)
-  expect(await app.yurt("doctor")).not.toContain("wrong")
-
-  const askDoctor = async (port: number) => app.yurt("doctor", `http://127.0.0.1:${port}`)
-  await withServer(app.path, async (port) => {
-    const found = await askDoctor(port)
-    expect(found).not.toContain("wrong")
-    expect(found).toContain("The operator's page is at /admin.")
-    expect(found).toContain("Rooms have a desk")
-    const page = await fetch(`http://127.0.0.1:${port}/admin/page.js`)
-    expect(page.headers.get("content-type")).toContain("javascript")
-  })
-  // As somebody leaves it who has done half of what docs/operate.md says.
-  const without = (file: string, text: string | RegExp) => {
-    const path = join(app.path, file)
-    const left = readFileSync(path, "utf8").replace(text, "")
-    app.write({ [file]: left })
-  }
-  without("src/index.ts", /^ {2}desk = .*\n/m)
-  without("wrangler.toml", /\[\[durable_objects\.bindings\]\]\nname = "Lookout"\nclass_name = "Lookout"\n/)
-  await withServer(app.path, async (port) => {
-    const found = await askDoctor(port).catch(String)
-    expect(found).toMatch(/wrong Nobody keeps watch over the rooms here/)
-    expect(found).toMatch(/wrong This room has no desk/)
-  })
-
-  await page.yurt("init", "plain", "--no-admin")
-  const plain = readFileSync(join(page.path, "plain/src/index.ts"), "utf8")
-  const config = readFileSync(join(page.path, "plain/wrangler.toml"), "utf8")
-  expect(plain + config).not.toMatch(/yurt\/admin|Lookout|desk|metrics/)
 })
 
 it("serves from its own bundle, under the workerd that is installed beside it", async () => {

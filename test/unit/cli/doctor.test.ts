@@ -48,6 +48,13 @@ describe("yurt doctor", () => {
     ["an old date without node:zlib", { compatibility_flags: [] }, {}, /node:zlib .*nodejs_compat/],
     ["a limit that is none", { vars: { LIMIT_SOKETS: "5" } }, {}, /LIMIT_SOKETS/],
     ["an archive that nothing is bound for", { vars: { ARCHIVE: "d1+r2" } }, {}, /r2/],
+    [
+      "an old backend without encryption",
+      { vars: { LEGACY_URL: "http://old.example.com/{id}" } },
+      {},
+      /needs https/,
+    ],
+    ["one that no document is asked of", {}, { LEGACY_URL: "https://old.example.com/" }, /has no \{id\}/],
     ["a secret that is too short", {}, { AUTH_SECRET: "hunter2" }, /AUTH_SECRET is shorter than 32 bytes/],
   ])("names %s, and a way on", (_, change, settings, says) => {
     const wrong = wrongIn(change, settings)
