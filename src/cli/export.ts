@@ -5,7 +5,7 @@
  *     DIR/acme/plan.ydoc       the document acme/plan, as one Yjs V1 update; .json, .md, .txt or .html in other formats
  *     DIR/yurt-documents.jsonl which file is which document, at which revision
  *
- * Or, with `--layout`, in the store of another server, from which that one starts.
+ * Or, with `--layout`, in the store of another server, from which that one starts, or by REST into a service.
  *
  * A second run fetches what has changed since: it goes on after a break, and keeps a backup up to date.
  */
@@ -18,7 +18,9 @@ import type { Layout, OpenLayout } from "./layouts/layout.ts"
 import { writeWhole } from "./place.ts"
 import { REMOTE_OPTIONS, REMOTE_USAGE, Remote } from "./remote.ts"
 import { readSettings } from "./settings.ts"
+import type { OpenSource, Source } from "./sources/source.ts"
 import { type Command, CommandError, readArgs, say } from "./terminal.ts"
+import { compareDocuments } from "./verify.ts"
 
 /** The name of the list of files in an exported folder. */
 export const MANIFEST = "yurt-documents.jsonl"
@@ -42,12 +44,34 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
 /** The longest name of a file, characters; most disks take 255 bytes. */
 const NAME_LENGTH = 180
 
-/** Stores of other servers that can be written; each writer is loaded when it is asked for. */
-const LAYOUTS: Readonly<Record<string, () => Promise<OpenLayout>>> = {
-  "hocuspocus-sqlite": async () => (await import("./layouts/hocuspocus-sqlite.ts")).writeHocuspocusSqlite,
-  "hocuspocus-s3": async () => (await import("./layouts/hocuspocus-s3.ts")).writeHocuspocusS3,
-  "y-leveldb": async () => (await import("./layouts/y-leveldb.ts")).writeYLeveldb,
-  "y-sweet": async () => (await import("./layouts/y-sweet.ts")).writeYSweet,
+/** Stores of other servers that can be written, and how they are read again; each is loaded when it is asked for. */
+const LAYOUTS: Readonly<
+  Record<string, { write: () => Promise<OpenLayout>; read: () => Promise<OpenSource> }>
+> = {
+  "hocuspocus-sqlite": {
+    write: async () => (await import("./layouts/hocuspocus-sqlite.ts")).writeHocuspocusSqlite,
+    read: async () => (await import("./sources/hocuspocus-sqlite.ts")).openHocuspocusSqlite,
+  },
+  "hocuspocus-s3": {
+    write: async () => (await import("./layouts/hocuspocus-s3.ts")).writeHocuspocusS3,
+    read: async () => (await import("./sources/hocuspocus-s3.ts")).openHocuspocusS3,
+  },
+  "y-leveldb": {
+    write: async () => (await import("./layouts/y-leveldb.ts")).writeYLeveldb,
+    read: async () => (await import("./sources/y-leveldb.ts")).openYLeveldb,
+  },
+  "y-sweet": {
+    write: async () => (await import("./layouts/y-sweet.ts")).writeYSweet,
+    read: async () => (await import("./sources/y-sweet.ts")).openYSweet,
+  },
+  "tiptap-cloud": {
+    write: async () => (await import("./layouts/tiptap-cloud.ts")).writeTiptapCloud,
+    read: async () => (await import("./sources/tiptap-cloud.ts")).openTiptapCloud,
+  },
+  liveblocks: {
+    write: async () => (await import("./layouts/liveblocks.ts")).writeLiveblocks,
+    read: async () => (await import("./sources/liveblocks.ts")).openLiveblocks,
+  },
 }
 
 /** A line of the journal of such an export. */
@@ -58,12 +82,13 @@ interface Put {
 }
 
 const usage = `yurt export --from URL --to DIR [--format update | --layout LAYOUT] [--only PREFIX] [--prefix PREFIX]
-            [--journal FILE] [--token TOKEN] [--env FILE]
-  --to      a folder; with --layout the file, folder or s3://BUCKET[/PREFIX] of another server
+            [--verify] [--journal FILE] [--token TOKEN] [--env FILE]
+  --to      a folder; with --layout the file, folder or s3://BUCKET[/PREFIX] of another server, or the https:// of a service
   --format  update (.ydoc, which can be imported again), json, markdown, text or html
   --layout  as another server keeps them: ${Object.keys(LAYOUTS).join(", ")}
   --only    documents whose id begins with this
   --prefix  taken off each id, with --layout: acme/ makes acme/notes notes; the others are left out
+  --verify  with --layout, afterwards read each document there and compare it with this server's: structs and deletions
   --journal where to keep what is done, with --layout (yurt-export-LAYOUT.jsonl)
 ${REMOTE_USAGE}
 A second run to the same place fetches what has changed.`
@@ -101,24 +126,32 @@ async function run(args: string[], usage: string): Promise<void> {
         layout: { type: "string" },
         prefix: { type: "string" },
         journal: { type: "string" },
+        verify: { type: "boolean" },
       }),
     },
   })
   const { from, to, only } = values
-  const given = values as { readonly [Name in "format" | "layout" | "prefix" | "journal"]?: string }
+  const given = values as { readonly [Name in "format" | "layout" | "prefix" | "journal"]?: string } & {
+    readonly verify?: boolean
+  }
   const format = given.format ?? "update"
   if (from === undefined || to === undefined)
     throw new CommandError("usage", "--from names the server, --to the folder.", usage)
   const { layout, prefix = "", journal = `yurt-export-${layout}.jsonl` } = given
   if (layout !== undefined) {
-    const load = Object.hasOwn(LAYOUTS, layout) ? LAYOUTS[layout] : undefined
-    if (load === undefined || format !== "update")
+    const known = Object.hasOwn(LAYOUTS, layout) ? LAYOUTS[layout] : undefined
+    if (known === undefined || format !== "update")
       throw new CommandError("usage", `--layout is one of ${Object.keys(LAYOUTS).join(", ")}.`, usage)
-    const open = await load()
-    const store = await open(to, readSettings(values.env))
+    const settings = readSettings(values.env)
     const plan = { remote: Remote.at(from, values), only: only || prefix, prefix, to, journal }
-    return exportInto(store, plan).finally(() => store.close())
+    const [open, openAgain] = [await known.write(), await known.read()]
+    const store = await open(to, settings)
+    const put = await exportInto(store, plan).finally(() => store.close())
+    if (given.verify === true)
+      await verifyIn(await openAgain(to, { also: [], settings, ids: null }), { ...plan, put })
+    return
   }
+  if (given.verify === true) throw new CommandError("usage", "--verify is for --layout.", usage)
   const extension = Object.hasOwn(EXTENSIONS, format) ? EXTENSIONS[format]! : null
   if (extension === null)
     throw new CommandError(
@@ -177,9 +210,13 @@ interface Plan {
   readonly journal: string
 }
 
-/** Put every document into a store of another server. */
-async function exportInto(store: Layout, { remote, only, prefix, to, journal }: Plan): Promise<void> {
+/** Put every document into a store of another server. @returns by their names there, at which revision each is put */
+async function exportInto(
+  store: Layout,
+  { remote, only, prefix, to, journal }: Plan,
+): Promise<Map<string, number>> {
   const done = new Journal<Put>(journal)
+  const put = new Map<string, number>()
   async function* listed() {
     for await (const entry of remote.list())
       if (entry.id.startsWith(only) && entry.id.startsWith(prefix)) yield entry
@@ -189,13 +226,44 @@ async function exportInto(store: Layout, { remote, only, prefix, to, journal }: 
     const before = done.get(id)
     // A store that was thrown away gets everything again.
     const isThere = before?.to === to && before.revision === revision && (await store.has(name))
-    if (isThere) return "unchanged"
+    if (isThere) {
+      put.set(name, revision)
+      return "unchanged"
+    }
     const found = await remote.export(id, "update")
     if (found === null) return "deleted meanwhile"
     await store.write(name, found.body)
-    done.add({ id, to, revision: found.revision ?? revision })
+    const line = { id, to, revision: found.revision ?? revision }
+    done.add(line)
+    put.set(name, line.revision)
     return "written"
   })
+  return put
+}
+
+/**
+ * Read what was put there, by the reader that would import it.
+ * @throws CommandError "incomplete" where something is not there
+ */
+async function verifyIn(
+  source: Source,
+  { remote, prefix, to, put }: Plan & { readonly put: ReadonlyMap<string, number> },
+): Promise<void> {
+  const missing = new Set(put.keys())
+  async function* wanted() {
+    for await (const document of source.documents()) if (missing.delete(document.id)) yield document
+  }
+  await forEachDocument(wanted(), async ({ id, read }) => {
+    const there = await read()
+    const here = await remote.export(prefix + id, "update")
+    if (here === null) return "deleted meanwhile"
+    const comparison = compareDocuments(here.body, there)
+    if (comparison === "contains") return "contained, with more that was written there"
+    if (comparison === "equal") return "equal"
+    if (here.revision !== put.get(id)) return "changed here meanwhile"
+    throw new CommandError("incomplete", "not all of it is there")
+  }).finally(() => source.close())
+  if (missing.size > 0) throw new CommandError("incomplete", `${to} has no ${[...missing].join(", ")}.`)
 }
 
 /** The file of a document, relative to the folder: its id, written so that every disk takes it. */

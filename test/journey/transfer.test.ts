@@ -15,7 +15,13 @@ import * as Y from "yjs"
 import { compareDocuments } from "../../src/cli/verify.ts"
 import { mintToken } from "../../src/token.ts"
 import { type Ran, runYurt } from "../kit/command.ts"
-import { type RedisDump, startRedis, startTiptap } from "../kit/old-servers.ts"
+import {
+  type KeptDocument,
+  type RedisDump,
+  startLiveblocks,
+  startRedis,
+  startTiptap,
+} from "../kit/old-servers.ts"
 import { SelfHosted } from "../kit/self-hosted.ts"
 import { until } from "../kit/until.ts"
 
@@ -207,6 +213,13 @@ describe("yurt import", () => {
   })
 })
 
+it("[O1] finds nothing wrong with a server of one's own, its operator's page included", async () => {
+  const { code, stdout } = await yurt("doctor", server.url)
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.not.stringContaining("wrong") })
+  for (const says of ["The operator's page is at /admin.", "A Lookout keeps watch", "Rooms have a desk"])
+    expect(stdout).toContain(says)
+})
+
 describe("yurt export, backup and restore", () => {
   // A document is listed a moment after it is written.
   beforeAll(() =>
@@ -262,7 +275,7 @@ describe("yurt export, backup and restore", () => {
     ["y-sweet", "back-sweet"],
   ])("[D3] writes the store that %s starts from, and again only what has changed", async (layout, to) => {
     const args = ["--from", server.url, "--to", to, "--layout", layout, "--prefix", "hocuspocus-sqlite/"]
-    const first = await yurt("export", ...args)
+    const first = await yurt("export", ...args, "--verify")
     const again = await yurt("export", ...args)
     const back = await yurt(
       "import",
@@ -280,7 +293,7 @@ describe("yurt export, backup and restore", () => {
       expect(back.stderr).toContain("2 equal")
       return
     }
-    expect(first.stderr).toContain("4 written")
+    expect(first.stderr).toMatch(/4 written\.\n.*4 equal\./s)
     expect(again.stderr).toContain("4 unchanged")
     expect(back.stderr).toContain("4 equal")
     await append("hocuspocus-sqlite/notes", ` ${layout}`)
@@ -289,6 +302,45 @@ describe("yurt export, backup and restore", () => {
     rmSync(join(folder, to), { recursive: true })
     expect((await yurt("export", ...args)).stderr).toContain("4 written")
   })
+
+  it.each([
+    ["tiptap-cloud", startTiptap, { TIPTAP_TOKEN: "tiptap" }],
+    ["liveblocks", startLiveblocks, { LIVEBLOCKS_SECRET_KEY: "sk_old" }],
+  ])(
+    "[D3] writes into %s by its REST, merges with what was written there, and says what is not there",
+    async (layout, start, keys) => {
+      const there = new Map<string, KeptDocument>()
+      const service = await start(there)
+      const args = ["--from", server.url, "--to", service.url, "--layout", layout, "--verify"]
+      const run = () =>
+        runYurt(["export", ...args, "--prefix", "hocuspocus-sqlite/"], {
+          folder,
+          env: { AUTH_SECRET: SECRET, ...keys },
+        })
+      expect((await run()).stderr).toMatch(/4 written\.\n.*4 equal\./s)
+      const before = there.get("notes")!
+      const doc = new Y.Doc()
+      Y.applyUpdate(doc, before.now)
+      doc.getText("there").insert(0, "typed there")
+      there.set("notes", { now: Y.encodeStateAsUpdate(doc), versions: [] })
+      await append("hocuspocus-sqlite/notes", ` ${layout}`)
+      await request("hocuspocus-sqlite/notes", { method: "POST" }, "/-/flush")
+      const again = await run()
+      expect(again.stderr).toMatch(/(3 unchanged, 1 written|1 written, 3 unchanged)\./)
+      expect(again.stderr).toMatch(/3 equal/)
+      expect(again.stderr).toMatch(/1 contained, with more that was written there/)
+      // The service was set back, which no journal here can know.
+      there.set("notes", before)
+      const setBack = await run()
+      expect(setBack).toMatchObject({ code: 1 })
+      expect(setBack.stderr).toMatch(/4 unchanged.*notes: not all of it is there/s)
+      there.clear()
+      expect((await run()).stderr).toMatch(/4 written\.\n.*4 equal\./s)
+      const refused = await yurt("export", ...args)
+      expect(refused.stderr).toMatch(/^bad-config: (TIPTAP_TOKEN|LIVEBLOCKS_SECRET_KEY)/m)
+      await service.close()
+    },
+  )
 
   it("makes documents of JSON, once", async () => {
     const roots = { title: "Plan", tasks: [{ name: "a", done: false }, ["x"]], meta: { by: { name: "Ada" } } }

@@ -1,11 +1,12 @@
 /**
- * Servers that documents are imported from, as far as an importer sees them: Redis, S3, Tiptap's and Liveblocks' REST. What
- * they hold is in test/fixtures/sources, and was written by the real ones; that these here answer alike was tried once
- * against Redis 7, s3rver 3.7 and @liveblocks/node 3.24.
+ * Servers that documents are imported from or exported into, as far as a command sees them: Redis, S3, Tiptap's and
+ * Liveblocks' REST. What they hold is in test/fixtures/sources, and was written by the real ones; that these here answer
+ * alike was tried once against Redis 7, s3rver 3.7, @liveblocks/node 3.24 and the server of `npx liveblocks dev` 1.9.0.
  */
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net"
+import * as Y from "yjs"
 
 /** A server that runs. */
 export interface OldServer {
@@ -206,10 +207,26 @@ export interface KeptDocument {
   readonly versions: readonly { readonly at: string; readonly name?: string; readonly bytes: Uint8Array }[]
 }
 
+/** Documents by their names; who writes adds to them. */
+type Kept = Map<string, KeptDocument>
+
+/** What a service does with an update that is sent to it; false where it is none. */
+function merge(documents: Kept, name: string, update: Uint8Array): boolean {
+  const { now = null, versions = [] } = documents.get(name) ?? {}
+  const doc = new Y.Doc()
+  try {
+    for (const one of [now, update]) if (one !== null && one.length > 0) Y.applyUpdate(doc, one)
+  } catch {
+    return false
+  }
+  documents.set(name, { now: Y.encodeStateAsUpdate(doc), versions })
+  return true
+}
+
 /** Tiptap's document server, for the token `Bearer tiptap`. The first request is too many. */
-export function startTiptap(documents: ReadonlyMap<string, KeptDocument>): Promise<OldServer> {
+export function startTiptap(documents: Kept): Promise<OldServer> {
   let requests = 0
-  return serve((request, response, url) => {
+  return serve((request, response, url, body) => {
     if (requests++ === 0) return response.writeHead(429, { "retry-after": "0" }).end()
     if (request.headers.authorization !== "Bearer tiptap") return response.writeHead(401).end("Unauthorized")
     const [, , , name, versions] = url.pathname.split("/").map(decodeURIComponent)
@@ -220,9 +237,11 @@ export function startTiptap(documents: ReadonlyMap<string, KeptDocument>): Promi
       return response.end(JSON.stringify(page.map((name) => ({ name, created_at: "2026-01-01" }))))
     }
     const document = documents.get(name)
-    if (document === undefined) return response.writeHead(404).end()
+    if (request.method === "POST" && document !== undefined) return response.writeHead(409).end()
+    if (document === undefined && request.method !== "POST") return response.writeHead(404).end()
+    if (request.method !== "GET") return response.writeHead(merge(documents, name, body) ? 204 : 422).end()
     if (versions === "versions") {
-      const lines = document.versions.map(({ at, name = null }, version) => ({
+      const lines = document!.versions.map(({ at, name = null }, version) => ({
         version,
         date: Date.parse(at),
         name,
@@ -231,19 +250,28 @@ export function startTiptap(documents: ReadonlyMap<string, KeptDocument>): Promi
       return response.end(JSON.stringify(lines.reverse()))
     }
     const version = query.get("version")
-    return response.end(version === null ? document.now : document.versions[Number(version)]!.bytes)
+    return response.end(version === null ? document!.now : document!.versions[Number(version)]!.bytes)
   })
 }
 
 /** Liveblocks' REST, for the key `sk_old`; its pages hold one entry. */
-export function startLiveblocks(rooms: ReadonlyMap<string, KeptDocument>): Promise<OldServer> {
-  return serve((request, response, url) => {
-    if (request.headers.authorization !== "Bearer sk_old") return response.writeHead(401).end("{}")
+export function startLiveblocks(rooms: Kept): Promise<OldServer> {
+  return serve((request, response, url, body) => {
+    const { method, headers } = request
+    if (headers.authorization !== "Bearer sk_old") return response.writeHead(401).end("{}")
     const [, , , id, what, version] = url.pathname.split("/").map(decodeURIComponent)
     const pageOf = <Entry extends { id: string }>(entries: Entry[], cursor: string | null) => {
       const at = cursor === null ? 0 : entries.findIndex((entry) => entry.id === cursor) + 1
       const nextCursor = at + 1 < entries.length ? entries[at]!.id : null
       return response.end(JSON.stringify({ data: entries.slice(at, at + 1), nextCursor }))
+    }
+    if (id === undefined && method === "POST") {
+      const made = JSON.parse(body.toString()) as { id: string; defaultAccesses: string[] }
+      if (!Array.isArray(made.defaultAccesses) || headers["content-type"] !== "application/json")
+        return response.writeHead(422).end("{}")
+      if (rooms.has(made.id)) return response.writeHead(409).end('{"error":"ROOM_ALREADY_EXISTS"}')
+      merge(rooms, made.id, new Uint8Array())
+      return response.end(JSON.stringify({ type: "room", ...made }))
     }
     if (id === undefined)
       return pageOf(
@@ -252,6 +280,11 @@ export function startLiveblocks(rooms: ReadonlyMap<string, KeptDocument>): Promi
       )
     const room = rooms.get(id)
     if (room === undefined) return response.writeHead(404).end("{}")
+    if (what === undefined) return response.end(JSON.stringify({ type: "room", id }))
+    if (what === "ydoc" && method === "PUT") {
+      if (headers["content-type"] !== "application/octet-stream") return response.writeHead(400).end("{}")
+      return response.writeHead(merge(rooms, id, body) ? 200 : 422).end("{}")
+    }
     if (what === "ydoc-binary") return response.end(room.now)
     if (version !== undefined) return response.end(room.versions[Number(version.slice("vh_".length))]!.bytes)
     const entries = room.versions.map(({ at }, n) => ({
