@@ -3,6 +3,7 @@
  * they wrote stays, since it is everybody's document; whose it was, and when they were here, is gone.
  */
 import { SyncError } from "../errors.ts"
+import { touchContents } from "../history/contents.ts"
 import { readOrigins, writeOrigins } from "../history/origin.ts"
 import type { Log } from "../room/log.ts"
 import { Deeds } from "./deeds.ts"
@@ -83,6 +84,7 @@ export async function erasePerson(
             "UPDATE version SET created_by = ?, writers = ? WHERE n = ?",
             ...[renameText(created_by, subject, as), renameText(writers, subject, as), n],
           )
+      touchContents(tables)
     })
     new Deeds(tables, crowd.limits).rename(subject, as)
   })

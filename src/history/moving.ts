@@ -5,11 +5,13 @@
  *
  *     {writer}/{kind}.{first}.{last}.{first at}.{last at}.{joins}.{size}.{kept}.{packed}.{part}.{crc}.
  *
- * The name depends on nothing else, so a move that was cut short writes the same objects again.
+ * The name depends on nothing else, so a move that was cut short writes the same objects again. What stands beside the parts:
+ * contents.ts.
  */
 import { crc32 } from "node:zlib"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
+import { leaveContents } from "./contents.ts"
 import type { Piece, Tables } from "./segments.ts"
 
 /** A part of a piece, and what it is called in the archive. */
@@ -96,7 +98,15 @@ export class Moving {
     const writers = this.#tables.rows<{ moved: string }>(
       "SELECT DISTINCT moved FROM past WHERE moved IS NOT NULL",
     )
-    this.#leave(writers.map(({ moved }) => ({ name: `${moved}/` })))
+    const names = [...writers.map(({ moved }) => `${moved}/`), ...leaveContents(this.#tables)]
+    this.#leave(names.map((name) => ({ name })))
+  }
+
+  /** Whose parts stand there but for this writer's, and up to which revision. */
+  others(writer: string): [writer: string, upTo: number][] {
+    const query = "SELECT moved, max(last) AS upTo FROM past WHERE moved <> ? GROUP BY moved"
+    const rows = this.#tables.rows<{ moved: string; upTo: number }>(query, writer)
+    return rows.map(({ moved, upTo }) => [moved, upTo])
   }
 
   /** What is to be removed from the archive: names, or how they begin. */
@@ -163,10 +173,13 @@ export class Moving {
   }
 }
 
-/** The pieces up to a revision that names in the archive tell of, whole ones alone, and the checksums of their parts. */
+/**
+ * The pieces that names in the archive tell of, whole ones alone, and the checksums of their parts.
+ * @param upTo for each writer whose pieces are meant: to which revision
+ */
 export function piecesOf(
   names: readonly string[],
-  upTo: number,
+  upTo: ReadonlyMap<string, number>,
 ): {
   pieces: Omit<Piece, "id" | "damaged">[]
   parts: (index: number) => readonly number[]
@@ -180,7 +193,8 @@ export function piecesOf(
       .slice(1)
       .split(".")
       .map(Number)
-    const one = found.get(stem!) ?? {
+    const key = `${moved}/${stem}`
+    const one = found.get(key) ?? {
       piece: {
         ...{ kind: kind as Piece["kind"], moved: moved!, first: first!, last: last! },
         ...{
@@ -195,10 +209,13 @@ export function piecesOf(
       crcs: [],
     }
     one.crcs[Number(part)] = Number(crc)
-    found.set(stem!, one)
+    found.set(key, one)
   }
   const all = [...found.values()]
-    .filter(({ piece, crcs }) => piece.last <= upTo && crcs.length === Object.keys(crcs).length)
+    .filter(
+      ({ piece, crcs }) =>
+        piece.last <= (upTo.get(piece.moved!) ?? -1) && crcs.length === Object.keys(crcs).length,
+    )
     .sort(({ piece: a }, { piece: b }) => a.last - b.last || (a.kind < b.kind ? -1 : 1))
   return { pieces: all.map(({ piece }) => piece), parts: (index) => all[index]!.crcs }
 }

@@ -5,6 +5,7 @@
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import type { Who } from "./attribution.ts"
+import { touchContents } from "./contents.ts"
 import type { Tables } from "./segments.ts"
 
 /** Why there is a version. */
@@ -66,15 +67,18 @@ export class Versions {
     return row === undefined ? null : read(row)
   }
 
-  /** Make one. @throws SyncError document-full where there are too many */
-  make({ revision, createdBy, by, trigger, name, meta, atMs }: Draft): Version {
+  /**
+   * Make one.
+   * @param id of one that another room of this document made
+   * @throws SyncError document-full where there are too many
+   */
+  make({ revision, createdBy, by, trigger, name, meta, atMs }: Draft, id = drawId()): Version {
     if ((trigger === "manual" || trigger === "import") && this.count >= this.#limits.versions)
       throw new SyncError(
         "document-full",
         `The document has ${this.#limits.versions} versions, the most it may have.`,
       )
-    const id = `v_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`
-    this.#tables.write((sql) =>
+    this.#write((sql) =>
       sql(
         `INSERT INTO version (id, revision, at, name, trigger, created_by, writers, meta)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -114,7 +118,7 @@ export class Versions {
   /** Give another name or other notes. @throws SyncError not-found */
   change(id: string, { name, meta }: { name?: string | null | undefined; meta?: unknown }): Version {
     this.get(id)
-    this.#tables.write((sql) => {
+    this.#write((sql) => {
       if (name !== undefined) sql("UPDATE version SET name = ? WHERE id = ?", name, id)
       if (meta !== undefined)
         sql("UPDATE version SET meta = ? WHERE id = ?", meta === null ? null : JSON.stringify(meta), id)
@@ -124,12 +128,12 @@ export class Versions {
 
   /** Forget the name of a state; the state stays at its revision. */
   forget(id: string): void {
-    this.#tables.write((sql) => sql("DELETE FROM version WHERE id = ?", id))
+    this.#write((sql) => sql("DELETE FROM version WHERE id = ?", id))
   }
 
   /** Forget those of states that are not kept any more. */
   forgetBefore(revision: number): void {
-    this.#tables.write((sql) => sql("DELETE FROM version WHERE revision < ?", revision))
+    this.#write((sql) => sql("DELETE FROM version WHERE revision < ?", revision))
   }
 
   /** Thin those that were made by themselves: the newest of each hour, day or week stays, by their age. */
@@ -151,6 +155,17 @@ export class Versions {
     })
     if (gone.length > 0) for (const { id } of gone) this.forget(id)
   }
+
+  #write(change: (sql: Tables["rows"]) => void): void {
+    this.#tables.write((sql) => {
+      change(sql)
+      touchContents(this.#tables)
+    })
+  }
+}
+
+function drawId(): string {
+  return `v_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`
 }
 
 function read({ id, name, at, revision, created_by, writers, trigger, meta }: Row): Version {

@@ -5,7 +5,15 @@
  */
 import { limited } from "../archive/abortable.ts"
 import type { Archive, ArchiveSegments, Version } from "../archive/archive.ts"
+import {
+  areContentsDue,
+  contentsOf,
+  readContents,
+  storeContents,
+  TOLD_VERSIONS,
+} from "../history/contents.ts"
 import { Away, type Part, piecesOf } from "../history/moving.ts"
+import { Versions } from "../history/versions.ts"
 import type { Limits } from "../limits.ts"
 import type { Aside } from "./aside.ts"
 import type { Emit } from "./events.ts"
@@ -39,11 +47,13 @@ export class Mover {
   get isDue(): boolean {
     if (this.#store === undefined) return false
     const { bytes, movedBytes, gone } = this.#log.past.size
-    return gone > 0 || bytes - movedBytes > this.#limits.pastHereBytes
+    if (gone > 0 || bytes - movedBytes > this.#limits.pastHereBytes) return true
+    return areContentsDue(this.#log.tables, movedBytes > 0)
   }
 
   /**
-   * Remove in the archive what is not kept any more, and move out the oldest, so that half of the budget is free again.
+   * Remove in the archive what is not kept any more, and move out the oldest, so that half of the budget is free again; then
+   * the contents, where they have changed.
    * @throws SyncError archive-unavailable
    */
   async run(): Promise<void> {
@@ -54,7 +64,19 @@ export class Mover {
       await store.remove(this.#name, name, patient())
       moving.removed(name)
     }
+    await this.#moveOldest(store)
+    const { tables, writer, past } = this.#log
+    if (!areContentsDue(tables, past.size.movedBytes > 0)) return
+    const page = { cursor: null, limit: TOLD_VERSIONS, notBeforeMs: 0 }
+    const { versions } = new Versions(tables, this.#limits).list(page)
+    const put = (bytes: Uint8Array) => store.put(this.#name, contentsOf(writer), bytes, patient())
+    await storeContents(tables, { versions, writers: moving.others(writer) }, put)
+  }
+
+  async #moveOldest(store: ArchiveSegments): Promise<void> {
+    const { moving } = this.#log.past
     const writer = this.#log.writer
+    if (this.#log.past.size.bytes - this.#log.past.size.movedBytes <= this.#limits.pastHereBytes) return
     for (;;) {
       const { bytes, movedBytes } = this.#log.past.size
       const piece = moving.next()
@@ -104,12 +126,23 @@ export class Mover {
    * @throws SyncError archive-unavailable
    */
   async look(version: Version | null): Promise<() => void> {
-    const { past } = this.#log
+    const { past, tables } = this.#log
     if (this.#store === undefined || !version?.writer || past.first !== null) return () => {}
-    const names = await this.#store.list(this.#name, `${version.writer}/`, patient())
-    const { pieces, parts } = piecesOf(names, version.revision)
+    const { writer, revision } = version
+    const [names, contents] = await Promise.all([
+      this.#store.list(this.#name, "", patient()),
+      this.#store.get(this.#name, contentsOf(writer), patient()).then(readContents),
+    ])
+    const { pieces, parts } = piecesOf(names, new Map([...contents.writers, [writer, revision]]))
+    const last = pieces.at(-1)?.last ?? 0
+    // Between the last piece and what the archive has of the document nothing is known any more.
+    const known = contents.versions.filter((one) => one.revision <= last || one.revision === revision)
     return () => {
-      if (pieces.length > 0 && past.first === null) past.adopt(pieces, parts)
+      if (pieces.length === 0 || past.first !== null) return
+      past.adopt(pieces, parts)
+      const versions = new Versions(tables, this.#limits)
+      for (const one of known.slice(0, this.#limits.versions).reverse())
+        versions.make({ ...one, atMs: Date.parse(one.at) }, one.id)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Parts of the past that stand in the archive (H6): they are read like others, and the present needs none of them (D7). */
 import { beforeEach, describe, expect, it } from "vitest"
 import { renameOrigins } from "../../../src/admin/person.ts"
+import { contentsOf } from "../../../src/history/contents.ts"
 import type { Limits } from "../../../src/limits.ts"
 import { recordedEdits } from "../../kit/session.ts"
 import { authorOf, OWNERS, Paper, updatesOf } from "./paper.ts"
@@ -52,7 +53,8 @@ function expected(): string[] {
   const pieces = room.log.tables.rows<Parameters<typeof moving.parts>[0]>(
     "SELECT * FROM past WHERE moved IS NOT NULL",
   )
-  return pieces.flatMap((piece) => moving.parts(piece, piece.moved!).map(({ name }) => name)).sort()
+  const names = pieces.flatMap((piece) => moving.parts(piece, piece.moved!).map(({ name }) => name))
+  return [...names, ...(names.length > 0 ? [contentsOf(room.log.writer)] : [])].sort()
 }
 
 const kept = () => [...segments.keys()].sort()
@@ -176,17 +178,54 @@ describe("[H6] the past that was moved out", () => {
     expect(kept().length).toBeGreaterThan(0)
   })
 
+  /** A room that has lost its storage and begins with what the archive has of this one. */
+  async function lose(): Promise<void> {
+    const { writer, state } = room.log
+    const lost = room
+    room = new DeskRoom(OWNERS, LIMITS, segments)
+    room.adopt(lost, await room.mover.look({ writer, revision: state.revision }))
+    room.restart()
+  }
+
+  const named = () => room.past.history.versions.list({ cursor: null, limit: 10, notBeforeMs: 0 }).versions
+  const keepVersion = (name: string) => room.past.answer("createVersion", { name, meta: { by: name } }, ADMIN)
+
+  it("keeps the names of its versions through the loss of two storages, and tells the archive of each change", async () => {
+    await room.mover.run()
+    const [first] = [...states.keys()]
+    const old = room.past.history.versions.make({
+      ...{ revision: first!, createdBy: { subject: "ada", via: "rest" }, by: [], trigger: "manual" },
+      ...{ name: "draft", meta: null, atMs: 1 },
+    })
+    const now = keepVersion("today")
+    expect(room.mover.isDue).toBe(true)
+    await room.mover.run()
+    expect(room.mover.isDue).toBe(false)
+
+    await lose()
+    expect(named()).toEqual([now, old])
+    expect(await textAt(first!)).toBe(states.get(first!))
+    room.past.answer("changeVersion", { id: old.id, name: "the first draft", meta: undefined }, ADMIN)
+    // Its own writer says whose parts it goes on with.
+    expect(room.mover.isDue).toBe(true)
+    await room.mover.run()
+    expect(kept()).toContain(contentsOf(room.log.writer))
+
+    await lose()
+    expect(named().map(({ name }) => name)).toEqual(["today", "the first draft"])
+    expect(await textAt(first!)).toBe(states.get(first!))
+    // What cannot be read keeps nobody out.
+    segments.set(contentsOf(room.log.writer), new Uint8Array([1, 2, 3]))
+    await lose()
+    expect([present(), named()]).toEqual([paper.text, []])
+  })
+
   it("is found again by a room that has lost its storage, up to what was moved", async () => {
     await room.mover.run()
-    const { writer } = room.log
     const [{ last }] = room.log.tables.rows<{ last: number }>(
       "SELECT max(last) AS last FROM past WHERE moved IS NOT NULL",
     ) as [{ last: number }]
-    const lost = room
-    room = new DeskRoom(OWNERS, LIMITS, segments)
-    const takeOver = await room.mover.look({ writer, revision: lost.log.state.revision })
-    room.adopt(lost, takeOver)
-    room.restart()
+    await lose()
     expect(present()).toBe(paper.text)
     for (const [revision, text] of states) {
       const shown = await textAt(revision).catch((thrown) => thrown)
