@@ -63,17 +63,19 @@ export class Agents<P extends Peer> {
   }
 
   /**
-   * Use a tool. Synchronous: when it returns, what it changed is committed.
+   * Use a tool. Synchronous but for `history`, which reads beside the room's other work: when it returns, what it changed is
+   * committed.
    * @param key the idempotency key of the call, where it stands beside the arguments
    * @throws SyncError "not-found" for a tool that is none, "forbidden", "bad-request", "conflict"
    */
-  call(name: string, given: Json, grant: Grant, key: string | null): Json {
+  call(name: string, given: Json, grant: Grant, key: string | null): Json | Promise<Json> {
     const tool = TOOLS.find((one) => one.name === name)
     if (tool === undefined) throw new SyncError("not-found", `There is no tool ${JSON.stringify(name)}.`)
     if (tool.writes && grant.rights !== "write")
       throw new SyncError("forbidden", `The tool ${name} needs the right to write.`)
     if (!isObject(given)) throw new SyncError("bad-request", "The arguments of a tool are an object.")
     const once = key ?? readString(given, "idempotencyKey")
+    if (tool.name === "history") return this.#history(given, grant)
     if (once === null || !tool.writes) return this.#act(tool.name, given, grant)
     const before = this.#repeats.begin(once, { subject: grant.subject, asked: JSON.stringify([name, given]) })
     if (before !== null) return before
@@ -88,7 +90,7 @@ export class Agents<P extends Peer> {
     }
   }
 
-  #act(name: ToolName, given: Arguments, grant: Grant): Json {
+  #act(name: Exclude<ToolName, "history">, given: Arguments, grant: Grant): Json {
     const root = readString(given, "root")
     switch (name) {
       case "read": {
@@ -111,8 +113,6 @@ export class Agents<P extends Peer> {
         return this.#who()
       case "undo":
         return this.#undo(given, grant)
-      case "history":
-        return this.#history(given, root, grant)
       default:
         throw new SyncError("internal", `Unknown tool ${JSON.stringify(name satisfies never)}`)
     }
@@ -241,44 +241,45 @@ export class Agents<P extends Peer> {
       to: null,
       dryRun: false,
     }
-    // A person's own program takes back nothing of their agents'.
+    // A person's own program takes back nothing of their agents'. In one turn, because its answer is kept with its commit (G3).
     const undone = this.#past.answer("rollback", { ...ask, agent: agent ?? null }, grant)
     const { inserted, deleted, unresolved } = undone
     // reason: an interface has no index signature, so it is not comparable to Json, which it is
     return { revision: undone.revision, inserted, deleted, unresolved: unresolved as unknown as Json }
   }
 
-  #history(given: Arguments, root: string | null, grant: Grant): Json {
+  async #history(given: Arguments, grant: Grant): Promise<Json> {
     const text = (name: string) => readString(given, name)
+    const root = text("root")
     const page = { cursor: text("cursor"), limit: this.#limits.agentMatches }
     const [from, to] = [text("from"), text("to")]
-    const look = (): unknown => {
+    const look = (): Promise<unknown> => {
       switch (text("what")) {
         case "versions":
-          return this.#past.answer("versions", page, grant)
+          return this.#past.answerAside("versions", page, grant)
         case "activity": {
           const whole = { via: null, groupMs: AN_HOUR_MS, newestFirst: true }
-          return this.#past.answer("activity", { ...whole, from, to, by: text("by"), ...page }, grant)
+          return this.#past.answerAside("activity", { ...whole, from, to, by: text("by"), ...page }, grant)
         }
         case "diff":
           if (from === null) throw new SyncError("bad-request", "diff needs from.")
-          return this.#past.answer("diff", { from, to, root }, grant)
+          return this.#past.answerAside("diff", { from, to, root }, grant)
         case "blame":
           if (root === null) throw new SyncError("bad-request", "blame needs root.")
-          return this.#past.answer("blame", { root, at: text("at") }, grant)
+          return this.#past.answerAside("blame", { root, at: text("at") }, grant)
         case "restore": {
           const id = text("id")
           if (grant.rights !== "write")
             throw new SyncError("forbidden", "To restore takes the right to write.")
           if (id === null) throw new SyncError("bad-request", "restore needs id.")
-          return this.#past.answer("restore", { id, root }, grant)
+          return this.#past.answerAside("restore", { id, root }, grant)
         }
         default:
           throw new SyncError("bad-request", "what is versions, activity, diff, blame or restore.")
       }
     }
     // Of JSON's own values alone: an answer of the past may have undefined in it.
-    return JSON.parse(JSON.stringify(look())) as Json
+    return JSON.parse(JSON.stringify(await look())) as Json
   }
 
   #appear(grant: Grant, shown: Shown): void {

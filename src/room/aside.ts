@@ -53,7 +53,7 @@ export class Aside {
 
   #runOne<Result>(begin: () => Steps<Result>): Result | Promise<Result> {
     const { erasures } = this.#replica
-    if (this.makeRoom()) return runNow(begin())
+    if (this.#makeRoom()) return runNow(begin())
     return runBetween(begin(), () => {
       if (this.#replica.erasures !== erasures)
         throw new SyncError("not-found", "The document was deleted meanwhile.")
@@ -64,7 +64,7 @@ export class Aside {
    * Two documents of this size would not fit the platform's memory together: then the present is dropped from it.
    * @returns whether it was so; then it must not come back before the state of the past has gone
    */
-  makeRoom(): boolean {
+  #makeRoom(): boolean {
     const isTight = this.#replica.weight + this.#limits.pastWeight > this.#limits.documentWeight
     if (isTight) this.#replica.dehydrate()
     return isTight

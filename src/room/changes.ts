@@ -24,8 +24,8 @@ import type { Intake } from "./intake.ts"
 import type { Peer } from "./peer.ts"
 import type { Replica } from "./replica.ts"
 
-/** @throws SyncError gone | not-found */
-type StateAt = (at: string, grant: Grant) => Y.Doc
+/** @throws SyncError gone | not-found | rate-limited */
+type StateAt = (at: string, grant: Grant) => Promise<Y.Doc>
 
 /** Makes changes. */
 export class Changes<P extends Peer> {
@@ -34,7 +34,7 @@ export class Changes<P extends Peer> {
   readonly #limits: Limits
   readonly #stateAt: StateAt
 
-  /** @param parts.stateAt an earlier state, in a Y.Doc of its own */
+  /** @param parts.stateAt an earlier state, in a Y.Doc of its own, rebuilt beside the room's other work */
   constructor(parts: { replica: Replica; intake: Intake<P>; limits: Limits; stateAt: StateAt }) {
     this.#replica = parts.replica
     this.#intake = parts.intake
@@ -43,23 +43,27 @@ export class Changes<P extends Peer> {
   }
 
   /**
-   * Make one change. Synchronous: when it returns it is committed, and durable once the storage says so.
+   * Make one change. Once it resolves it is committed, and durable once the storage says so.
    * @throws SyncError as `RoomRpc.change`; then nothing was changed
    */
-  make(request: ChangeRequest, grant: Grant, conditions: Conditions): Changed {
-    const before = this.check(conditions)
+  async make(request: ChangeRequest, grant: Grant, conditions: Conditions): Promise<Changed> {
+    const now = this.check(conditions)
     const { base } = request
     if (base !== null && !/^\d{1,15}$/.test(base))
       throw new SyncError("bad-request", `base is a revision, not ${JSON.stringify(base)}.`)
     const act = read(request, this.#limits)
+    const isPast = base !== null && Number(base) !== (now ?? 0)
+    const draft = isPast ? await this.#stateAt(base, grant) : null
+    // From here on in one turn.
+    const before = isPast ? this.check(conditions) : now
     const { nested, how, format, body, isAgent = false } = request
     const known = how !== "put" || format === "json"
     const as = {
       ...{ grant, bytes: body.length, nested, known },
       ...(isAgent && { origin: agentOrigin(grant) }),
     }
-    if (base === null || Number(base) === (before ?? 0)) this.run((doc, options) => act(doc, options), as)
-    else this.#changeBase(base, act, as)
+    if (draft === null) this.run((doc, options) => act(doc, options), as)
+    else this.#changeDraft(draft, act, as)
     // A document of nothing is none yet.
     return { revision: this.#intake.commitOrThrow(), created: before === null && this.#replica.exists }
   }
@@ -131,10 +135,8 @@ export class Changes<P extends Peer> {
   /**
    * Do what a request wants to the state that its caller had read, and merge what that made: what was written since is in no
    * difference, so nothing of it is deleted.
-   * @throws SyncError gone where that state is not kept any more
    */
-  #changeBase(base: string, act: Act, as: Parameters<Changes<P>["run"]>[1]): void {
-    const draft = this.#stateAt(base, as.grant)
+  #changeDraft(draft: Y.Doc, act: Act, as: Parameters<Changes<P>["run"]>[1]): void {
     try {
       const options = this.#optionsFor(as)
       const { update } = capture(draft, () => draft.transact(() => act(draft, options)))

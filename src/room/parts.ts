@@ -199,7 +199,7 @@ export function assemble(host: Host): Parts {
   const tunnels = new Tunnels({ crowd, dialogue, limits, left: host.left })
   const changes = new Changes({
     ...{ replica, intake, limits },
-    stateAt: (at, grant) => past.state(past.revisionAt(at, grant)),
+    stateAt: async (at, grant) => past.stateAside(await past.reading(() => past.revisionAt(at, grant))),
   })
   const agents = new Agents({
     ...{ replica, intake, changes, past, log, presence, repeats, limits },

@@ -132,13 +132,7 @@ export class Past {
     return this.history.placeOf(at, sinceOf(grant)).revision
   }
 
-  /** A state of the past, in this turn. @throws SyncError */
-  state(revision: number): Y.Doc {
-    this.#aside.makeRoom()
-    return runNow(this.history.timeline.rebuild(revision))
-  }
-
-  /** The same beside the room's other work. @throws SyncError */
+  /** A state of the past, beside the room's other work. @throws SyncError */
   stateAside(revision: number): Promise<Y.Doc> {
     return this.reading(() => this.#aside.run(() => this.history.timeline.rebuild(revision)))
   }

@@ -253,8 +253,7 @@ export abstract class Room<Env extends Cloudflare.Env = Cloudflare.Env>
     return answer(async () => {
       if (request.how === "put" || conditions.ifNoneMatch !== null) await this.#ready()
       else await this.#begun()
-      const { changes, past } = this.#room
-      const changed = await past.reading(() => changes.make(request, grant, conditions))
+      const changed = await this.#room.changes.make(request, grant, conditions)
       this.#room.desk?.did("wrote", grant)
       await this.ctx.storage.sync()
       return changed

@@ -34,14 +34,14 @@ const WHOLE = { from: null, to: null, by: null, via: null }
 const textOf = (doc: Y.Doc) => doc.getText("text").toString()
 
 describe("[H6] the past", () => {
-  it("keeps a whole state before one could not be replayed any more", () => {
+  it("keeps a whole state before one could not be replayed any more", async () => {
     const limits = { compactFloorBytes: 4_000, segmentBytes: 2_000, pastReadBytes: 20_000 }
     const { room, states } = written(3_000, limits)
     expect(room.taken).toBeGreaterThan(30_000)
-    for (const { revision, text } of states) expect(textOf(room.past.state(revision))).toBe(text)
+    for (const { revision, text } of states) expect(textOf(await room.past.stateAside(revision))).toBe(text)
   })
 
-  it("keeps whole states as often as its share allows, so that little has to be replayed", () => {
+  it("keeps whole states as often as its share allows, so that little has to be replayed", async () => {
     const small = { compactFloorBytes: 4_000, segmentBytes: 2_000, frameFloorBytes: 3_000, frameFactor: 0.1 }
     const framesOf = ({ log }: DeskRoom) => log.tables.rows("SELECT 1 FROM past WHERE kind = 'frame'").length
     const { room: generous } = written(3_000, { ...small, frameShare: 10 })
@@ -50,7 +50,7 @@ describe("[H6] the past", () => {
     expect(bytes).toBeLessThanOrEqual(updateBytes)
     expect(framesOf(room)).toBeGreaterThan(1)
     expect(framesOf(room)).toBeLessThan(framesOf(generous))
-    for (const { revision, text } of states) expect(textOf(room.past.state(revision))).toBe(text)
+    for (const { revision, text } of states) expect(textOf(await room.past.stateAside(revision))).toBe(text)
   })
 
   it("forgets the oldest where it outgrows its budget, and nothing else", async () => {
@@ -67,9 +67,9 @@ describe("[H6] the past", () => {
     expect(fromRevision).toBeLessThan(room.log.state.revision)
     expect(fromRevision).toBeGreaterThan(1)
     for (const { revision, text } of states) {
-      const look = () => textOf(past.state(past.revisionAt(`${revision}`, undefined)))
-      if (revision < fromRevision) expect(look).toThrow("is not kept")
-      else expect(look()).toBe(text)
+      const look = async () => textOf(await past.stateAside(past.revisionAt(`${revision}`, undefined)))
+      if (revision < fromRevision) await expect(look()).rejects.toThrow("is not kept")
+      else expect(await look()).toBe(text)
     }
   })
 
@@ -136,6 +136,34 @@ describe("[H3] [B3] what is asked about the past", () => {
       expect(textOf(room.replica.document())).toContain("!".repeat(turns))
     },
   )
+
+  it.each([{ what: "blame", root: "text" }, { what: "diff", from: "1" }, { what: "activity" }])(
+    "[G1] is answered to an agent's tool in steps as well: $what",
+    async (given) => {
+      const { room } = written(1_500, steps)
+      const { answered, turns } = await beside(room, async () =>
+        room.agents.call("history", given, ADMIN, null),
+      )
+      expect(turns).toBeGreaterThan(5)
+      expect(JSON.stringify(answered)).toContain('"bob"')
+    },
+  )
+
+  it("[G1] is read in steps for a change of what its caller had read, which keeps what came meanwhile", async () => {
+    const { room, states } = written(1_500, steps)
+    const { revision, text } = states.at(-5)!
+    const body = new TextEncoder().encode(JSON.stringify(`${text} the end`))
+    const request = { how: "put", format: "json", root: "text", body, base: String(revision) } as const
+    const rest = { blocks: null, editor: null, nested: null }
+    const free = { ifMatch: null, ifNoneMatch: null }
+    const before = textOf(room.replica.document())
+    expect(before).not.toBe(text)
+    const { turns } = await beside(room, () => room.changes.make({ ...request, ...rest }, ADMIN, free))
+    expect(turns).toBeGreaterThan(5)
+    const after = textOf(room.replica.document())
+    expect(after.replace(" the end", "")).toBe("!".repeat(turns) + before)
+    expect(after).toContain(" the end")
+  })
 
   it("takes back what one did up to then, and keeps what others wrote while it was read", async () => {
     const { room } = written(1_500, steps)

@@ -41,11 +41,10 @@ beforeEach(() => {
 })
 
 const present = () => room.replica.document().getText("text").toString()
-const textAt = (revision: number) =>
-  room.past.reading(() => {
-    const found = room.past.revisionAt(String(revision), undefined)
-    return room.past.state(found).getText("text").toString()
-  })
+const textAt = async (revision: number) => {
+  const found = await room.past.reading(() => room.past.revisionAt(String(revision), undefined))
+  return (await room.past.stateAside(found)).getText("text").toString()
+}
 
 /** What the archive should have: the parts of all that is moved, and nothing else. */
 function expected(): string[] {

@@ -1,12 +1,16 @@
 /** A room's document and its past in plain Node: the real log, replica and past, without sockets. */
 import type { Grant } from "../../../src/access/rights.ts"
 import { LIMITS, type Limits } from "../../../src/limits.ts"
+import { Agents } from "../../../src/room/agents.ts"
 import { Aside } from "../../../src/room/aside.ts"
 import { Authors } from "../../../src/room/authors.ts"
+import { Changes } from "../../../src/room/changes.ts"
 import { Intake } from "../../../src/room/intake.ts"
 import { Log } from "../../../src/room/log.ts"
 import { Mover } from "../../../src/room/mover.ts"
 import { Past } from "../../../src/room/past.ts"
+import { Presence } from "../../../src/room/presence.ts"
+import { Repeats } from "../../../src/room/repeats.ts"
 import { Replica } from "../../../src/room/replica.ts"
 import { archiveOf } from "../../kit/segments.ts"
 import { memoryStorage } from "../../kit/storage.ts"
@@ -32,6 +36,8 @@ export class DeskRoom {
   replica!: Replica
   past!: Past
   mover!: Mover
+  changes!: Changes<never>
+  agents!: Agents<never>
   /** What the archive has of its past, by name. */
   readonly segments: Map<string, Uint8Array> | null
   /** Bytes of updates that were taken. */
@@ -69,6 +75,15 @@ export class DeskRoom {
     const archive = this.segments === null ? null : archiveOf(this.segments)
     this.mover = new Mover("paper", { archive, log, aside, limits, emit })
     this.past = new Past({ log, replica, intake, limits, emit, aside, mover: this.mover })
+    const { past } = this
+    this.changes = new Changes({
+      ...{ replica, intake, limits },
+      stateAt: (at, grant) => past.stateAside(past.revisionAt(at, grant)),
+    })
+    this.agents = new Agents({
+      ...{ replica, intake, changes: this.changes, past, log, limits },
+      ...{ presence: new Presence(limits), repeats: new Repeats(log, limits), relay() {} },
+    })
   }
 
   /** Begin with what another room has archived. */
