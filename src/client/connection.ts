@@ -74,13 +74,19 @@ const ABNORMAL = 1006
 /** A cold room may load its document from an archive first, which has 15 s for it. */
 const CONNECT_TIMEOUT_MS = 20_000
 
+/**
+ * ... but what swallows upgrades answers never: a page that has had no socket gives one that says nothing this long, ms, and
+ * then sees what HTTP does, which tries a socket again as soon as it works. A guess.
+ */
+const FIRST_ANSWER_MS = 4_000
+
 /** A connection that lasted this long was a good one: the next loss starts the backoff anew. A guess. */
 const STABLE_MS = 5_000
 
 /** The first wait, doubled with each failure. */
 const BACKOFF_MS = 200
 
-/** So many sockets in a row that never opened are the network's doing, or on a page that has had one, the second. */
+/** So many sockets in a row that never opened are the network's doing, or once it has been seen what they do, the second. */
 const PATIENCE = 2
 const LONG_PATIENCE = 5
 
@@ -90,6 +96,7 @@ const PROBE_MS = 5_000
 /** Keeps one socket open, with attempts and waits between them. */
 export class Connection {
   readonly #options: ConnectionOptions
+  readonly #WebSocket: WebSocketClass | undefined
   readonly #stopListening: (() => void)[]
   /** Of the attempt or the open connection; null while waiting and while the address is asked for. */
   #socket: Socket | null = null
@@ -97,7 +104,7 @@ export class Connection {
   /** Attempts since the last good connection. */
   #attempts = 0
   #openedAtMs = 0
-  /** Sockets in a row that never opened; one that was given no answer counts twice. */
+  /** Sockets in a row that never opened; one that was given no answer counts for as many as it takes. */
   #failures = 0
   #patience = PATIENCE
   /** HTTP in the place of sockets; null while they are tried. */
@@ -111,6 +118,7 @@ export class Connection {
   /** Starts at once. */
   constructor(options: ConnectionOptions) {
     this.#options = options
+    this.#WebSocket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined)
     this.#stopListening = [
       listenToWindow("online", this.#retryNow),
       listenToDocument("visibilitychange", this.#retryNow),
@@ -169,8 +177,8 @@ export class Connection {
 
   /** A socket or HTTP, see fallback.ts. */
   async #choose(): Promise<void> {
-    const { mayFallBack, WebSocket = globalThis.WebSocket as WebSocketClass | undefined } = this.#options
-    if (!mayFallBack || this.#fallback !== null) return
+    const WebSocket = this.#WebSocket
+    if (!this.#options.mayFallBack || this.#fallback !== null) return
     if (WebSocket !== undefined && this.#failures < this.#patience) return
     this.#failures = 0
     try {
@@ -186,9 +194,8 @@ export class Connection {
   }
 
   #open({ url, protocols }: Address): void {
-    const { WebSocket = globalThis.WebSocket as WebSocketClass, onError } = this.#options
     const fallback = this.#fallback
-    const socket = (fallback?.open(url, protocols) ?? new WebSocket(url, protocols)) as Socket
+    const socket = (fallback?.open(url, protocols) ?? new this.#WebSocket!(url, protocols)) as Socket
     this.#socket = socket
     socket.binaryType = "arraybuffer"
     // A socket that was given up may still tell of its end.
@@ -200,11 +207,14 @@ export class Connection {
     }
     socket.onmessage = ({ data }) => isCurrent() && this.#received(data)
     socket.onclose = ({ code, reason }) => isCurrent() && this.#lose({ code, reason })
-    socket.onerror = (event) => isCurrent() && onError(event)
-    this.#connectTimeout = setTimeout(() => {
-      this.#failures++
-      this.restart("no answer")
-    }, CONNECT_TIMEOUT_MS)
+    socket.onerror = (event) => isCurrent() && this.#options.onError(event)
+    this.#connectTimeout = setTimeout(
+      () => {
+        if (!fallback) this.#failures = this.#patience = LONG_PATIENCE
+        this.restart("no answer")
+      },
+      fallback || this.#patience > PATIENCE ? CONNECT_TIMEOUT_MS : FIRST_ANSWER_MS,
+    )
   }
 
   #wait(): Promise<void> {
@@ -230,7 +240,7 @@ export class Connection {
   #opened(): void {
     clearTimeout(this.#connectTimeout)
     this.#openedAtMs = Date.now()
-    if (this.#fallback === null) this.#patience = LONG_PATIENCE
+    if (!this.#fallback) this.#patience = LONG_PATIENCE
     this.#heartbeat = setInterval(() => this.#ping(this.#options.heartbeatMs), this.#options.heartbeatMs)
     this.#options.onOpen()
   }

@@ -2,8 +2,9 @@
  * What a connection does where no WebSocket opens: it goes over HTTP, and tries the socket again beside that.
  *
  * It goes over HTTP after two sockets in a row that never opened, or where there is no class for them; after five on a page
- * that has had one, because a server that starts anew refuses some. One that was given no answer at all counts twice. Where
- * HTTP does not open either, the next attempts are sockets again: then it was not the network that minds them.
+ * that has had one, because a server that starts anew refuses some. One that was given no answer at all is enough; the first
+ * of these on a page that has had none is given up early. Where HTTP does not open either, the next attempts are sockets
+ * again, with more time: then it was not the network that minds them.
  *
  * What streams is preferred. Where an answer is held back until its end, or where two streams in a row are cut within a
  * minute, the page asks again and again instead, and leaves an answer silent for half as long as those were.

@@ -17,7 +17,7 @@ import { SECRET } from "./secret.ts"
 
 /** A network: what it does, and what our provider goes over on it. */
 const NETWORKS: readonly [string, Partial<HttpProxy>, "stream" | "poll"][] = [
-  ["answers upgrades with 502", { upgrades: 502 }, "stream"],
+  ["swallows upgrades", { upgrades: "nothing" }, "stream"],
   ["answers upgrades with 400, and cuts what is silent", { upgrades: 400, idleMs: 2_500 }, "poll"],
   [
     "answers upgrades with 200, and holds answers back until they end",

@@ -8,6 +8,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { WebsocketProvider } from "y-websocket"
 import * as Y from "yjs"
+import { startHttpProxy } from "../kit/http-proxy.ts"
 import { startProxy, type TcpProxy } from "../kit/proxy.ts"
 import { startServer, type TestServer, until } from "../kit/server.ts"
 import { launchBrowser } from "./browser.ts"
@@ -72,6 +73,27 @@ describe("rich text", () => {
       await shows(page, ".content", "hello world")
     }
     await page.close()
+  })
+
+  it("[C3] is written through a network that swallows upgrades, and on a socket as soon as one opens", async () => {
+    const network = await startHttpProxy(server.url)
+    network.upgrades = "nothing"
+    const base = network.docs.replace(/^ws(.*)\/docs$/, "http$1")
+    const docId = newId()
+    const [page, other] = await Promise.all([open(cem, "rich", docId, base), open(bo, "rich", docId)])
+    await page.click(".content")
+    await page.keyboard.type("over HTTP")
+    await shows(other, ".content", "over HTTP")
+    await isSaved(page)
+    expect([network.opened, (network.requests.PATCH ?? 0) > 0]).toEqual([0, true])
+    network.upgrades = null
+    network.cut()
+    await until(() => network.opened > 1, "a socket was tried, and another one is used")
+    await isSaved(page)
+    await page.keyboard.type(", and on a socket")
+    await shows(other, ".content", "over HTTP, and on a socket")
+    await Promise.all([page.close(), other.close()])
+    await network.close()
   })
 
   it("leaves others' words standing when their paragraph's author undoes it", async () => {

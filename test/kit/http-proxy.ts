@@ -9,8 +9,8 @@ import { type AddressInfo, connect, type Socket } from "node:net"
 export interface HttpProxy {
   /** ws://127.0.0.1:port/docs */
   readonly docs: string
-  /** What upgrades are answered with; null: they go through. */
-  upgrades: 200 | 400 | 502 | null
+  /** What upgrades are answered with; "nothing": they are swallowed; null: they go through. */
+  upgrades: 200 | 400 | 502 | "nothing" | null
   /** So many bytes of an answer are held back, or all of it until its end; null: none. */
   holds: number | "all" | null
   /** An answer that brings nothing for so long, ms, is cut; null: none is. */
@@ -81,6 +81,7 @@ export async function startHttpProxy(upstream: string): Promise<HttpProxy> {
   const server = createServer(forward)
   server.on("upgrade", (request: IncomingMessage, client: Socket, head: Buffer) => {
     track(client, sockets)
+    if (proxy.upgrades === "nothing") return
     if (proxy.upgrades !== null) {
       client.end(`HTTP/1.1 ${proxy.upgrades} No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno`)
       return

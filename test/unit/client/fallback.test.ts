@@ -63,6 +63,38 @@ describe("the network lets no socket through", () => {
     expect(server.attempts.length).toBeGreaterThanOrEqual(6)
   })
 
+  it("[C3] waits 4 s for an answer to the first upgrade, and 20 s where HTTP brings none either", async () => {
+    const server = await relay()
+    vi.useFakeTimers()
+    const dialled: number[] = []
+    class Swallowed {
+      readyState = 0
+      constructor() {
+        dialled.push(Date.now())
+      }
+      close(): void {}
+    }
+    const passes = async (until: () => boolean) => {
+      const fromMs = Date.now()
+      while (!until() && Date.now() - fromMs < 60_000) await vi.advanceTimersByTimeAsync(100)
+      return Date.now() - fromMs
+    }
+    stubServer(OPENED)
+    const page = open(server, { WebSocketPolyfill: Swallowed })
+    const took = await passes(() => page.status === "connected")
+    expect(page.transport).toBe("stream")
+    expect(took).toBeGreaterThanOrEqual(4_000)
+    expect(took).toBeLessThan(5_000)
+
+    vi.stubGlobal("fetch", async () => new Response("<h1>Accept our terms</h1>"))
+    dialled.length = 0
+    open(server, { WebSocketPolyfill: Swallowed })
+    await passes(() => dialled.length === 3)
+    const [first, second, third] = dialled.map((at) => at - dialled[0]!)
+    expect(second! - first!).toBeLessThan(6_000)
+    expect(third! - second!).toBeGreaterThanOrEqual(20_000)
+  })
+
   it("[C3] is left alone where it was told so, and where HTTP does not work either", async () => {
     const server = await relay()
     server.refuse(503)
