@@ -131,6 +131,18 @@ export function grantFor(claims: Claims, need: Need): Grant {
   }
 }
 
+/** What of a grant for a document another one of the same subject gives as well. */
+export function narrow(grant: Grant, { rights, presence, roots }: Grant): Grant {
+  const both =
+    roots === undefined ? grant.roots : (grant.roots?.filter((root) => roots.includes(root)) ?? roots)
+  return {
+    ...grant,
+    rights: rights === "read" ? rights : grant.rights,
+    presence: grant.presence && presence,
+    ...(both !== undefined && { roots: both }),
+  }
+}
+
 /**
  * Whether a pattern of a token covers a document's name. A `*` at the end stands for any rest, slashes included;
  * anywhere else it is a character like others. A pattern never reaches from one party into another: without a

@@ -96,7 +96,7 @@ async function authorizeClient({ request, url, env, limits, grant, name }: Docum
     throw new SyncError("bad-request", 'authorization is "full" or "read-only".')
   if (typeof validForSeconds !== "number" || !(validForSeconds > 0))
     throw new SyncError("bad-request", "validForSeconds is a number above 0.")
-  const { subject: own, roots, historySinceMs, agent, onBehalfOf, admin } = grant
+  const { subject: own, roots, presence, historySinceMs, agent, onBehalfOf, admin } = grant
   // It names somebody, and gives out rights: who may only write themselves could pass for another.
   if (!admin)
     throw new SyncError("forbidden", `The token lacks the right "admin", which giving out tokens needs.`)
@@ -118,7 +118,7 @@ async function authorizeClient({ request, url, env, limits, grant, name }: Docum
       "This server signs no tokens, since it has no AUTH_SECRET; your backend does.",
     )
   const writes = authorization === "full"
-  const right = { id: name, rights: writes ? "write" : "read", presence: true } as const
+  const right = { id: name, rights: writes ? "write" : "read", presence } as const
   const token = await mintToken(
     {
       subject,

@@ -7,7 +7,7 @@
  * who does not read echoes no probe. All together have a bound as well, since they lie in the room's own memory: who has not
  * asked for the longest time goes first.
  */
-import type { Grant } from "../access/rights.ts"
+import { type Grant, narrow } from "../access/rights.ts"
 import { asSyncError, SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
 import { type ChannelFrame, writeChannelFrame } from "../wire/bundle.ts"
@@ -49,11 +49,14 @@ export class Tunnels {
     this.#left = parts.left
   }
 
-  /** Hear what a request brings. @throws SyncError unavailable | forbidden */
+  /** Hear what a request brings, with the rights that both its token and the session's own give. @throws SyncError unavailable | forbidden */
   hear(session: string, body: Uint8Array, grant: Grant): void {
     const peer = this.#crowd.findNamed(session)
     if (peer === undefined) throw ended()
     checkOwner(peer.grant, grant)
+    const own = peer.grant
+    const heard = narrow(own, grant)
+    peer.grant = heard
     try {
       for (const frame of readUp(body)) {
         if (frame.type === "message") this.#dialogue.hear(peer, frame.message)
@@ -64,6 +67,8 @@ export class Tunnels {
       }
     } catch (thrown) {
       this.#crowd.refuse(peer, asSyncError(thrown))
+    } finally {
+      if (peer.grant === heard) peer.grant = own
     }
   }
 

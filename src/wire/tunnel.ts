@@ -15,7 +15,7 @@ import { SyncError } from "../errors.ts"
 import { type ChannelFrame, readChannelFrame, writeChannelFrame } from "./bundle.ts"
 import { readBytes } from "./fields.ts"
 
-/** The session: 128 random bits in hexadecimal. Whoever knows it, and is who opened it, speaks on it. */
+/** The session: 128 random bits in hexadecimal. Whoever knows it, and is who opened it, speaks on it, with no more rights than their own token gives. */
 export const SESSION_HEADER = "yurt-session"
 
 /**

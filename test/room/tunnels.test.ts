@@ -2,7 +2,9 @@
 import { runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { SignJWT } from "jose"
+import * as encoding from "lib0/encoding"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import * as Y from "yjs"
 import { revoke } from "../../src/access/revocations.ts"
 import { HttpSocket, type Way } from "../../src/client/http-socket.ts"
 import { routeDocuments } from "../../src/http/routes.ts"
@@ -182,6 +184,35 @@ it("[R4] [R5] hears on a session only who opened it", async () => {
   expect(asked.every(({ url }) => !url.includes("token") && !url.includes("session"))).toBe(true)
 })
 
+it.each<Way>(["stream", "poll"])(
+  "[R2] gives who speaks on a session no more than their own token, %s",
+  async (way) => {
+    const room = await openRoom({ peers: 1 })
+    const ada = await enter(room, way)
+    const session = asked[0]!.headers.get("yurt-session")!
+    const update = (text: string) => {
+      const doc = new Y.Doc()
+      doc.getText("text").insert(0, text)
+      const frame = encoding.createEncoder()
+      for (const part of [0, 2]) encoding.writeVarUint(frame, part)
+      encoding.writeVarUint8Array(frame, Y.encodeStateAsUpdate(doc))
+      return saying(...encoding.toUint8Array(frame))
+    }
+    const speak = async (rights: string, text: string) =>
+      ask(room, await sign(room.id, { rights }), {
+        method: "PATCH",
+        headers: by(session),
+        body: update(text),
+      })
+    expect((await speak("read", "stolen")).status).toBe(204)
+    await until(() => ada.refusals.length > 0, "it is refused")
+    expect((await speak("write", "own")).status).toBe(204)
+    await room.reads(0, "own")
+    ada.type("!")
+    await until(() => room.text(0).length === "own!".length, "Ada goes on as she may")
+  },
+)
+
 it.each<[string, RequestInit, number]>([
   ["no session", { method: "PATCH", body: saying(3) }, 400],
   ["a session that is no number", { headers: by("../../admin") }, 400],
@@ -231,7 +262,7 @@ it("[R3] counts what comes in one request as it counts frames", async () => {
   await until(async () => (await room.status()) !== null, "there is a document")
   const session = asked[0]!.headers.get("yurt-session")!
   const question = writeUp([{ channel: 0, type: "message", message: "nothing" }])
-  const flood = new Uint8Array(question.length * 310_000)
+  const flood = new Uint8Array(question.length * 330_000)
   for (let at = 0; at < flood.length; at += question.length) flood.set(question, at)
   await ask(room, await sign(room.id), { method: "PATCH", headers: by(session), body: flood })
   await until(() => mallory.closed, "Mallory is out")
