@@ -83,10 +83,21 @@ export class Database {
     }
   }
 
-  /** Read a small named value of the room; null where there is none. */
+  /** Read a small named value of the room; null where there is none, or it fails its checksum and is set aside (D6). */
   noted<Value extends SqlStorageValue>(key: string): Value | null {
     if (!this.#created) return null
-    return this.sql<{ value: Value }>("SELECT value FROM meta WHERE key = ?", key)[0]?.value ?? null
+    // A server from before may not have the column.
+    const [row] = this.sql<{ value: Value; crc?: number | null }>("SELECT * FROM meta WHERE key = ?", key)
+    if (row === undefined) return null
+    const { value, crc = null } = row
+    if (crc === null || crc === noteChecksum(value)) return value
+    this.write(() => {
+      const bytes = new TextEncoder().encode(String(value))
+      this.keepAside(`note ${key}`, { revision: 0, reason: "fails its checksum", bytes })
+      this.drop(key)
+      this.note("damaged", Date.now())
+    })
+    return key === "damaged" ? this.noted(key) : null
   }
 
   /** Forget a small named value. Joins the transaction of the turn. */
@@ -96,7 +107,7 @@ export class Database {
 
   /** Store a small named value. Joins the transaction of the turn. */
   note(key: string, value: SqlStorageValue): void {
-    this.write(() => this.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value))
+    this.write(() => this.#put(key, value))
   }
 
   /** A named value; empty where there is none, null where it fails its checksum. */
@@ -175,20 +186,30 @@ export class Database {
     if (this.damaged) this.note("damaged", null)
   }
 
+  #put(key: string, value: SqlStorageValue): void {
+    this.sql("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", key, value, noteChecksum(value))
+  }
+
   #migrate(): void {
-    const has = this.#created ? (this.noted<number>("schema") ?? 0) : 0
+    // Where the number was set aside, all steps were taken: only the newest have checksums.
+    const noted = this.noted<number>("schema")
+    const has = noted ?? (this.#created ? MIGRATIONS.length : 0)
     if (has > MIGRATIONS.length) {
       // A newer server was here, and has noted who may follow it.
       if ((this.noted<number>("opens_from") ?? has) <= MIGRATIONS.length) return
       throw new SyncError("internal", `Storage has schema ${has}; this server knows ${MIGRATIONS.length}`)
     }
-    for (let step = has; step < MIGRATIONS.length; step++) {
-      this.#storage.transactionSync(() => {
-        this.sql(MIGRATIONS[step]!)
-        this.sql("INSERT OR REPLACE INTO meta VALUES ('schema', ?), ('opens_from', ?)", step + 1, OPENS_FROM)
-      })
-    }
+    if (noted === MIGRATIONS.length) return
+    this.#storage.transactionSync(() => {
+      for (const step of MIGRATIONS.slice(has)) this.sql(step)
+      this.#put("schema", MIGRATIONS.length)
+      this.#put("opens_from", OPENS_FROM)
+    })
   }
+}
+
+function noteChecksum(value: SqlStorageValue): number {
+  return crc32(JSON.stringify(value))
 }
 
 /** Values of at most `valueBytes`; an empty input is one empty value (D5). */

@@ -656,11 +656,18 @@ export class Log {
             ? new Uint8Array(head.clocks)
             : null
     const snapshotClocks = this.#database.readValue("snapshot_clocks")
+    // A lost note must not hide the snapshot: its rows say the same, but for one that is missing.
+    const snapshotBytes =
+      this.noted<number>("snapshot_bytes") ??
+      this.#database.sql<{ n: number }>("SELECT total(length(bytes)) AS n FROM snapshot")[0]!.n
     return {
-      revision: Math.max(head?.revision ?? 0, this.noted<number>("revision") ?? 0),
+      revision: Math.max(
+        head?.revision ?? 0,
+        this.noted<number>("revision") ?? this.noted<number>("snapshot_revision") ?? 0,
+      ),
       at: Math.max(head?.at ?? 0, this.noted<number>("snapshot_at") ?? 0),
-      snapshotBytes: this.noted<number>("snapshot_bytes") ?? 0,
-      snapshotWeight: this.noted<number>("snapshot_weight") ?? this.noted<number>("snapshot_bytes") ?? 0,
+      snapshotBytes,
+      snapshotWeight: this.noted<number>("snapshot_weight") ?? snapshotBytes,
       snapshotClocks: snapshotClocks ?? NO_BYTES,
       logBytes: head?.log_bytes ?? 0,
       logRows: head?.log_rows ?? 0,

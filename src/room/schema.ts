@@ -3,7 +3,7 @@
  */
 
 /**
- * The steps of the schema, in order; a room takes those it lacks, each in a transaction with its number.
+ * The steps of the schema, in order; a room takes those it lacks, in a transaction with the number of the last.
  * `bytes` stands last in a row: SQLite then reads the columns before it without touching a large value's pages.
  */
 export const MIGRATIONS = [
@@ -85,6 +85,8 @@ export const MIGRATIONS = [
   // What of the past stands in the archive, under whose name, and what is to be removed there: see history/moving.ts.
   `ALTER TABLE past ADD COLUMN moved TEXT;
    CREATE TABLE past_gone (name TEXT PRIMARY KEY) WITHOUT ROWID;`,
+  // Checksums of small notes; NULL: from before.
+  "ALTER TABLE meta ADD COLUMN crc INTEGER",
 ]
 
 /**

@@ -183,7 +183,7 @@ export const KILLS: readonly Fault[] = [
       const { server } = await round.serveArchived()
       const id = round.id()
       const editors = await round.enter(server, id, 2)
-      const steps = ["sql done CREATE TABLE meta", "sql done INSERT OR REPLACE INTO meta VALUES .'schema'"]
+      const steps = ["sql done CREATE TABLE meta", "sql done INSERT OR REPLACE INTO meta VALUES"]
       await server.inject({ stop: `^${steps[round.below(steps.length)]}` })
       type(editors)
       await server.stopped()

@@ -170,8 +170,8 @@ it.each([
     const opened = storage.sql
       .exec("SELECT key, value FROM meta WHERE key IN ('schema', 'opens_from')")
       .toArray()
-    storage.sql.exec("UPDATE meta SET value = ? WHERE key = 'schema'", schema)
-    storage.sql.exec("UPDATE meta SET value = ? WHERE key = 'opens_from'", opensFrom)
+    storage.sql.exec("UPDATE meta SET value = ?, crc = NULL WHERE key = 'schema'", schema)
+    storage.sql.exec("UPDATE meta SET value = ?, crc = NULL WHERE key = 'opens_from'", opensFrom)
     if (opens) {
       const { replica } = openReplica(storage)
       replica.receive(newer!, delivery())
@@ -180,7 +180,7 @@ it.each([
     } else
       expect(() => openReplica(storage)).toThrow(`schema ${schema}; this server knows ${MIGRATIONS.length}`)
     for (const { key, value } of opened)
-      storage.sql.exec("UPDATE meta SET value = ? WHERE key = ?", value!, key!)
+      storage.sql.exec("UPDATE meta SET value = ?, crc = NULL WHERE key = ?", value!, key!)
     const { replica } = openReplica(storage)
     expect(replica.document().getText("A").toString()).toBe("A")
     expect(replica.document().getText("B").toString()).toBe(opens ? "B" : "")
@@ -197,10 +197,10 @@ it.each<["deleted" | "dropped", (log: Log) => void]>([
     doc.getText("A").insert(0, "A")
     replica.receive(Y.encodeStateAsUpdate(doc), delivery())
     replica.commit()
-    storage.sql.exec("UPDATE meta SET value = 99 WHERE key = 'schema'")
+    storage.sql.exec("UPDATE meta SET value = 99, crc = NULL WHERE key = 'schema'")
     end(new Log(storage, LIMITS))
     expect(openReplica(storage).replica.exists).toBe(false)
-    storage.sql.exec("UPDATE meta SET value = ? WHERE key = 'schema'", MIGRATIONS.length)
+    storage.sql.exec("UPDATE meta SET value = ?, crc = NULL WHERE key = 'schema'", MIGRATIONS.length)
   })
 })
 
