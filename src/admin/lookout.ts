@@ -16,6 +16,13 @@ const DAY_MS = 24 * 3_600_000
 const USED = Object.keys(UNUSED) as (keyof Used)[]
 const SUMS = USED.map((name) => `sum(${name}) AS ${name}`).join(", ")
 
+/** What one use of each costs: the price is their sum. */
+const DOLLARS = USED.map((name) => `${dollars({ ...UNUSED, [name]: 1 })} * sum(${name})`).join(" + ")
+
+/** What is summed over all lines, so that nobody has to read them. */
+const SIZES = ["documents", "open", "bytes", "waiting"] as const
+type Sizes = { [Name in (typeof SIZES)[number]]: number }
+
 /** As a row has it. */
 type Sums = { [Name in keyof Used]: number }
 
@@ -30,6 +37,8 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
       CREATE TABLE IF NOT EXISTS line (
         document TEXT PRIMARY KEY, report TEXT NOT NULL, peers INTEGER NOT NULL, trouble INTEGER NOT NULL, value TEXT NOT NULL
       ) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS line_shown ON line (document) WHERE peers > 0 OR trouble = 1;
+      CREATE TABLE IF NOT EXISTS total (id INTEGER PRIMARY KEY, ${SIZES.map((name) => `${name} INTEGER NOT NULL`)});
       CREATE TABLE IF NOT EXISTS used (
         day TEXT NOT NULL, document TEXT NOT NULL, ${USED.map((name) => `${name} REAL NOT NULL`).join(", ")},
         PRIMARY KEY (day, document)
@@ -44,16 +53,26 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
       CREATE TABLE IF NOT EXISTS trace (
         subject TEXT NOT NULL, document TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (subject, document)
       ) WITHOUT ROWID;`)
+    // The lines of a server that kept no sums are counted once.
+    if (this.#rows("SELECT 1 FROM total").length === 0)
+      this.#sql.exec(
+        `INSERT INTO total SELECT 1, count(*), ifnull(sum(peers > 0), 0), ifnull(sum(json_extract(value, '$.bytes')), 0),
+           ifnull(sum(json_extract(value, '$.waiting')), 0) FROM line WHERE value != ''`,
+      )
   }
 
   async report({ id, document, line, used, counts, audit }: Report): Promise<void> {
-    const before = this.#rows<{ report: string }>("SELECT report FROM line WHERE document = ?", document)[0]
+    const query = "SELECT report, value FROM line WHERE document = ?"
+    const before = this.#rows<{ report: string; value: string }>(query, document)[0]
     // Its answer was lost, not the report.
     if (before?.report === id) return
     this.ctx.storage.transactionSync(() => {
       const { peers = 0 } = line ?? {}
       const lags = line?.archiveError !== null && line?.archiveError !== undefined
       const trouble = line !== null && (line.damaged || lags) ? 1 : 0
+      const [was, is] = [sizesOf(readLine(before?.value ?? "")), sizesOf(line)]
+      const change = SIZES.map((name) => `${name} = ${name} + ?`)
+      this.#sql.exec(`UPDATE total SET ${change}`, ...SIZES.map((name) => is[name] - was[name]))
       // Of a document that is deleted a line stays for its report's id, and is shown nowhere.
       this.#sql.exec(
         "INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?)",
@@ -68,13 +87,18 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
 
   async lines({ only, search, cursor, limit }: LinesAsk): Promise<{ lines: Line[]; cursor: string | null }> {
     const wanted = only === "open" ? "peers > 0" : only === "trouble" ? "trouble = 1" : "1"
+    // So many are looked through; where there are more, it goes on from there, whatever was found.
+    const [end] = this.#rows<{ document: string }>(
+      `SELECT document FROM line WHERE document > ? AND ${wanted} ORDER BY document LIMIT 1 OFFSET ?`,
+      ...[cursor ?? "", this.#limits.adminSearch - 1],
+    )
     const rows = this.#rows<{ value: string }>(
-      `SELECT value FROM line WHERE document > ? AND value != '' AND instr(lower(document), ?) > 0 AND ${wanted}
-       ORDER BY document LIMIT ?`,
-      ...[cursor ?? "", search.toLowerCase(), limit + 1],
+      `SELECT value FROM line WHERE document > ? AND (? IS NULL OR document <= ?) AND value != ''
+         AND instr(lower(document), ?) > 0 AND ${wanted} ORDER BY document LIMIT ?`,
+      ...[cursor ?? "", end?.document ?? null, end?.document ?? null, search.toLowerCase(), limit + 1],
     )
     const lines = rows.slice(0, limit).map(({ value }) => JSON.parse(value) as Line)
-    return { lines, cursor: rows.length > limit ? lines.at(-1)!.document : null }
+    return { lines, cursor: rows.length > limit ? lines.at(-1)!.document : (end?.document ?? null) }
   }
 
   async linesOf(documents: readonly string[]): Promise<Line[]> {
@@ -88,16 +112,13 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
 
   async costs({ days, limit }: { days: number; limit: number }) {
     const from = dayOf(Date.now() - (days - 1) * DAY_MS)
-    const documents = this.#rows<Sums & { document: string; value: string | null }>(
-      `SELECT used.document, line.value, ${SUMS} FROM used LEFT JOIN line ON line.document = used.document
-       WHERE day >= ? GROUP BY used.document`,
-      from,
-    )
-      .map(({ value, ...cost }): Cost => {
-        const bytes = value === null || value === "" ? 0 : (JSON.parse(value) as Line).bytes
-        return { ...cost, bytes }
-      })
-      .sort((one, other) => dollars(other) - dollars(one))
+    const documents = this.#rows<Sums & { document: string }>(
+      `SELECT document, ${SUMS} FROM used WHERE day >= ? GROUP BY document ORDER BY ${DOLLARS} DESC LIMIT ?`,
+      ...[from, limit],
+    ).map(({ document, ...used }): Cost => {
+      const [row] = this.#rows<{ value: string }>("SELECT value FROM line WHERE document = ?", document)
+      return { document, ...used, bytes: sizesOf(readLine(row?.value ?? "")).bytes }
+    })
     const byDay = this.#rows<Sums & { day: string }>(
       `SELECT day, ${SUMS} FROM used WHERE day >= ? GROUP BY day ORDER BY day`,
       from,
@@ -105,23 +126,21 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
     const used = byDay.map(({ day, ...used }) => ({ day, used }))
     return {
       from,
-      documents: documents.slice(0, limit),
+      documents,
       total: used.map((one) => one.used).reduce(addUsed, UNUSED),
       days: used,
     }
   }
 
   async samples(): Promise<[string, number][]> {
-    const [sums] = this.#rows<{ n: number; open: number; bytes: number | null; waiting: number | null }>(
-      `SELECT count(*) AS n, sum(peers > 0) AS open, sum(json_extract(value, '$.bytes')) AS bytes,
-         sum(json_extract(value, '$.waiting')) AS waiting FROM line WHERE value != ''`,
-    )
+    const [sums] = this.#rows<Sizes>("SELECT * FROM total")
     const connections = new Map<string, number>()
     let lag = 0
     let lagging = 0
     let damaged = 0
-    for (const { value } of this.#rows<{ value: string }>(
-      "SELECT value FROM line WHERE value != '' AND (peers > 0 OR trouble = 1)",
+    // One by one: they may be many.
+    for (const { value } of this.#sql.exec<{ value: string }>(
+      "SELECT value FROM line WHERE peers > 0 OR trouble = 1",
     )) {
       const line = JSON.parse(value) as Line
       for (const { rights, dialect } of line.people) {
@@ -141,7 +160,7 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
       ["yurt_rooms_damaged", damaged],
       ["yurt_rooms_lagging", lagging],
       ["yurt_archive_lag_revisions", lag],
-      ["yurt_documents", sums?.n ?? 0],
+      ["yurt_documents", sums?.documents ?? 0],
       ["yurt_document_bytes", sums?.bytes ?? 0],
       ["yurt_waiting_updates", sums?.waiting ?? 0],
       ...Object.entries(this.#counted()),
@@ -281,6 +300,16 @@ export class Lookout extends DurableObject<LookoutEnv & Cloudflare.Env> implemen
   #rows<Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]): Row[] {
     return this.#sql.exec<Row>(query, ...bindings).toArray()
   }
+}
+
+/** A line as it is stored; null: of a document that is deleted. */
+function readLine(value: string): Line | null {
+  return value === "" ? null : (JSON.parse(value) as Line)
+}
+
+function sizesOf(line: Line | null): Sizes {
+  if (line === null) return { documents: 0, open: 0, bytes: 0, waiting: 0 }
+  return { documents: 1, open: line.peers > 0 ? 1 : 0, bytes: line.bytes, waiting: line.waiting }
 }
 
 /** The day of a time, UTC. */

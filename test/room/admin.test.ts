@@ -496,6 +496,57 @@ describe("[O1] all rooms", () => {
     expect(entries).toHaveLength(1)
   })
 
+  it("[B1] a search looks through so many and goes on from there, and sums are kept, not counted", async () => {
+    const lookout = env.Lookout.getByName(freshId())
+    const used = { messages: 0, requests: 0, alarms: 0, rowsRead: 0, rowsWritten: 0, awakeMs: 0 }
+    const room = await watched([ADA])
+    room.type(0, "a")
+    await room.saves(0)
+    await room.leave(0)
+    const model = await reported(room.id, ({ peers }) => peers === 0)
+    const tell = (document: string, change: object | null) => {
+      const line = change === null ? null : ({ ...model, document, peers: 0, bytes: 10, ...change } as never)
+      return lookout.report({ id: freshId(), document, line, used, counts: {}, audit: [] })
+    }
+    const sampled = async (name: string) => (await lookout.samples()).find(([sample]) => sample === name)?.[1]
+    for (let i = 0; i < 30; i++) await tell(`room-${10 + i}`, { peers: i % 2 })
+    await tell("room-10", { bytes: 25 })
+    await tell("room-11", null)
+    expect(await sampled("yurt_documents")).toBe(29)
+    expect(await sampled("yurt_document_bytes")).toBe(28 * 10 + 25)
+    expect(await sampled("yurt_rooms_open")).toBe(14)
+    await runInDurableObject(lookout as never, (one: object, state) => {
+      // Kept by an older server, that had no sums.
+      state.storage.sql.exec("DELETE FROM total")
+      Reflect.construct(one.constructor, [state, env])
+    })
+    expect(await sampled("yurt_documents")).toBe(29)
+    expect(await sampled("yurt_document_bytes")).toBe(28 * 10 + 25)
+    const plans = await runInDurableObject(lookout as never, (_, { storage }) =>
+      ["peers > 0", "trouble = 1", "peers > 0 OR trouble = 1"].flatMap((where) =>
+        storage.sql
+          .exec<{ detail: string }>(
+            `EXPLAIN QUERY PLAN SELECT value FROM line WHERE document > '' AND (${where})`,
+          )
+          .toArray()
+          .map(({ detail }) => detail),
+      ),
+    )
+    for (const plan of plans) expect(plan).toContain("line_shown")
+    // Nothing is found in the first ten thousand.
+    await runInDurableObject(lookout as never, (_, { storage }) => {
+      storage.sql.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10100)
+        INSERT INTO line SELECT 'a-' || i, '', 0, 0, (SELECT value FROM line WHERE document = 'room-12') FROM n`)
+    })
+    const ask = { only: null, search: "ROOM-39", limit: 10 } as const
+    const first = await lookout.lines({ ...ask, cursor: null })
+    expect(first.lines).toEqual([])
+    expect(first.cursor).not.toBeNull()
+    const { lines, cursor } = await lookout.lines({ ...ask, cursor: first.cursor })
+    expect([lines.map(({ document }) => document), cursor]).toEqual([["room-39"], null])
+    expect((await lookout.lines({ ...ask, only: "open", cursor: null })).lines).toHaveLength(1)
+  })
+
   it("[B1] what is older than the audit is kept goes", async () => {
     const lookout = env.Lookout.getByName("all")
     const document = freshId()
