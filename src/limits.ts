@@ -253,7 +253,10 @@ export const LIMITS = {
   archiveBatchChunks: 8,
   /** Times a call to D1, R2 or Postgres looks again because somebody else wrote between its look and its write. */
   archiveAttempts: 10,
-  /** What a write to D1 left behind that ended half-way is swept after this long, ms; far beyond the life of any call. */
+  /**
+   * What a write to D1 that ended half-way left behind, or one to R2 that landed after the deletion of what it wrote, is
+   * swept after this long, ms; far beyond the life of any call.
+   */
   archiveOrphanMs: 60 * 60_000,
   /** Bytes that travel to or from Postgres in one message. A larger document goes in parts, so that memory holds one part as text at a time. */
   postgresPartBytes: 4 * MB,

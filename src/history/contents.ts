@@ -45,11 +45,16 @@ export function touchContents(tables: Tables): void {
   if (tables.noted(NOTE) !== null) tables.note(NOTE, STALE)
 }
 
+/** What the archive has of them, or is about to have. */
+export function keptContents(tables: Tables): string[] {
+  return tables.noted(NOTE) === null ? [] : [contentsOf(tables.noted<string>("writer") ?? "")]
+}
+
 /** They are dropped here. @returns what of them is to be removed from the archive */
 export function leaveContents(tables: Tables): string[] {
-  if (tables.noted(NOTE) === null) return []
-  tables.note(NOTE, null)
-  return [contentsOf(tables.noted<string>("writer") ?? "")]
+  const kept = keptContents(tables)
+  if (kept.length > 0) tables.note(NOTE, null)
+  return kept
 }
 
 /** Store them. @param put keeps bytes under a name */

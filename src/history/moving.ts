@@ -11,7 +11,7 @@
 import { crc32 } from "node:zlib"
 import { SyncError } from "../errors.ts"
 import type { Limits } from "../limits.ts"
-import { leaveContents } from "./contents.ts"
+import { keptContents, leaveContents } from "./contents.ts"
 import type { Piece, Tables } from "./segments.ts"
 
 /** A part of a piece, and what it is called in the archive. */
@@ -112,6 +112,14 @@ export class Moving {
   /** What is to be removed from the archive: names, or how they begin. */
   gone(): string[] {
     return this.#tables.rows<{ name: string }>("SELECT name FROM past_gone").map(({ name }) => name)
+  }
+
+  /** Which of these names in the archive belong to nothing that is kept. */
+  strays(names: readonly string[]): string[] {
+    const pieces = this.#tables.rows<Piece>("SELECT * FROM past WHERE moved IS NOT NULL")
+    const parts = pieces.flatMap((piece) => this.parts(piece, piece.moved!))
+    const known = new Set([...parts.map(({ name }) => name), ...keptContents(this.#tables)])
+    return names.filter((name) => !known.has(name))
   }
 
   /** It was removed there. */

@@ -92,7 +92,7 @@ export function listChores<P extends Peer>(room: {
     {
       name: "move the past",
       // Of a deleted document the archive is told first.
-      dueAtMs: () => now(mover.isDue && !archivist.outbox.ledger.deleting),
+      dueAtMs: () => (archivist.outbox.ledger.deleting ? null : mover.dueAtMs),
       run: () => mover.run(),
     },
     {

@@ -19,6 +19,9 @@ import type { Aside } from "./aside.ts"
 import type { Emit } from "./events.ts"
 import type { Log } from "./log.ts"
 
+/** When what was removed is looked for again, ms since 1970: a write that was given up may have landed after its removal. */
+const SWEEP = "past_sweep"
+
 /** Moves parts of a room's past out, and fetches them. */
 export class Mover {
   readonly #name: string
@@ -43,12 +46,13 @@ export class Mover {
     this.#emit = emit
   }
 
-  /** Whether there is something to move out, or to remove there. */
-  get isDue(): boolean {
-    if (this.#store === undefined) return false
+  /** When there is something to move out, or to remove there, ms since 1970; null: there is not. */
+  get dueAtMs(): number | null {
+    if (this.#store === undefined) return null
     const { bytes, movedBytes, gone } = this.#log.past.size
-    if (gone > 0 || bytes - movedBytes > this.#limits.pastHereBytes) return true
-    return areContentsDue(this.#log.tables, movedBytes > 0)
+    const isDue = gone > 0 || bytes - movedBytes > this.#limits.pastHereBytes
+    if (isDue || areContentsDue(this.#log.tables, movedBytes > 0)) return Date.now()
+    return this.#log.noted<number>(SWEEP)
   }
 
   /**
@@ -60,12 +64,20 @@ export class Mover {
     const store = this.#store
     const { moving } = this.#log.past
     if (store === undefined) return
-    for (const name of moving.gone()) {
+    const writer = this.#log.writer
+    const gone = moving.gone()
+    for (const name of gone) {
       await store.remove(this.#name, name, patient())
       moving.removed(name)
     }
+    if (gone.length > 0) this.#log.note(SWEEP, Date.now() + this.#limits.archiveOrphanMs)
+    else if ((this.#log.noted<number>(SWEEP) ?? Infinity) <= Date.now()) {
+      for (const name of moving.strays(await store.list(this.#name, `${writer}/`, patient())))
+        await store.remove(this.#name, name, patient())
+      this.#log.drop(SWEEP)
+    }
     await this.#moveOldest(store)
-    const { tables, writer, past } = this.#log
+    const { tables, past } = this.#log
     if (!areContentsDue(tables, past.size.movedBytes > 0)) return
     const page = { cursor: null, limit: TOLD_VERSIONS, notBeforeMs: 0 }
     const { versions } = new Versions(tables, this.#limits).list(page)

@@ -1,5 +1,6 @@
 /** Parts of the past that stand in the archive (H6): they are read like others, and the present needs none of them (D7). */
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, vi } from "vitest"
+import * as Y from "yjs"
 import { renameOrigins } from "../../../src/admin/person.ts"
 import { contentsOf } from "../../../src/history/contents.ts"
 import type { Limits } from "../../../src/limits.ts"
@@ -78,9 +79,9 @@ describe("[H6] the past that was moved out", () => {
   })
 
   it("leaves no more here than its budget, and every state, author and way back as it was", async () => {
-    expect(room.mover.isDue).toBe(true)
+    expect(room.mover.dueAtMs).not.toBeNull()
     await room.mover.run()
-    expect(room.mover.isDue).toBe(false)
+    expect(room.mover.dueAtMs).toBeNull()
     const { bytes, movedBytes } = room.past.status
     expect(bytes - movedBytes).toBeLessThanOrEqual(2_000)
     expect(movedBytes).toBeGreaterThan(4_000)
@@ -155,18 +156,49 @@ describe("[H6] the past that was moved out", () => {
     const before = segments.size
     const [revision] = [...states.keys()].slice(-8)
     await room.past.answerAside("prune", { before: String(revision) }, ADMIN)
-    expect(room.mover.isDue).toBe(true)
+    expect(room.mover.dueAtMs).not.toBeNull()
     await room.mover.run()
     expect(kept()).toEqual(expected())
     expect(segments.size).toBeLessThan(before)
     expect(await textAt(revision!)).toBe(states.get(revision!))
     room.replica.erase()
     room.past.forget()
-    expect(room.mover.isDue).toBe(true)
+    expect(room.mover.dueAtMs).not.toBeNull()
     room.restart()
     await room.mover.run()
     expect(kept()).toEqual([])
-    expect(room.mover.isDue).toBe(false)
+  })
+
+  it("[D8] goes also where a write that was given up lands after the deletion, and nothing else with it", async () => {
+    await room.mover.run()
+    const [late] = [...segments]
+    room.replica.erase()
+    room.past.forget()
+    await room.mover.run()
+    segments.set(...late!)
+    // The next document under the id has a past as well.
+    const next = new Y.Doc()
+    for (let i = 0; i < 60; i++) {
+      const before = Y.encodeStateVector(next)
+      // Something that does not compress.
+      next.getText("text").insert(0, Array.from({ length: 20 }, () => crypto.randomUUID()).join(""))
+      room.take(Y.encodeStateAsUpdate(next, before), "ada")
+      room.commit()
+    }
+    room.replica.compact()
+    await room.mover.run()
+    expect(kept()).toEqual([...expected(), late![0]].sort())
+    expect(expected().length).toBeGreaterThan(0)
+    room.restart()
+    expect(room.mover.dueAtMs! - Date.now()).toBeGreaterThan(0)
+    vi.useFakeTimers({ now: room.mover.dueAtMs!, toFake: ["Date"] })
+    try {
+      await room.mover.run()
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(kept()).toEqual(expected())
+    expect(room.mover.dueAtMs).toBeNull()
   })
 
   it("[D7] does not move out what is damaged", async () => {
@@ -197,16 +229,16 @@ describe("[H6] the past that was moved out", () => {
       ...{ name: "draft", meta: null, atMs: 1 },
     })
     const now = keepVersion("today")
-    expect(room.mover.isDue).toBe(true)
+    expect(room.mover.dueAtMs).not.toBeNull()
     await room.mover.run()
-    expect(room.mover.isDue).toBe(false)
+    expect(room.mover.dueAtMs).toBeNull()
 
     await lose()
     expect(named()).toEqual([now, old])
     expect(await textAt(first!)).toBe(states.get(first!))
     room.past.answer("changeVersion", { id: old.id, name: "the first draft", meta: undefined }, ADMIN)
     // Its own writer says whose parts it goes on with.
-    expect(room.mover.isDue).toBe(true)
+    expect(room.mover.dueAtMs).not.toBeNull()
     await room.mover.run()
     expect(kept()).toContain(contentsOf(room.log.writer))
 
