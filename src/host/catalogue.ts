@@ -2,7 +2,8 @@
  * The catalogue: which documents this server holds, for a server without a database. The rooms' own storage is all
  * there is of the documents; what is kept here is a line about each, so that they can be listed.
  *
- * One Durable Object for all, and all nodes of a cluster. A room tells it at most every 30 s, as it would tell an archive.
+ * One Durable Object for all, and all nodes of a cluster. A room tells it at most every 30 s, as it would tell an archive; what
+ * arrives late does not replace what was told after it (A3). A lower revision that is younger does: the room began anew.
  */
 import { DurableObject } from "cloudflare:workers"
 import type { Archive, ArchiveEntry, ArchivePage, IndexPage } from "../archive/archive.ts"
@@ -31,7 +32,13 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
   }
 
   async note({ id, revision, bytes, updatedAt }: ArchiveEntry): Promise<void> {
-    this.#sql.exec("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", id, revision, bytes, updatedAt)
+    // While this object's node is missed, a room's call times out and is made again: they may arrive in any order.
+    this.#sql.exec(
+      `INSERT INTO entry VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
+         SET revision = excluded.revision, bytes = excluded.bytes, updated_at = excluded.updated_at
+         WHERE excluded.revision >= revision OR excluded.updated_at > updated_at`,
+      ...[id, revision, bytes, updatedAt],
+    )
   }
 
   async strike(id: string): Promise<void> {

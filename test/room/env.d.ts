@@ -11,6 +11,7 @@ declare namespace Cloudflare {
     readonly Counter: DurableObjectNamespace<import("./worker.ts").Counter>
     readonly Watched: DurableObjectNamespace<import("./worker.ts").Watched>
     readonly Lookout: DurableObjectNamespace<import("../../src/admin.ts").Lookout>
+    readonly Catalogue: DurableObjectNamespace<import("../../src/host/catalogue.ts").Catalogue>
     readonly Registry: DurableObjectNamespace<import("../../src/access/registry.ts").Registry>
   }
 }

@@ -25,10 +25,12 @@ export interface Env {
   readonly Registry: DurableObjectNamespace<Registry>
   readonly Watched: DurableObjectNamespace<Watched>
   readonly Lookout: DurableObjectNamespace<Lookout>
+  readonly Catalogue: DurableObjectNamespace<import("../../src/host/catalogue.ts").Catalogue>
 }
 
 export { Registry } from "../../src/access/registry.ts"
 export { Lookout } from "../../src/admin.ts"
+export { Catalogue } from "../../src/host/catalogue.ts"
 
 /** What the archive does next: fail this many calls, or hang in all of them until released. And what happened so far. */
 export const faults = {

@@ -1,0 +1,31 @@
+/** The list of a server without a database: what rooms tell it, in whatever order that arrives. */
+import { env } from "cloudflare:workers"
+import { expect, it } from "vitest"
+import { catalogueArchive } from "../../src/host/catalogue.ts"
+import { freshId } from "./vocabulary.ts"
+
+const NEVER = new AbortController().signal
+
+it("[A3] keeps what was told last where an earlier call arrives after it, as from a room whose node was missed", async () => {
+  const stub = env.Catalogue.getByName(freshId())
+  const archive = catalogueArchive(() => stub)
+  const tell = (revision: number, updatedAtMs: number, bytes = revision) => {
+    const update = new Uint8Array(bytes)
+    const rest = { writer: "w", sidecar: null, json: () => null, text: () => null }
+    return archive.store("notes", { revision, updatedAtMs, update, ...rest }, null, NEVER)
+  }
+  const listed = async () => {
+    const { documents } = await archive.list({ cursor: null, limit: 10 }, NEVER)
+    return documents.map(({ revision, bytes }) => [revision, bytes])
+  }
+  await tell(5, 1_000)
+  await tell(9, 3_000)
+  await tell(7, 2_000)
+  expect(await listed()).toEqual([[9, 9]])
+  // The same again, after a restart with another clock.
+  await tell(9, 2_500, 10)
+  expect(await listed()).toEqual([[9, 10]])
+  // A room that was lost counts anew.
+  await tell(2, 4_000)
+  expect(await listed()).toEqual([[2, 2]])
+})
