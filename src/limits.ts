@@ -49,8 +49,11 @@ export const LIMITS = {
   /** The same for bytes. */
   byteBurst: 64 * MB,
   bytesPerSecond: 4 * MB,
-  /** A step 1 with something in it costs this many frames: it hydrates the document. */
-  step1Frames: 100,
+  /**
+   * A step 1 with something in it costs this many frames, since it hydrates the document and reads all of its deletions: 30 ms
+   * where there are 30,000 of them. So a hundred at once, and then five in three seconds.
+   */
+  step1Frames: 3_000,
   /** A fresh token costs this many frames, since the registries are asked: ten at once, and then one in six seconds. */
   renewalFrames: 30_000,
 
@@ -156,6 +159,13 @@ export const LIMITS = {
   probeBytes: 1 * MB,
   /** ... and closed when this many went out without one. */
   unreadBytes: 8 * MB,
+  /**
+   * All receivers of a room together may leave so much unread, bytes, besides first answers: a quarter of a Durable Object's
+   * memory. Above it relays wait until enough is read, or who was asked `probeMs` ago is closed.
+   */
+  roomUnreadBytes: 32 * MB,
+  /** A reader shows within this that it reads, ms, also on a slow line. */
+  probeMs: 5_000,
   /** A larger answer to a step 1 is one of those ... */
   deliveryFloorBytes: 128 * KB,
   /** ... of which so many bytes are on their way at once: what peers have not read yet lies in the room's memory. */

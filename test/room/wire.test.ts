@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test"
 import * as encoding from "lib0/encoding"
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
@@ -42,6 +43,35 @@ describe("[W1] a frame that cannot be read closes its socket with 4400, and dist
       await room.saves(1)
     })
   }
+})
+
+it("[B1] [F3] bounds what all sockets together leave unread: those that never read go, the readers stay", async () => {
+  const room = await openRoom({ peers: 4, ours: true })
+  await runInDurableObject(room.stub as never, (instance: object) => {
+    Object.assign(Reflect.get(instance, "limits"), { roomUnreadBytes: 400 * 1024, probeMs: 300 })
+  })
+  for (let i = 0; i < 8; i++) (await room.knock(WRITER, { ours: true })).webSocket!.accept()
+  // Far below what one of them may leave unread: 8 MB.
+  for (let i = 1; i <= 6; i++) {
+    room.type(0, "x".repeat(100 * 1024))
+    for (const reader of [1, 2, 3]) await room.reads(reader, room.text(0))
+  }
+  await until(async () => (await room.connections()) <= 4 + 4, "as many are left as the bound has room for")
+  expect(room.visitors.map(({ closed }) => closed)).toEqual([null, null, null, null])
+  room.type(3, "!")
+  await room.reads(1, room.text(3))
+})
+
+it("[B3] closes who asks over and over what its document lacks, and disturbs nobody", async () => {
+  const room = await openRoom({ peers: 3, ours: true })
+  const question = new Uint8Array([0, 0, 3, 1, 5, 1])
+  for (let i = 0; i < 90; i++) room.visitors[1]!.send(question)
+  room.type(1, "a")
+  await room.saves(1)
+  for (let i = 0; i < 100; i++) room.visitors[1]!.send(question)
+  expect(await room.closing(1)).toMatchObject({ code: 1013 })
+  room.type(0, "undisturbed")
+  await room.reads(2, room.text(0))
 })
 
 it("[W1] tells a stock client what was wrong, and hears it no more: from a close it would come back at once", async () => {
