@@ -14,9 +14,9 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url))
  * what is moved out of it into the archive, 9 KB are the tools of agents, 1.5 KB a socket over HTTP,
  * and 1 KB begins new documents.
  */
-const LIMIT_BYTES = 211 * 1024
+const LIMIT_BYTES = 212 * 1024
 
-it("keeps the Worker within 211 KB, every archive, export and import included", async () => {
+it("keeps the Worker within 212 KB, every archive, export and import included", async () => {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ["src/index.ts"],
