@@ -13,6 +13,7 @@ import { useLexicalComposerContext } from "@lexical/react/LexicalComposerContext
 import { COLLABORATION_TAG, HISTORIC_TAG, type LexicalEditor } from "lexical"
 import { useEffect } from "react"
 import * as Y from "yjs"
+import { cutCopies } from "./own-undo.ts"
 
 /** Where Lexical's collaboration plugin keeps its undo manager on the editor. */
 const UNDO_MANAGER = Symbol.for("@lexical/yjs/UndoManager")
@@ -33,6 +34,7 @@ export function OwnUndo({ doc }: { doc: Y.Doc }): null {
       manager.captureTransaction = (transaction) =>
         captureTransaction(transaction) && (transaction.origin === manager || !followsYjs)
       manager.deleteFilter = (item) => mayGo(item, doc)
+      cutCopies(manager)
     })
   }, [editor, doc])
   return null

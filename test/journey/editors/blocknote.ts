@@ -3,7 +3,7 @@ import { BlockNoteEditor } from "@blocknote/core"
 import YProvider from "y-partyserver/provider"
 import { yUndoPluginKey } from "y-prosemirror"
 import * as Y from "yjs"
-import { mayGo } from "../../../demo/own-undo.ts"
+import { takeBackOwn } from "../../../demo/own-undo.ts"
 import { docId, IMAGE, isSynced, place, user } from "./page.ts"
 
 const doc = new Y.Doc()
@@ -14,7 +14,7 @@ const editor = BlockNoteEditor.create({
 })
 editor.mount(place)
 // Its own takes a block away with the words of others in it.
-yUndoPluginKey.getState(editor.prosemirrorState).undoManager.deleteFilter = mayGo
+takeBackOwn(yUndoPluginKey.getState(editor.prosemirrorState).undoManager)
 provider.on("sync", isSynced)
 
 globalThis.doc = doc

@@ -6,7 +6,7 @@ import { createRoot } from "react-dom/client"
 import { createEditor, type Descendant, Editor, type Node, type NodeEntry, Transforms } from "slate"
 import { Editable, type RenderElementProps, type RenderLeafProps, Slate, withReact } from "slate-react"
 import * as Y from "yjs"
-import { mayGo } from "../../../demo/own-undo.ts"
+import { takeBackOwn } from "../../../demo/own-undo.ts"
 import { docId, IMAGE, isSynced, place, server, user } from "./page.ts"
 
 const doc = new Y.Doc()
@@ -24,14 +24,11 @@ const nodes = (...list: object[]) => list as Descendant[]
 function Page() {
   const editor = useMemo(() => {
     const editor = withReact(
-      withCursors(
-        withYHistory(withYjs(createEditor(), type, { autoConnect: false }), { deleteFilter: mayGo }),
-        provider.awareness!,
-        {
-          data: { ...user },
-        },
-      ),
+      withCursors(withYHistory(withYjs(createEditor(), type, { autoConnect: false })), provider.awareness!, {
+        data: { ...user },
+      }),
     )
+    takeBackOwn(editor.undoManager)
     const { isVoid, isInline, normalizeNode } = editor
     editor.isVoid = (element: Node) => kindOf(element) === "image" || isVoid(element)
     editor.isInline = (element: Node) => kindOf(element) === "link" || isInline(element)
