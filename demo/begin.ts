@@ -1,17 +1,19 @@
 /**
- * The first paragraph of a new document, made by the server: of two who open one at the same moment each page would make its own,
- * and the undo of whoever was first would take it away with the words of the other in it.
+ * What a new document begins with. Of two who open one at the same moment each page would make its own first paragraph, and the
+ * undo of whoever was first would take it away with the words of the other in it; what seed.ts writes is there once.
  */
-import { page, requestHeaders, requestUrl } from "./page.ts"
+import type * as Y from "yjs"
+import type { Provider } from "../src/client/provider.ts"
 import { isReadOnly } from "./rights.ts"
+import { seed } from "./seed.ts"
 
-/** Make the document for this editor where there is none; 412 says that there is one. Offline the page begins without. */
-export async function begin(editor: "tiptap" | "blocknote"): Promise<void> {
-  if (isReadOnly() || page.mini) return
-  const headers = { ...requestHeaders(), "if-none-match": "*", "content-type": "text/markdown" }
-  try {
-    await fetch(`${requestUrl()}?editor=${editor}`, { method: "PUT", headers, body: "" })
-  } catch {
-    // No network: what was kept of the document opens anyway, and the provider says that it is offline.
-  }
+/**
+ * Begin the document if nobody has ever written in it.
+ * @param write writes into an empty document; the same every time it is called
+ */
+export function begin(provider: Provider, write: (doc: Y.Doc) => void): void {
+  if (isReadOnly()) return
+  provider.on("sync", (synced) => {
+    if (synced && provider.doc.store.clients.size === 0) seed(provider.doc, write)
+  })
 }

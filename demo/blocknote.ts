@@ -7,26 +7,35 @@ import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { begin } from "./begin.ts"
 import source from "./blocknote.ts?raw"
+import { renderCaret, spreadCaretNames } from "./caret-names.ts"
 import { find } from "./element.ts"
 import { firstText } from "./first-line.ts"
 import { showHeader } from "./header.ts"
-import { mayGo } from "./own-undo.ts"
+import { showHistory } from "./history-panel.ts"
+import { layOutTree } from "./history-tree.ts"
+import { showInvitation } from "./invitation.ts"
+import { takeBackOwn } from "./own-undo.ts"
 import { page, roomsUrl } from "./page.ts"
 import { watchRights } from "./rights.ts"
 import { showSource } from "./source-button.ts"
 import { ICONS, toolbar } from "./tools.ts"
 import { me } from "./visitor.ts"
 
-await begin("blocknote")
 const doc = new Y.Doc()
 const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, offline: indexedDb })
 
 const editor = BlockNoteEditor.create({
-  collaboration: { provider, fragment: doc.getXmlFragment("document-store"), user: { ...me() } },
+  collaboration: {
+    provider,
+    fragment: doc.getXmlFragment("document-store"),
+    user: { ...me() },
+    renderCursor: renderCaret,
+    showCursorLabels: "always",
+  },
   domAttributes: { editor: { class: "content", "aria-label": `The text of ${page.docId}` } },
 })
 editor.mount(find("sheet"))
-yUndoPluginKey.getState(editor.prosemirrorState)!.undoManager.deleteFilter = mayGo
+takeBackOwn(yUndoPluginKey.getState(editor.prosemirrorState)!.undoManager)
 
 const here = () => editor.getTextCursorPosition().block
 const tools = toolbar({
@@ -79,8 +88,18 @@ function style(name: "bold" | "italic" | "code", face: string, title: string) {
   return { face, title, kind: name, press, isOn: () => name in editor.getActiveStyles() }
 }
 
+spreadCaretNames(find("editor"))
 showHeader(provider, { title: "BlockNote", name: () => firstText(doc.getXmlFragment("document-store")) })
+showHistory(provider, { root: "document-store", layOut: layOutTree("document-store") })
+showInvitation(provider)
 showSource("blocknote.ts", source)
+begin(provider, (draft) => {
+  const [group, container] = [new Y.XmlElement("blockGroup"), new Y.XmlElement("blockContainer")]
+  container.setAttribute("id", "first")
+  container.insert(0, [new Y.XmlElement("paragraph")])
+  group.insert(0, [container])
+  draft.getXmlFragment("document-store").insert(0, [group])
+})
 watchRights(provider, (readOnly) => {
   editor.isEditable = !readOnly
   tools.element.hidden = readOnly

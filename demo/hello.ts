@@ -1,9 +1,8 @@
 /** The greeting in the documents of the start page, so that nobody meets an empty one. */
 import type * as Y from "yjs"
 import type { Provider } from "../src/client/provider.ts"
+import { begin } from "./begin.ts"
 import { page } from "./page.ts"
-import { isReadOnly } from "./rights.ts"
-import { seed } from "./seed.ts"
 
 /** The ids of the start page's documents begin with this. */
 const HELLO = "hello-"
@@ -13,8 +12,5 @@ const HELLO = "hello-"
  * @param write writes the greeting into an empty document; the same one every time it is called
  */
 export function greet(provider: Provider, write: (doc: Y.Doc) => void): void {
-  if (!page.docId.startsWith(HELLO) || isReadOnly()) return
-  provider.on("sync", (synced) => {
-    if (synced && provider.doc.store.clients.size === 0) seed(provider.doc, write)
-  })
+  if (page.docId.startsWith(HELLO)) begin(provider, write)
 }

@@ -7,6 +7,7 @@ import type * as Y from "yjs"
 import type { Activity, Change, Provider, Span, Version, Who } from "../src/client/provider.ts"
 import { el, find, icon } from "./element.ts"
 import { colorOf, nameOf, timeOf } from "./history-words.ts"
+import { page } from "./page.ts"
 import { listPeople, type Person } from "./people.ts"
 import { watchRights } from "./rights.ts"
 
@@ -29,11 +30,12 @@ export interface Piece extends Partial<Pick<Change, "op" | "text" | "value" | "p
 export type LayOut = (pieces: readonly Piece[], then: Y.Doc) => Node[]
 
 /**
- * Put the button into the header, and the panel on the page.
+ * Put the button into the header, and the panel on the page; not on a miniature.
  * @param options.root the text's name in the document
  * @param options.layOut for a text of blocks; without it the pieces stand one after another
  */
 export function showHistory(provider: Provider, options: { root: string; layOut?: LayOut }): void {
+  if (page.mini) return
   const panel = new HistoryPanel(provider, options)
   find("bar").querySelector(".share")?.before(panel.button)
   find("editor").after(panel.page, panel.side)
@@ -146,6 +148,8 @@ class HistoryPanel {
   async #load(): Promise<void> {
     const { versions } = this.#provider
     const asked = this.#asked
+    // Of what nobody has written in there is no document yet, and so no past to ask for.
+    if (this.#provider.doc.store.clients.size === 0) return this.#show()
     await this.#try(async () => {
       await this.#provider.whenSaved().catch(() => {})
       const [{ activity }, named] = await Promise.all([

@@ -1,4 +1,5 @@
 /** Rich text that everyone who opens it writes together: Lexical, its own collaboration plugin, and one provider. */
+import { CodeNode } from "@lexical/code"
 import { LinkNode } from "@lexical/link"
 import { ListItemNode, ListNode } from "@lexical/list"
 import { TRANSFORMERS } from "@lexical/markdown"
@@ -18,11 +19,12 @@ import { createRoot } from "react-dom/client"
 import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
+import { spreadCaretNames } from "./caret-names.ts"
 import { find } from "./element.ts"
 import { firstBlock } from "./first-line.ts"
 import { showHeader } from "./header.ts"
 import { greet } from "./hello.ts"
-import { layOutBlocks } from "./history-blocks.ts"
+import { layOutLexical } from "./history-lexical.ts"
 import { showHistory } from "./history-panel.ts"
 import { showInvitation } from "./invitation.ts"
 import { page, roomsUrl } from "./page.ts"
@@ -45,10 +47,11 @@ const config = {
   namespace: "rich",
   // null: the content comes from the Yjs document.
   editorState: null,
-  nodes: [HeadingNode, QuoteNode, ListNode, ListItemNode, LinkNode],
+  // All that a server's Markdown becomes here: a kind that is not known ends the editor.
+  nodes: [HeadingNode, QuoteNode, ListNode, ListItemNode, LinkNode, CodeNode],
   theme: {
     text: { bold: "bold", italic: "italic", code: "code", strikethrough: "struck" },
-    list: { nested: { listitem: "nested" } },
+    list: { nested: { listitem: "nested" }, listitemChecked: "checked", listitemUnchecked: "unchecked" },
     collaboration: { cursor: "caret", cursorName: "caret-name" },
   },
   onError(error: Error) {
@@ -110,14 +113,13 @@ function Editor() {
 }
 
 createRoot(find("editor")).render(<Editor />)
+spreadCaretNames(find("editor"))
 showHeader(provider, {
   title: "Rich text",
   name: () => firstBlock(doc.get("root", Y.XmlText)),
   introduces: true,
 })
-if (!page.mini) {
-  showHistory(provider, { root: "root", layOut: layOutBlocks })
-  showInvitation(provider)
-}
+showHistory(provider, { root: "root", layOut: layOutLexical })
+showInvitation(provider)
 showSource("rich.tsx", source)
 greet(provider, writeGreeting)

@@ -6,6 +6,7 @@ import { yUndoManagerKeymap } from "y-codemirror.next"
 import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
+import { spreadCaretNames } from "./caret-names.ts"
 import { collaboration } from "./codemirror-collaboration.ts"
 import { look } from "./codemirror-look.ts"
 import { find } from "./element.ts"
@@ -43,11 +44,10 @@ const view = new EditorView({
   ],
 })
 
+spreadCaretNames(find("editor"))
 showHeader(provider, { title: "Text", name: () => firstLine(text.toString()) })
-if (!page.mini) {
-  showHistory(provider, { root: "text" })
-  showInvitation(provider)
-}
+showHistory(provider, { root: "text" })
+showInvitation(provider)
 showSource("text.ts", source)
 // Whoever asks for a new text wants to write.
 if (page.asked === null && !page.mini) view.focus()

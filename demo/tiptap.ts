@@ -10,10 +10,14 @@ import * as Y from "yjs"
 import { indexedDb } from "../src/client/offline.ts"
 import { Provider } from "../src/client/provider.ts"
 import { begin } from "./begin.ts"
+import { renderCaret, spreadCaretNames } from "./caret-names.ts"
 import { find } from "./element.ts"
 import { firstText } from "./first-line.ts"
 import { showHeader } from "./header.ts"
-import { mayGo } from "./own-undo.ts"
+import { showHistory } from "./history-panel.ts"
+import { layOutTree } from "./history-tree.ts"
+import { showInvitation } from "./invitation.ts"
+import { takeBackOwn } from "./own-undo.ts"
 import { page, roomsUrl } from "./page.ts"
 import { watchRights } from "./rights.ts"
 import { showSource } from "./source-button.ts"
@@ -21,7 +25,6 @@ import source from "./tiptap.ts?raw"
 import { ICONS, toolbar } from "./tools.ts"
 import { me } from "./visitor.ts"
 
-await begin("tiptap")
 const doc = new Y.Doc()
 const provider = new Provider(roomsUrl(), page.docId, doc, { token: page.token, offline: indexedDb })
 
@@ -34,12 +37,12 @@ const editor = new Editor({
     TaskItem.configure({ nested: true }),
     Placeholder.configure({ placeholder: "Write something, together." }),
     Collaboration.configure({ document: doc }),
-    CollaborationCaret.configure({ provider, user: { ...me() } }),
+    CollaborationCaret.configure({ provider, user: { ...me() }, render: renderCaret }),
   ],
   editorProps: { attributes: { class: "content", "aria-label": `The text of ${page.docId}` } },
 })
 
-yUndoPluginKey.getState(editor.state).undoManager.deleteFilter = mayGo
+takeBackOwn(yUndoPluginKey.getState(editor.state).undoManager)
 
 const tools = toolbar({
   kinds: { paragraph: "Text", h1: "Heading 1", h2: "Heading 2", blockquote: "Quote", codeBlock: "Code" },
@@ -89,8 +92,12 @@ function mark(name: "bold" | "italic" | "code", face: string, title: string) {
   return { face, title, kind: name, press, isOn: () => editor.isActive(name) }
 }
 
+spreadCaretNames(find("editor"))
 showHeader(provider, { title: "Tiptap", name: () => firstText(doc.getXmlFragment("default")) })
+showHistory(provider, { root: "default", layOut: layOutTree("default") })
+showInvitation(provider)
 showSource("tiptap.ts", source)
+begin(provider, (draft) => draft.getXmlFragment("default").insert(0, [new Y.XmlElement("paragraph")]))
 watchRights(provider, (readOnly) => {
   editor.setEditable(!readOnly)
   tools.element.hidden = readOnly

@@ -319,6 +319,13 @@ describe("the header", () => {
     const phone = pages[0]!
     await shows(phone, ".face.more", "+1")
     expect(await phone.locator(".faces .face:not(.more):visible").count()).toBe(2)
+    // And names those who stand in one place one beside or above the other, inside of the page.
+    for (const page of pages.slice(1)) await page.click(".cm-content")
+    const names = phone.locator(".cm-ySelectionInfo")
+    await until(async () => (await names.count()) === 2, "both carets are there")
+    const [one, other] = [(await names.nth(0).boundingBox())!, (await names.nth(1).boundingBox())!]
+    expect(one.x + one.width <= other.x || one.y >= other.y + other.height).toBe(true)
+    expect(other.x + other.width).toBeLessThanOrEqual(PHONE.viewport.width)
     await Promise.all(pages.map((page) => page.close()))
   })
 
@@ -417,6 +424,29 @@ describe("the console", () => {
     }
     expect(said).toEqual([])
     await page.close()
+  })
+})
+
+describe.each(["tiptap", "blocknote"])("a new document in %s", (name) => {
+  it("has one first paragraph and an empty console when two open it at the same time", async () => {
+    const docId = newId()
+    const said: string[] = []
+    const enter = async (who: BrowserContext): Promise<Page> => {
+      const page = await who.newPage()
+      page.on("console", (message) => said.push(message.text()))
+      await page.goto(`${server.url}/${name}.html?doc=${docId}`)
+      await isSaved(page)
+      return page
+    }
+    const [first, second] = await Promise.all([enter(ana), enter(bo)])
+    await first.click(".content")
+    await first.keyboard.type("here")
+    await second.locator(".content").getByText("here").waitFor()
+    expect(await second.locator(".content p").count()).toBe(1)
+    await first.getByRole("button", { name: "Who is here" }).click()
+    await first.getByRole("button", { name: "Invite an agent" }).waitFor()
+    expect(said).toEqual([])
+    await Promise.all([first.close(), second.close()])
   })
 })
 

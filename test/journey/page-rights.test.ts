@@ -229,40 +229,42 @@ it("[H1] [H3] [H4] shows who wrote what, and brings it back for everybody", asyn
   await Promise.all([one.close(), bo.close()])
 })
 
-it("[H3] [H4] shows what came and went in the blocks of rich text, and takes it back", async () => {
-  const write = async (who: BrowserContext, name: string): Promise<Page> => {
-    const docs = [{ id: "*", rights: "write" as const, rollback: "any" }]
-    const token = signToken(SECRET, { ...claimsOf(name.toLowerCase(), docs), name })
-    return open(who, "rich", "blocks", token)
-  }
-  const one = await write(ana, "Ana")
-  await one.locator(".content").click()
-  await one.keyboard.type("# A plan\nBread.\nSalt.")
-  await isSaved(one)
-  const bo = await write(cem, "Bo")
-  await bo.getByText("Bread.").waitFor()
-  await Promise.all([isSaved(one), isSaved(bo)])
-  await bo.getByText("Bread.").click()
-  await bo.keyboard.press("End")
-  await bo.keyboard.type(" No salt!")
-  await one.getByText("No salt!").waitFor()
+it.each(["rich", "tiptap", "blocknote"])(
+  "[H3] [H4] shows what came and went in the blocks of %s, and takes it back",
+  async (name) => {
+    const write = async (who: BrowserContext, by: string): Promise<Page> => {
+      const docs = [{ id: "*", rights: "write" as const, rollback: "any" }]
+      const token = signToken(SECRET, { ...claimsOf(by.toLowerCase(), docs), name: by })
+      return open(who, name, `blocks-${name}`, token)
+    }
+    const one = await write(ana, "Ana")
+    await one.locator(".content").click()
+    await one.keyboard.type("# A plan\n1. Bread.\nSalt.")
+    await isSaved(one)
+    const bo = await write(cem, "Bo")
+    await bo.getByText("Bread.").waitFor()
+    await Promise.all([isSaved(one), isSaved(bo)])
+    await bo.getByText("Bread.").click()
+    await bo.keyboard.press("End")
+    await bo.keyboard.type(" No salt!")
+    await one.getByText("No salt!").waitFor()
 
-  await one.getByRole("button", { name: "History" }).click()
-  const then = one.getByRole("region", { name: "The text as it was" })
-  await then.locator("p", { hasText: "Bread." }).locator("ins", { hasText: "No salt!" }).waitFor()
-  expect(await then.locator("h1").textContent()).toBe("A plan")
-  expect((await then.locator("h1, p").allTextContents()).slice(0, 3)).toEqual([
-    "A plan",
-    "Bread. No salt!",
-    "Salt.",
-  ])
-  const [page, side] = await Promise.all([then.boundingBox(), one.locator("#history").boundingBox()])
-  expect(side!.x).toBe(page!.x + page!.width)
-  await one.getByRole("button", { name: "Undo Bo’s part" }).click()
-  await expect.poll(() => bo.locator(".content").innerText()).not.toContain("No salt!")
-  expect(await bo.locator(".content").innerText()).toContain("Bread.")
-  await Promise.all([one.close(), bo.close()])
-})
+    await one.getByRole("button", { name: "History" }).click()
+    const then = one.getByRole("region", { name: "The text as it was" })
+    await then.locator("p", { hasText: "Bread." }).locator("ins", { hasText: "No salt!" }).waitFor()
+    expect(await then.locator("h1").textContent()).toBe("A plan")
+    const items = await then
+      .locator("p")
+      .evaluateAll((all) => all.map((item) => `${item.dataset.sign} ${item.textContent}`))
+    expect(items.slice(0, 2)).toEqual(["1. Bread. No salt!", "2. Salt."])
+    const [page, side] = await Promise.all([then.boundingBox(), one.locator("#history").boundingBox()])
+    expect(side!.x).toBe(page!.x + page!.width)
+    await one.getByRole("button", { name: "Undo Bo’s part" }).click()
+    await expect.poll(() => bo.locator(".content").innerText()).not.toContain("No salt!")
+    expect(await bo.locator(".content").innerText()).toContain("Bread.")
+    await Promise.all([one.close(), bo.close()])
+  },
+)
 
 it("[H1] plays how a drawing was made, from its first stroke on", async () => {
   const docs = [{ id: "*", rights: "write" as const }]
