@@ -86,10 +86,13 @@ class Film {
     document.body.classList.add("playing-back")
     this.button.setAttribute("aria-expanded", "true")
     this.#caption.replaceChildren("One moment …")
+    this.#pictures = []
     try {
       await this.#provider.whenSaved().catch(() => {})
       const all: Activity[] = []
-      for (let cursor: string | null = ""; cursor !== null; ) {
+      // Of what nobody has drawn in there is no document yet, and so no past to ask for.
+      const isNew = this.#provider.doc.store.clients.size === 0
+      for (let cursor: string | null = isNew ? null : ""; cursor !== null; ) {
         const page = cursor === "" ? {} : { cursor }
         const { versions } = this.#provider
         const answer: Awaited<ReturnType<typeof versions.activity>> = await versions.activity({
