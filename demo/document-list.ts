@@ -10,25 +10,16 @@ export interface Entry {
   /** ms since 1970. */
   readonly at: number
   readonly id: string
-  /** Instead of following the link. */
-  readonly open?: () => void
   readonly forget?: () => void
 }
 
 /** The lines of a list. */
 export function listEntries(entries: readonly Entry[]): HTMLElement[] {
-  return entries.map(({ href, name, kind, at, id, open, forget }) => {
-    const link = el("a", { href, dir: "auto" }, name)
-    if (open !== undefined) {
-      link.addEventListener("click", (event) => {
-        event.preventDefault()
-        open()
-      })
-    }
-    return el(
+  return entries.map(({ href, name, kind, at, id, forget }) =>
+    el(
       "li",
       {},
-      link,
+      el("a", { href, dir: "auto" }, name),
       el("span", { class: "kind" }, kind ?? ""),
       el("span", { class: "id", title: id }, id === name ? "" : id),
       el(
@@ -48,8 +39,8 @@ export function listEntries(entries: readonly Entry[]): HTMLElement[] {
           },
           "×",
         ),
-    )
-  })
+    ),
+  )
 }
 
 /** The address of a document's page. @param page "kanban" */

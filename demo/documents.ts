@@ -80,8 +80,10 @@ async function ask(): Promise<void> {
 function entryOf(id: string, at: number): Entry {
   const [, party, own] = /^\/([^/]+)\/(.*)$/s.exec(id) ?? []
   if (party === undefined || own === undefined) {
-    const open = async (): Promise<void> => location.assign(addressOf(await pageOf(id), id))
-    return { href: addressOf("text", id), name: id, kind: null, id, at, open: () => void open() }
+    // The address is one that leads on: it can be copied, and opened in another tab.
+    const address = new URL(location.href)
+    address.search = new URLSearchParams({ open: id }).toString()
+    return { href: address.href, name: id, kind: null, id, at }
   }
   const kind = PARTIES.includes(party) ? party.replace(/^./, (letter) => letter.toUpperCase()) : party
   return { href: addressOf(party, own), name: own, kind, id, at }
@@ -96,6 +98,13 @@ async function pageOf(id: string): Promise<string> {
   return PAGES_BY_ROOT.find(([root]) => root in roots)?.[1] ?? "text"
 }
 
+/** `?open=notes` leads to the page of that document. */
+async function lead(id: string): Promise<void> {
+  location.replace(addressOf(await pageOf(id).catch(() => "text"), id))
+}
+
+const wanted = new URLSearchParams(location.search).get("open")
+if (wanted !== null) void lead(wanted)
 field.addEventListener("input", show)
 find("more").addEventListener("click", () => void ask())
 watchKnownDocuments(show)
