@@ -173,7 +173,12 @@ provider.awareness.setLocalStateField("user", {
 const view = new EditorView({
   parent: document.querySelector("main")!,
   doc: text.toString(),
-  extensions: [basicSetup, yCollab(text, provider.awareness)],
+  extensions: [
+    basicSetup,
+    // The editor takes the colours that the page is in when it opens.
+    EditorView.theme({}, { dark: matchMedia("(prefers-color-scheme: dark)").matches }),
+    yCollab(text, provider.awareness),
+  ],
 })
 view.focus()
 
@@ -191,9 +196,10 @@ show()
     <meta name="viewport" content="width=device-width" />
     <title>${name}</title>
     <style>
+      :root { color-scheme: light dark; }
       body { margin: 0; font: 16px/1.5 system-ui, sans-serif; }
-      header { padding: 0.75rem 1rem; display: flex; gap: 1rem; border-bottom: 1px solid #ddd; }
-      output { color: #666; }
+      header { padding: 0.75rem 1rem; display: flex; gap: 1rem; border-bottom: 1px solid light-dark(#ddd, #444); }
+      output { color: light-dark(#666, #aaa); }
     </style>
   </head>
   <body>
