@@ -330,12 +330,13 @@ async function bundle(system: System, metered: boolean): Promise<string> {
     stdin: { contents, resolveDir: dirname(entry), sourcefile: "bench-entry.js" },
     outfile: path,
     bundle: true,
+    // As wrangler has it: what is deployed is what is measured.
     minify: true,
+    keepNames: true,
     format: "esm",
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
-    // As wrangler.toml has it: what is deployed is what is measured.
     alias: { "character-entities": join(PROJECT_FOLDER, "src/export/no-entities.ts") },
     logLevel: "silent",
   }).catch((error: Error) => {
