@@ -37,14 +37,7 @@ export default defineConfig({
             wrangler: { configPath: "test/room/wrangler.toml" },
           }),
         ],
-        // One workerd for all files: to start one takes as long as most files do, and each test has documents of its own.
-        test: {
-          name: "room",
-          include: ["test/room/**/*.test.ts"],
-          isolate: false,
-          testTimeout: 30_000,
-          ...ALONE,
-        },
+        test: { name: "room", include: ["test/room/**/*.test.ts"], testTimeout: 30_000, ...ALONE },
       },
       {
         test: {
