@@ -15,7 +15,7 @@ const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000 }
 const START = "test/journey/start.test.ts"
 
 // Pure files run in plain Node, rooms in real workerd, attacks, faults and journeys against the real server, and journeys
-// in a real browser too. Journeys and faults come last, more of them than there are cores: they wait more than they compute.
+// in a real browser too. Journeys and faults come last, two at a time: they wait for things more than they compute.
 export default defineConfig({
   test: {
     // By default one core is left idle, which of two is half.
@@ -54,7 +54,6 @@ export default defineConfig({
           include: ["test/{journey,faults}/**/*.test.ts"],
           exclude: [START],
           globalSetup: "test/kit/pages.ts",
-          maxWorkers: Math.max(3, availableParallelism()),
           sequence: { groupOrder: 2 },
           ...PATIENT,
         },

@@ -76,9 +76,9 @@ const CONNECT_TIMEOUT_MS = 20_000
 
 /**
  * ... but what swallows upgrades answers never: a page that has had no socket gives one that says nothing this long, ms, and
- * then sees what HTTP does, which tries a socket again as soon as it works. A guess.
+ * then sees what HTTP does, which tries a socket again as soon as it works. A guess: a server under load takes some seconds.
  */
-const FIRST_ANSWER_MS = 4_000
+const FIRST_ANSWER_MS = 10_000
 
 /** A connection that lasted this long was a good one: the next loss starts the backoff anew. A guess. */
 const STABLE_MS = 5_000

@@ -133,8 +133,7 @@ it("starts from the archive when nothing is stored, and goes on from its revisio
 it("refuses the upgrade with 503 while the archive cannot answer, and never starts empty", async () => {
   const room = await openRoom()
   await putIntoArchive(room.id, "exists", 1)
-  faults.failures = 1
-  const refused = await room.knock()
+  const refused = await faults.while(() => room.knock())
   expect(refused.status).toBe(503)
   expect(await refused.json()).toMatchObject({ error: "archive-unavailable" })
   await room.join()

@@ -35,6 +35,15 @@ export { Catalogue } from "../../src/host/catalogue.ts"
 /** What the archive does next: fail this many calls, or hang in all of them until released. And what happened so far. */
 export const faults = {
   failures: 0,
+  /** Fail in every call while something is done: one failure could be met by a room of an earlier test. */
+  async while<Answer>(act: () => Promise<Answer>): Promise<Answer> {
+    this.failures = Number.POSITIVE_INFINITY
+    try {
+      return await act()
+    } finally {
+      this.failures = 0
+    }
+  },
   hanging: null as Promise<void> | null,
   /** Of stores that began: the document. */
   stores: [] as string[],
