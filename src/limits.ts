@@ -159,13 +159,6 @@ export const LIMITS = {
   probeBytes: 1 * MB,
   /** ... and closed when this many went out without one. */
   unreadBytes: 8 * MB,
-  /**
-   * All receivers of a room together may leave so much unread, bytes, besides first answers: a quarter of a Durable Object's
-   * memory. Above it relays wait until enough is read, or who was asked `probeMs` ago is closed.
-   */
-  roomUnreadBytes: 32 * MB,
-  /** A reader shows within this that it reads, ms, also on a slow line. */
-  probeMs: 5_000,
   /** A larger answer to a step 1 is one of those ... */
   deliveryFloorBytes: 128 * KB,
   /** ... of which so many bytes are on their way at once: what peers have not read yet lies in the room's memory. */

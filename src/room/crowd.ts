@@ -4,7 +4,7 @@
  *
  * The platform has no `bufferedAmount`, and a peer that never reads grows the process without bound. So after `probeBytes`
  * a peer is sent a probe, which only a reader can answer, and it is closed when `unreadBytes` more went out without an
- * answer (F3). All together have a bound as well: where it is passed, who was asked first goes first (B1).
+ * answer (F3).
  *
  * Over 450 lines: a socket's attachment, silence, back pressure and closing look at one another's state.
  */
@@ -83,10 +83,7 @@ export class SocketPeer implements Peer {
   /** Bytes sent since its last probe, or since it came. */
   unreadBytes = 0
   /** The probe under way, which only a reader can answer: `nonce` is for our own client to echo, null for stock ones. */
-  probe: { readonly nonce: Uint8Array | null; readonly atMs: number } | null = null
-  /** Bytes that it has not proven to have read, large first answers left out; and those of them from before its probe. */
-  heldBytes = 0
-  askedBytes = 0
+  probe: { readonly nonce: Uint8Array | null } | null = null
   /** How many bytes may be unread: more while a first sync is on its way. */
   allowedBytes: number
   /** When its last message came, ms since 1970. Heartbeats that the platform answers are not seen here. */
@@ -140,9 +137,6 @@ export class Crowd {
   readonly #unattached = new Set<SocketPeer>()
   readonly #attaches: Throttle
   readonly #deliveries: Deliveries<SocketPeer>
-  /** What all peers hold, and whether what is sent now is bounded by the deliveries. */
-  #heldBytes = 0
-  #delivers = false
   /** Sockets that are only kept open: when they were last answered, ms since 1970. */
   readonly #answeredAtMs = new WeakMap<WebSocket, number>()
   readonly #dials = new Map<string, TokenBucket>()
@@ -260,54 +254,11 @@ export class Crowd {
   send(peer: SocketPeer, message: Uint8Array | string): void {
     if (peer.standing === "closing" || peer.standing === "out") return
     if (!sendQuietly(peer.connection, message)) return
-    const { messageOverheadBytes, probeBytes, roomUnreadBytes } = this.limits
-    const bytes = message.length + messageOverheadBytes
-    peer.unreadBytes += bytes
-    if (!this.#delivers) this.#hold(peer, bytes)
-    // In a crowd each is asked earlier, so that honest readers stay below the bound of all.
-    if (peer.probe !== null) {
-      if (peer.unreadBytes > peer.allowedBytes)
-        this.refuse(peer, new SyncError("slow-receiver", `${peer.unreadBytes} bytes were not read`))
-    } else if (peer.unreadBytes > Math.min(probeBytes, roomUnreadBytes / this.peers.size)) this.#probe(peer)
-    if (this.#heldBytes > roomUnreadBytes) this.#relieve(0)
-  }
-
-  #hold(peer: SocketPeer, bytes: number): void {
-    peer.heldBytes += bytes
-    this.#heldBytes += bytes
-  }
-
-  /**
-   * Whether so much is unread that a relay of so many bytes had better wait. Everybody is asked, and who was asked `probeMs`
-   * ago is closed.
-   */
-  isFull(bytes: number): boolean {
-    if (this.#fits(bytes)) return false
-    for (const peer of [...this.peers]) if (peer.probe === null && peer.heldBytes > 0) this.#probe(peer)
-    this.#relieve(bytes)
-    return !this.#fits(bytes)
-  }
-
-  /** Whether so many bytes may go to each of those who have not shown yet that they read. */
-  #fits(bytes: number): boolean {
-    let unread = this.#heldBytes
-    for (const { probe, heldBytes } of this.peers) if (probe !== null && heldBytes > 0) unread += bytes
-    return unread <= this.limits.roomUnreadBytes
-  }
-
-  /** Close who was asked `probeMs` ago, the one that was asked first. */
-  #relieve(bytes: number): void {
-    while (!this.#fits(bytes)) {
-      let worst: SocketPeer | null = null
-      let askedAtMs = Date.now() - this.limits.probeMs
-      for (const peer of this.peers) {
-        if (peer.probe === null || peer.probe.atMs > askedAtMs || peer.heldBytes === 0) continue
-        worst = peer
-        askedAtMs = peer.probe.atMs
-      }
-      if (worst === null) return
-      this.refuse(worst, new SyncError("slow-receiver", `${worst.heldBytes} bytes were not read in time`))
-    }
+    peer.unreadBytes += message.length + this.limits.messageOverheadBytes
+    if (peer.unreadBytes <= this.limits.probeBytes) return
+    if (peer.probe === null) this.#probe(peer)
+    else if (peer.unreadBytes > peer.allowedBytes)
+      this.refuse(peer, new SyncError("slow-receiver", `${peer.unreadBytes} bytes were not read`))
   }
 
   /**
@@ -324,12 +275,7 @@ export class Crowd {
     }
     if (bytes <= deliveryFloorBytes) return sendAllowed()
     this.#deliveries.request(peer, bytes, () => {
-      this.#delivers = true
-      try {
-        sendAllowed()
-      } finally {
-        this.#delivers = false
-      }
+      sendAllowed()
       // The answer to it is what gives the next one its turn.
       if (peer.probe === null) this.#probe(peer)
     })
@@ -339,8 +285,6 @@ export class Crowd {
   markRead(peer: SocketPeer): void {
     if (peer.probe === null) return
     peer.probe = null
-    this.#hold(peer, -peer.askedBytes)
-    peer.askedBytes = 0
     peer.allowedBytes = this.limits.unreadBytes
     this.#deliveries.done(peer)
   }
@@ -591,7 +535,6 @@ export class Crowd {
     peer.standing = standing
     if (!this.peers.delete(peer)) return
     this.#unattached.delete(peer)
-    this.#hold(peer, -peer.heldBytes)
     this.#deliveries.forget(peer)
     if (standing === "closing") {
       this.#peerOf.delete(peer.connection)
@@ -606,9 +549,8 @@ export class Crowd {
   #probe(peer: SocketPeer): void {
     const { proof } = peer.dialect
     const nonce = proof === "echo" ? crypto.getRandomValues(new Uint8Array(8)) : null
-    peer.probe = { nonce, atMs: Date.now() }
+    peer.probe = { nonce }
     peer.unreadBytes = 0
-    peer.askedBytes = peer.heldBytes
     if (nonce !== null) return peer.say({ type: "probe", nonce })
     // A client that was never shown this one would say nothing of it.
     if (proof === "answer" && this.#presence.announcedBy(peer) === null) return peer.say({ type: "ping" })

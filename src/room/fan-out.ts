@@ -33,8 +33,6 @@ export interface Outlet<Peer> {
   encodePresence(clients: readonly number[]): Uint8Array
   /** The presence of these clients has changed: whoever follows without a socket is told. */
   moved?(clients: readonly number[]): void
-  /** So much is unread that so many bytes for everybody had better wait. */
-  isFull?(bytes: number): boolean
   /** A frame went out: to how many, and how many bytes in all. */
   told?(frame: Told, sent: { readonly sends: number; readonly bytes: number }): void
 }
@@ -86,11 +84,6 @@ export class FanOut<Peer> {
   /** Updates first: a cursor refers to the text it stands in. */
   #tick(): number | null {
     const gathered = this.#updates.size + this.#awareness.size
-    // Here it lies once, and at those who do not read once for each (B1).
-    if (gathered > 0 && this.#bytes < this.#limits.roomUnreadBytes && this.#outlet.isFull?.(this.#bytes)) {
-      this.#ticks.later(this.#limits.tickCeilingMs)
-      return null
-    }
     this.#bytes = 0
     const updates = this.#updates.take()
     const clients = this.#awareness.take()

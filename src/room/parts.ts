@@ -132,7 +132,6 @@ export function assemble(host: Host): Parts {
   const fanOut = new FanOut<SocketPeer>(
     {
       peers: crowd.peers,
-      isFull: (bytes) => crowd.isFull(bytes),
       dialectOf: ({ dialect }) => dialect,
       send: (peer, message) => crowd.send(peer, message),
       encodePresence: (clients) => presence.encode(clients),

@@ -1,4 +1,3 @@
-import { runInDurableObject } from "cloudflare:test"
 import * as encoding from "lib0/encoding"
 import { describe, expect, it } from "vitest"
 import * as Y from "yjs"
@@ -43,23 +42,6 @@ describe("[W1] a frame that cannot be read closes its socket with 4400, and dist
       await room.saves(1)
     })
   }
-})
-
-it("[B1] [F3] bounds what all sockets together leave unread: those that never read go, the readers stay", async () => {
-  const room = await openRoom({ peers: 4, ours: true })
-  await runInDurableObject(room.stub as never, (instance: object) => {
-    Object.assign(Reflect.get(instance, "limits"), { roomUnreadBytes: 400 * 1024, probeMs: 300 })
-  })
-  for (let i = 0; i < 8; i++) (await room.knock(WRITER, { ours: true })).webSocket!.accept()
-  // Far below what one of them may leave unread: 8 MB.
-  for (let i = 1; i <= 6; i++) {
-    room.type(0, "x".repeat(100 * 1024))
-    for (const reader of [1, 2, 3]) await room.reads(reader, room.text(0))
-  }
-  await until(async () => (await room.connections()) <= 4 + 4, "as many are left as the bound has room for")
-  expect(room.visitors.map(({ closed }) => closed)).toEqual([null, null, null, null])
-  room.type(3, "!")
-  await room.reads(1, room.text(3))
 })
 
 it("[B3] closes who asks over and over what its document lacks, and disturbs nobody", async () => {
