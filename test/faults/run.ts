@@ -6,6 +6,7 @@
  * plays those of a cluster alone, in real time and not in a fifth of it, and prints what was measured.
  */
 import { parseArgs } from "node:util"
+import haveThePages from "../kit/pages.ts"
 import { seedOfRun } from "../kit/random.ts"
 import { FAULTS } from "./all.ts"
 import { clusterFaults, tellFigures } from "./cluster.ts"
@@ -25,6 +26,7 @@ const { values, positionals } = parseArgs({
 // The servers end with the process, and a signal alone would not let it say goodbye.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 
+await haveThePages()
 const seed = Number(values.seed)
 const chosen = (values.cluster ? clusterFaults(1) : FAULTS).filter(
   ({ name }) =>
