@@ -27,7 +27,13 @@ export function testYSweet(locked: Journey): void {
   })
 
   async function managerOf(
-    docs: { id: string; rights: "read" | "write"; roots?: string[]; historySince?: number }[],
+    docs: {
+      id: string
+      rights: "read" | "write"
+      roots?: string[]
+      historySince?: number
+      presence?: boolean
+    }[],
     admin: boolean,
     subject = "backend",
   ): Promise<DocumentManager> {
@@ -121,7 +127,7 @@ export function testYSweet(locked: Journey): void {
     expect(claims).toMatchObject({ sub: "bo", docs: [{ id: "mine/a", rights: "write", presence: true }] })
     expect(claims.exp - claims.iat).toBe(3600)
     expect([url, authorization]).toEqual([locked.server.docs, "full"])
-    const narrow = { roots: ["answers"], historySince: 1_700_000_000 }
+    const narrow = { roots: ["answers"], historySince: 1_700_000_000, presence: false }
     const held = await managerOf([{ id: "mine/*", rights: "write", ...narrow }], true)
     const given = await held.getClientToken("mine/a")
     const [entry] = JSON.parse(Buffer.from(given.token!.split(".")[1]!, "base64url").toString()).docs
