@@ -16,6 +16,7 @@ find("elsewhere").hidden = isLocal()
 // A guest's token is found by each page, so that addresses can be passed on without it.
 if (page.token !== undefined && !page.isGuest) passOn(page.token)
 else if (!page.isGuest && (await asksForToken())) explain()
+showMiniatures()
 
 showRecent()
 watchKnownDocuments(showRecent)
@@ -36,11 +37,20 @@ function showRecent(): void {
 }
 
 function passOn(token: string): void {
-  for (const frame of document.querySelectorAll("iframe")) frame.src = withToken(frame.src, token)
+  for (const frame of document.querySelectorAll("iframe"))
+    frame.dataset.page = withToken(new URL(frame.dataset.page!, location.href).href, token)
   for (const link of document.querySelectorAll<HTMLAnchorElement>(
     "#minis a, #all, footer a[href^=documents]",
   ))
     link.href = withToken(link.href, token)
+}
+
+/**
+ * Load the miniatures, once their addresses have the token: a frame that has begun to load, and is given an address
+ * that differs in the hash alone, may stay with the first.
+ */
+function showMiniatures(): void {
+  for (const frame of document.querySelectorAll("iframe")) frame.src = frame.dataset.page!
 }
 
 function withToken(address: string, token: string): string {
