@@ -3,7 +3,8 @@
  * there is of the documents; what is kept here is a line about each, so that they can be listed.
  *
  * One Durable Object for all, and all nodes of a cluster. A room tells it at most every 30 s, as it would tell an archive; what
- * arrives late does not replace what was told after it (A3). A lower revision that is younger does: the room began anew.
+ * arrives late does not replace what was told after it (A3). A lower revision that is younger does: the room began anew. So a
+ * deleted document keeps its line, without a size, and is not listed.
  */
 import { DurableObject } from "cloudflare:workers"
 import type { Archive, ArchiveEntry, ArchivePage, IndexPage } from "../archive/archive.ts"
@@ -13,7 +14,8 @@ import { SyncError } from "../errors.ts"
 /** The catalogue as a room sees it. */
 export interface CatalogueRpc {
   note(entry: ArchiveEntry): Promise<void>
-  strike(id: string): Promise<void>
+  /** It was deleted. @param revision above those that were noted before */
+  strike(id: string, revision: number): Promise<void>
   /** Which archive has everything, as one word; null: none is known to. */
   filled(): Promise<string | null>
   noteFilled(archive: string): Promise<void>
@@ -32,6 +34,14 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
   }
 
   async note({ id, revision, bytes, updatedAt }: ArchiveEntry): Promise<void> {
+    this.#put(id, revision, bytes, updatedAt)
+  }
+
+  async strike(id: string, revision: number): Promise<void> {
+    this.#put(id, revision, null, new Date().toISOString())
+  }
+
+  #put(id: string, revision: number, bytes: number | null, updatedAt: string): void {
     // While this object's node is missed, a room's call times out and is made again: they may arrive in any order.
     this.#sql.exec(
       `INSERT INTO entry VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
@@ -39,10 +49,6 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
          WHERE excluded.revision >= revision OR excluded.updated_at > updated_at`,
       ...[id, revision, bytes, updatedAt],
     )
-  }
-
-  async strike(id: string): Promise<void> {
-    this.#sql.exec("DELETE FROM entry WHERE id = ?", id)
   }
 
   async filled(): Promise<string | null> {
@@ -57,7 +63,8 @@ export class Catalogue extends DurableObject implements CatalogueRpc {
     const { limit } = page
     const { from, not, before } = pageRange(page)
     const rows = this.#sql.exec<{ id: string; revision: number; bytes: number; updated_at: string }>(
-      "SELECT id, revision, bytes, updated_at FROM entry WHERE id >= ? AND id <> ? AND id < ? ORDER BY id LIMIT ?",
+      `SELECT id, revision, bytes, updated_at FROM entry
+         WHERE id >= ? AND id <> ? AND id < ? AND bytes IS NOT NULL ORDER BY id LIMIT ?`,
       ...[from, not, before],
       limit + 1,
     )
@@ -84,8 +91,8 @@ export function catalogueArchive(find: () => CatalogueRpc): Archive {
       await find().note({ id, revision, bytes: update.length, updatedAt })
       return "stored"
     },
-    async remove(id) {
-      await find().strike(id)
+    async remove(id, { revision }) {
+      await find().strike(id, revision)
       return "stored"
     },
     list: (page) => find().list(page),
