@@ -7,6 +7,8 @@
  *
  * A server that does not import this carries none of it.
  */
+import "./start/quietly.ts"
+
 export { type DeskOptions, makeDesk } from "./admin/desk.ts"
 export { Lookout } from "./admin/lookout.ts"
 export { dollars, dollarsToStore, PRICES, type Used } from "./admin/prices.ts"

@@ -8,6 +8,7 @@
  * peer dependency, so that nobody else carries its weight. The tools are those of `/-/tools`. Nothing is pushed: a
  * program that follows a document opens its stream. One call comes in one request, so that each is counted.
  */
+import "./start/quietly.ts"
 import { createMcpHandler, fromJsonSchema, McpServer } from "@modelcontextprotocol/server"
 import { TOOLS } from "./agent/tools.ts"
 import { TOOLS_OF_ALL, type ToolOfAll } from "./agent/tools-of-all.ts"

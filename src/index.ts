@@ -2,7 +2,7 @@
  * The deployable Worker: a room for every document, the archive that env names (D1 unless it says
  * otherwise), access, and the routes.
  */
-
+import "./start/quietly.ts"
 import type { RegistryEnv } from "./access/revocations.ts"
 import type { AccessSettings } from "./access/settings.ts"
 import type { Archive } from "./archive/archive.ts"

@@ -1,4 +1,5 @@
 /** What "yurt/server" exports: the Room to subclass, the routes, and what a subclass or a route of your own touches. */
+import "./start/quietly.ts"
 
 export { authorize } from "./access/door.ts"
 export { Registry } from "./access/registry.ts"

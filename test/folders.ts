@@ -15,11 +15,11 @@ export type Order = Readonly<Record<string, readonly string[]>>
  * say to each other is in `rpc.ts`. `client` shares only the wire and the errors with the server.
  */
 const ORDER: Order = {
-  "index.ts": ["http", "room", "access", "archive"],
-  "server.ts": ["http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
-  "agent.ts": ["http", "agent", "rpc.ts", "errors.ts"],
-  "admin.ts": ["admin", "http", "room"],
-  host: ["admin", "http", "room", "access", "rpc.ts", "archive", "errors.ts"],
+  "index.ts": ["start", "http", "room", "access", "archive"],
+  "server.ts": ["start", "http", "room", "access", "rpc.ts", "archive", "limits.ts", "errors.ts"],
+  "agent.ts": ["start", "http", "agent", "rpc.ts", "errors.ts"],
+  "admin.ts": ["start", "admin", "http", "room"],
+  host: ["start", "admin", "http", "room", "access", "rpc.ts", "archive", "errors.ts"],
   cli: ["token.ts", "access", "archive", "export", "limits.ts", "errors.ts"],
   "token.ts": ["access", "errors.ts"],
   admin: ["http", "room", "access", "rpc.ts", "history", "wire", "placement.ts", "limits.ts", "errors.ts"],
@@ -46,12 +46,13 @@ const ORDER: Order = {
   history: ["export", "update", "limits.ts", "errors.ts"],
   agent: ["json", "import", "export", "limits.ts", "errors.ts"],
   "archive.ts": ["archive"],
-  archive: ["export", "update", "limits.ts", "errors.ts"],
+  archive: ["start", "export", "update", "limits.ts", "errors.ts"],
   json: ["export", "limits.ts", "errors.ts"],
   import: ["export", "limits.ts", "errors.ts"],
-  export: ["limits.ts", "errors.ts"],
+  export: ["start", "limits.ts", "errors.ts"],
   update: ["limits.ts", "errors.ts"],
   wire: ["limits.ts", "errors.ts"],
+  start: [],
   "limits.ts": ["errors.ts"],
   "errors.ts": [],
 }

@@ -9,6 +9,7 @@
  * answers 503 and is asked again, and nobody starts empty over a document that exists [A9]. Its bytes are vetted before they
  * are kept, as every update is that comes from outside [W3]: what is refused stays where it is, and can be mended there.
  */
+import "../start/quietly.ts"
 import * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import { exportBudget } from "../export/budget.ts"

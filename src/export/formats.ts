@@ -1,4 +1,5 @@
 /** The formats of an export, and which of them a request asks for: `?format=`, then `Accept`. */
+import "../start/quietly.ts"
 import * as Y from "yjs"
 import { SyncError } from "../errors.ts"
 import type { ExportOptions } from "./budget.ts"

@@ -2,6 +2,7 @@
  * The Worker of `yurt serve`: the deployable one, under plain workerd on a machine of one's own. It adds what the platform
  * gives elsewhere: a list without a database, structured logs, metrics, and a way to go without losing anything.
  */
+import "../start/quietly.ts"
 import { WorkerEntrypoint } from "cloudflare:workers"
 import { authorize } from "../access/door.ts"
 import { checkRevoked, type RegistryEnv } from "../access/revocations.ts"

@@ -43,7 +43,7 @@ export class Database {
   constructor(storage: DurableObjectStorage, limits: Pick<Limits, "valueBytes">) {
     this.#storage = storage
     this.#limits = limits
-    this.#created = this.sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").length > 0
+    this.#created = this.sql("SELECT 1 FROM sqlite_master WHERE name = 'meta' LIMIT 1").length > 0
     if (this.#created) this.#migrate()
   }
 
