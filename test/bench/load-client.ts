@@ -8,6 +8,17 @@ import * as encoding from "lib0/encoding"
 import { WebSocket } from "ws"
 import type { Server } from "./servers.ts"
 
+/** What a client of a load does beside sending. */
+export interface LoadOptions {
+  /** Hears every frame from the first on. */
+  readonly listener?: Listener | undefined
+  /**
+   * Pass on the presence that is heard, as stock clients do: it is by this that a room knows they read. Left out where cursors
+   * are measured, since all systems would have to carry everything once more.
+   */
+  readonly passesOn?: boolean | undefined
+}
+
 /** What a frame is. `other`: acknowledgements, authentication, whatever the load has no use for. */
 export type Kind = "step1" | "step2" | "update" | "awareness" | "echo" | "other"
 
@@ -30,7 +41,7 @@ export class LoadClient {
   listener: Listener = () => {}
   closed: { code: number; reason: string } | null = null
 
-  private constructor(socket: WebSocket, prefix: Uint8Array) {
+  private constructor(socket: WebSocket, prefix: Uint8Array, { passesOn = false }: LoadOptions) {
     this.#socket = socket
     this.#prefix = prefix
     socket.on("message", (data: Buffer, isBinary) => {
@@ -41,6 +52,7 @@ export class LoadClient {
         return this.listener("other", data)
       }
       const kind = this.#kindOf(data)
+      if (kind === "awareness" && passesOn) this.#socket.send(data)
       if (kind === "step1") this.send(1, STEP_2_OF_NOTHING)
       else if (kind !== "other") this.lastAtMs = performance.now()
       this.listener(kind, data)
@@ -55,20 +67,15 @@ export class LoadClient {
    * Connect, say hello as the dialect asks, and wait until the server has answered with the document.
    * A system that answers nothing is ready when the socket is open.
    *
-   * @param options.listener hears every frame from the first on
    * @throws Error when the socket closes or nothing comes within 30 s
    */
-  static async connect(
-    server: Server,
-    id: string,
-    options: { listener?: Listener } = {},
-  ): Promise<LoadClient> {
+  static async connect(server: Server, id: string, options: LoadOptions = {}): Promise<LoadClient> {
     const { dialect } = server.system
     const socket = new WebSocket(server.address(id), {
       perMessageDeflate: false,
       maxPayload: 256 * 1024 * 1024,
     })
-    const client = new LoadClient(socket, dialect.prefix(id))
+    const client = new LoadClient(socket, dialect.prefix(id), options)
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => refuse("nothing came within 30 s"), OPEN_LIMIT_MS)
       const refuse = (why: string) => {
@@ -202,18 +209,17 @@ const STEP_2_OF_NOTHING = Uint8Array.of(0, 0)
 export async function connectAll(
   server: Server,
   ids: readonly string[],
-  options: { listener?: (index: number) => Listener; atOnce?: number } = {},
+  options: { listener?: (index: number) => Listener; passesOn?: boolean; atOnce?: number } = {},
 ): Promise<LoadClient[]> {
   const clients: LoadClient[] = new Array(ids.length)
   let next = 0
   const worker = async () => {
     for (let index = next++; index < ids.length; index = next++) {
-      const listener = options.listener?.(index)
-      clients[index] = await LoadClient.connect(
-        server,
-        ids[index]!,
-        listener === undefined ? {} : { listener },
-      )
+      const { passesOn } = options
+      clients[index] = await LoadClient.connect(server, ids[index]!, {
+        listener: options.listener?.(index),
+        passesOn,
+      })
     }
   }
   await Promise.all(Array.from({ length: Math.min(options.atOnce ?? 20, ids.length) }, worker))
