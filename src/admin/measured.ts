@@ -13,8 +13,8 @@ export interface Measured {
 
 /** @source test/bench/results.json, scenario `cost` */
 export const MEASURED: Readonly<Record<"Yurt" | "y-partyserver", Measured>> = {
-  Yurt: { per1000Letters: 543e-6, perIdleHour: 391e-6 },
-  "y-partyserver": { per1000Letters: 349e-6, perIdleHour: 8.19e-6 },
+  Yurt: { per1000Letters: 617e-6, perIdleHour: 180e-6 },
+  "y-partyserver": { per1000Letters: 347e-6, perIdleHour: 8.06e-6 },
 }
 
 /** What Liveblocks asks beyond its plan, US$ for a minute in which somebody is in a room with somebody else. */
