@@ -8,7 +8,7 @@ function QuietError(message: string): Error {
   return Object.create(LoudError.prototype, { message: { value: message } })
 }
 
-globalThis.Error = QuietError as unknown as ErrorConstructor
+Reflect.set(globalThis, "Error", QuietError)
 
 /** Make errors as ever. @param _loaded what was to be loaded before: named, so that no bundler leaves its import out */
 export function unhush(_loaded: unknown): void {
