@@ -102,9 +102,11 @@ class Film {
         all.push(...answer.activity)
         cursor = answer.cursor
       }
-      const step = Math.ceil(all.length / PICTURES)
+      // Work of the same second shares a revision, and so a state.
+      const states = all.filter(({ revisions }, i) => revisions[1] !== all[i + 1]?.revisions[1])
+      const step = Math.ceil(states.length / PICTURES)
       // The last one always: it is the drawing.
-      this.#pictures = all.filter((_, i) => (all.length - 1 - i) % step === 0)
+      this.#pictures = states.filter((_, i) => (states.length - 1 - i) % step === 0)
     } catch (error) {
       this.#caption.replaceChildren(error instanceof Error ? error.message : String(error))
       return
@@ -112,6 +114,7 @@ class Film {
     this.#states = []
     this.#shown = -1
     this.#slider.max = String(Math.max(0, this.#pictures.length - 1))
+    this.#slider.value = "0"
     this.#play.disabled = this.#pictures.length === 0
     if (this.#pictures.length === 0) this.#caption.replaceChildren("Nothing was drawn here yet.")
     else this.#toggle()

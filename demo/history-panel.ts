@@ -195,7 +195,9 @@ class HistoryPanel {
     this.#slider.setAttribute("aria-valuetext", `${timeOf(stop.to)}, ${nameOf(stop.by)}`)
     await this.#try(async () => {
       const [first, last] = stop.revisions
-      const before = Math.max(first - 1, this.#stops[index - 1]?.revisions[1] ?? 0)
+      const seen = this.#stops[index - 1]?.revisions[1] ?? 0
+      // Two who write within a second share a revision: it is shown at both their stops, each word by whose it is.
+      const before = seen === last ? first - 1 : Math.max(first - 1, seen)
       const { versions } = this.#provider
       const people = listPeople(this.#provider.awareness)
       const byAuthor = this.#authors.checked
