@@ -147,7 +147,9 @@ async function goToEnd(page: Page, selector: string): Promise<void> {
   await until(async () => {
     await page.keyboard.press("Control+End")
     return page.locator(selector).evaluate(async (element, carets) => {
-      await new Promise(requestAnimationFrame)
+      // An editor hears of a caret that a key has moved by an event, which may come after the next frame.
+      for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame)
+      await new Promise((resolve) => setTimeout(resolve))
       const selection = getSelection()
       // Monaco's is elsewhere, and its own.
       if (selection === null || !element.contains(selection.focusNode)) return true
