@@ -1,6 +1,7 @@
 /**
- * Errors without a place, until `unhush`. workerd asks V8 for the place of every Error, and for the first one of a script V8
- * reads the whole script once more to know it. quietly.ts says whom that would hit.
+ * Errors without a place, until `unhush`: instances of Error with a message, and no stack. workerd asks V8 for the place of
+ * every Error, and for the first one of a script V8 reads the whole script once more to know it. quietly.ts says whom that
+ * would hit.
  */
 const { Error: LoudError } = globalThis
 

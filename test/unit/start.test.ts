@@ -1,7 +1,7 @@
 /** The quiet start: a Worker makes no Error while it is loaded, which workerd would look the place of up for. */
 import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { build } from "esbuild"
 import { afterAll, afterEach, expect, it } from "vitest"
 import "../../src/start/quietly.ts"
@@ -51,7 +51,7 @@ async function errorsOf(source: string): Promise<number> {
       return Reflect.construct(target, args, newTarget)
     },
   })
-  await import(/* @vite-ignore */ path)
+  await import(/* @vite-ignore */ pathToFileURL(path).href)
   return errors
 }
 
